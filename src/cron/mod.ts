@@ -1,0 +1,9 @@
+/**
+ * `belfry/cron`: when a schedule occurs, in every zone; usable alone, without dependencies.
+ *
+ * @module
+ */
+export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "../error.ts";
+export { Cron, type CronOptions, type InstantLike } from "./cron.ts";
+export type { DstRule } from "./occurrences.ts";
+export { resolveTimeZone, type TemporalLike, type ZonedDateTimeLike } from "./zone.ts";
