@@ -1,0 +1,186 @@
+/**
+ * Errors that Belfry throws, and the "did you mean" that goes into their messages.
+ *
+ * Expected outcomes are values, never errors. What is left has a stable `code`: the code is API, the message is for
+ * people. A message says what was attempted, quotes the input, says what is wrong and what to do.
+ */
+
+/**
+ * Stable codes of {@link BelfryError}.
+ *
+ * - `CRON_SYNTAX`: an expression cannot be read.
+ * - `CRON_NEVER`: a schedule's expression has no occurrence, ever.
+ * - `ZONE_UNKNOWN`: this runtime knows no such time zone.
+ * - `DURATION_INVALID`: a duration is unreadable, negative or out of range.
+ * - `OPTION_INVALID`: another option is out of its range or of the wrong type.
+ * - `NAME_INVALID`: a name is empty, too long or has control characters.
+ * - `TASK_DUPLICATE`, `TASK_UNKNOWN`: a task's name is taken, or nothing has that name.
+ * - `INPUT_INVALID`: an input does not fit its task's schema.
+ * - `PAYLOAD_UNSERIALIZABLE`: JSON would lose or change a part of a value.
+ * - `PAYLOAD_TOO_LARGE`: an encoded value is over the size limit.
+ * - `PAYLOAD_UNREADABLE`: a stored value cannot be decoded (wrong key, wrong codec).
+ * - `SCHEDULE_UNKNOWN`, `JOB_UNKNOWN`, `QUEUE_UNKNOWN`: nothing of that name or id is stored.
+ * - `JOB_STATE`: the job's state does not allow what was asked.
+ * - `JOB_FAILED`, `JOB_CANCELLED`, `JOB_EXPIRED`: how the job that was awaited ended.
+ * - `RESULT_TIMEOUT`: the awaited result did not come in time; the job goes on.
+ * - `STEP_TIMEOUT`, `JOB_TIMEOUT`: a step or a job ran longer than it may.
+ * - `REPLAY_MISMATCH`: a job's history does not fit the code that replays it.
+ * - `CLAIM_LOST`: the worker no longer holds the job; nothing more of this attempt is saved.
+ * - `SIGNAL_TIMEOUT`: reserved for `waitFor` with `onTimeout: "throw"`.
+ * - `SCHEMA_NEWER`: the database was written by a newer Belfry.
+ * - `SCHEMA_INVALID`: the database's tables are not Belfry's.
+ * - `STORAGE_UNUSABLE`: the database cannot be opened, read or written.
+ * - `STORAGE_UNAVAILABLE`: the database did not answer; what was asked may or may not have happened.
+ * - `STORAGE_BUSY`: another writer held the database's lock longer than the busy timeout.
+ * - `CLOSED`: the object was closed.
+ */
+export type ErrorCode =
+  | "CRON_SYNTAX"
+  | "CRON_NEVER"
+  | "ZONE_UNKNOWN"
+  | "DURATION_INVALID"
+  | "OPTION_INVALID"
+  | "NAME_INVALID"
+  | "TASK_DUPLICATE"
+  | "TASK_UNKNOWN"
+  | "INPUT_INVALID"
+  | "PAYLOAD_UNSERIALIZABLE"
+  | "PAYLOAD_TOO_LARGE"
+  | "PAYLOAD_UNREADABLE"
+  | "SCHEDULE_UNKNOWN"
+  | "JOB_UNKNOWN"
+  | "QUEUE_UNKNOWN"
+  | "JOB_STATE"
+  | "JOB_FAILED"
+  | "JOB_CANCELLED"
+  | "JOB_EXPIRED"
+  | "RESULT_TIMEOUT"
+  | "STEP_TIMEOUT"
+  | "JOB_TIMEOUT"
+  | "REPLAY_MISMATCH"
+  | "CLAIM_LOST"
+  | "SIGNAL_TIMEOUT"
+  | "SCHEMA_NEWER"
+  | "SCHEMA_INVALID"
+  | "STORAGE_UNUSABLE"
+  | "STORAGE_UNAVAILABLE"
+  | "STORAGE_BUSY"
+  | "CLOSED";
+
+/**
+ * Carries a stable {@link ErrorCode} for what a caller may handle.
+ *
+ * @example
+ * ```ts
+ * import { BelfryError } from "./error.ts";
+ *
+ * const error = new BelfryError("TASK_UNKNOWN", 'Cannot enqueue "raport": no task of that name');
+ * if (error.code !== "TASK_UNKNOWN") throw error;
+ * ```
+ */
+export class BelfryError extends Error {
+  /** Stable name of what went wrong. */
+  readonly code: ErrorCode;
+
+  /**
+   * @param code stable name of what went wrong
+   * @param message what was attempted, what is wrong, what to do
+   * @param options `cause`: the error behind this one
+   */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BelfryError";
+    this.code = code;
+  }
+}
+
+/** What {@link CronSyntaxError} knows about the place it points at. */
+export interface CronSyntaxDetails {
+  /** The whole expression as it was given. */
+  expression: string;
+  /** Name of the field, `"expression"` where no single field is at fault. */
+  field: string;
+  /** Zero-based offset of the fault in `expression`. */
+  column: number;
+  /** The text that does not fit, empty where something is missing. */
+  found: string;
+  /** What would fit there. */
+  expected: string;
+  /** The remedy, where one can be guessed. */
+  hint?: string | undefined;
+}
+
+/** Says where and why an expression cannot be read; `code` is `CRON_SYNTAX`, the message draws a caret under the place. */
+export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
+  /** The whole expression as it was given. */
+  readonly expression: string;
+  /** Name of the field, `"expression"` where no single field is at fault. */
+  readonly field: string;
+  /** Zero-based offset of the fault in `expression`. */
+  readonly column: number;
+  /** The text that does not fit, empty where something is missing. */
+  readonly found: string;
+  /** What would fit there. */
+  readonly expected: string;
+  /** The remedy, where one can be guessed. */
+  readonly hint: string | undefined;
+
+  /** @param details the place, what is there and what should be */
+  constructor(details: CronSyntaxDetails) {
+    const { expression, field, column, found, expected, hint } = details;
+    const what = found === "" ? "nothing" : JSON.stringify(found);
+    super(
+      "CRON_SYNTAX",
+      `Cannot read the expression: in ${field}, found ${what}, expected ${expected}` +
+        `\n  ${expression.replace(/[\t\n\r]/g, " ")}\n  ${" ".repeat(column)}^` +
+        (hint ? `\n${hint}` : ""),
+    );
+    this.name = "CronSyntaxError";
+    this.expression = expression;
+    this.field = field;
+    this.column = column;
+    this.found = found;
+    this.expected = expected;
+    this.hint = hint;
+  }
+}
+
+/**
+ * Finds the candidate nearest to a misspelt name: fewest insertions, deletions, replacements and swaps of neighbours.
+ *
+ * @returns the nearest candidate, or `undefined` where none is near enough to be meant (a third of the name's length)
+ */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const wanted = name.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.ceil(wanted.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
+    const distance = editDistance(wanted, candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Optimal string alignment distance, three rows at a time. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, replaced);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      }
+      row.push(cost);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length]!;
+}

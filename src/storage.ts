@@ -1,0 +1,697 @@
+/**
+ * The storage port: what the engine asks of a database. Types and contract prose, no code.
+ *
+ * Every method is one intention of the domain and **one atomic batch in one round trip**: all of it happens or none,
+ * and nobody sees a half. There are no interactive transactions.
+ *
+ * - **A lost race is a value** (`null`, `false`, a shorter list), never an exception. An exception means that the
+ *   database is broken, unreachable or refuses; then what was asked may or may not have happened.
+ * - **Every write may be sent twice**, and must do nothing the second time and answer as it did the first time as
+ *   nearly as it can. `op` names the write: the first statement of a batch decides, locks and writes `op` as a mark on
+ *   the rows it won; the rest of the batch, and the answer, follow the mark.
+ * - **`now` is an argument** (epoch ms, an integer). A storage that is a server also reports its own time as `time`;
+ *   the engine corrects its clock by it. No method reads a clock of its own for a decision.
+ * - Instants are epoch milliseconds, durations milliseconds, payloads text that the engine has encoded already.
+ * - Ids, tokens and ops come from the caller. Names are compared byte for byte.
+ */
+
+/** Epoch milliseconds. */
+export type Instant = number;
+
+/** What an adapter can do beyond the port's minimum; the engine and the conformance kit ask here, never by name. */
+export interface StorageCapabilities {
+  /** The database is a server with a clock of its own, which `time` in replies reports. */
+  readonly serverClock: boolean;
+  /** What is stored outlives the process. */
+  readonly durable: boolean;
+  /** Several processes may use the same stored data at once. */
+  readonly shared: boolean;
+  /** {@link Storage.enqueueStatements} works: jobs can be enqueued inside the user's own transaction or batch. */
+  readonly statements: boolean;
+  /** The most rows (due schedules, jobs) that one batch should carry. */
+  readonly maxBatchRows: number;
+  /** The most bytes of JSON that one batch should carry. */
+  readonly maxBatchBytes: number;
+}
+
+/** Present in replies of storages with `serverClock`: the server's own time at the batch. */
+export interface Timed {
+  /** The server's time, epoch ms; absent where the storage has no clock of its own. */
+  time?: Instant;
+}
+
+// ---------------------------------------------------------------- schedules
+
+/**
+ * State of a schedule.
+ *
+ * - `active`: fires when `nextAt` is reached; `nextAt` is never null.
+ * - `paused`: fires nothing; `nextAt` stays where it was when it paused, so that resuming can catch up.
+ * - `ended`: past its `endAt`, its `maxFires` or its last occurrence; `nextAt` is null.
+ * - `broken`: its definition cannot be read or planned; `note` says why.
+ */
+export type ScheduleState = "active" | "paused" | "ended" | "broken";
+
+/** A schedule as it is stored. */
+export interface ScheduleRecord {
+  name: string;
+  /** Canonical JSON of the definition; storages compare it and hand it back, and never look inside. */
+  definition: string;
+  state: ScheduleState;
+  /** The next occurrence to fire; null when there is none. */
+  nextAt: Instant | null;
+  /** Grows by one with every change of this row; every change names the revision it was made from. */
+  revision: number;
+  /** How many occurrences have fired. */
+  fired: number;
+  /** How many jobs of this schedule failed in a row, up to now. */
+  failures: number;
+  /** After this many failed jobs in a row the schedule pauses by itself; null: never. */
+  pauseAfterFailures: number | null;
+  /** True where beginTick must say whether a job of this schedule is unfinished (`busy`). */
+  watchesJobs: boolean;
+  /** The last occurrence that got an outcome; null before the first. */
+  lastAt: Instant | null;
+  /** Why it is paused or broken; null otherwise. */
+  note: string | null;
+  /** Who declared it with `sync`; null for a schedule registered by itself. */
+  owner: string | null;
+  /** When it was first registered: the anchor of `@every`. */
+  createdAt: Instant;
+  updatedAt: Instant;
+}
+
+/** A due schedule, as beginTick reads it. */
+export interface DueSchedule extends ScheduleRecord {
+  /** A job of this schedule is unfinished. Only looked up where `watchesJobs`; otherwise false. */
+  busy: boolean;
+}
+
+/** Why an occurrence did not fire. */
+export type SkipReason = "overlap" | "paused" | "expired" | "catch-up" | "ended" | "excluded";
+
+/** The outcome of an occurrence, or of a run of skipped ones. Unique by `(schedule, at)`. */
+export interface OccurrenceRecord {
+  schedule: string;
+  /** The occurrence; of a run the first. */
+  at: Instant;
+  /** The last occurrence of the run; equal to `at` for a single one. */
+  untilAt: Instant;
+  /** How many occurrences this row stands for. */
+  count: number;
+  /** The job it became; null where it was skipped. */
+  jobId: string | null;
+  /** Why it was skipped; null where it fired. */
+  reason: SkipReason | null;
+  /** When the outcome was decided. */
+  recordedAt: Instant;
+}
+
+/** A term of leadership, as it is stored. */
+export interface LeaseRecord {
+  holder: string;
+  /** Fencing token: grows by one with every change of holder, never goes back. */
+  token: number;
+  expiresAt: Instant;
+}
+
+/** Asks to lead, and for what is due. */
+export interface BeginTickRequest {
+  holder: string;
+  /** The token of the term this holder believes it has; null when it asks for a new one. */
+  token: number | null;
+  now: Instant;
+  ttlMs: number;
+  /** At most this many due schedules, oldest `nextAt` first. */
+  maxDue: number;
+  /** Give the lease up in this batch when nothing is due (a one-shot tick). */
+  resignIfIdle: boolean;
+}
+
+/** What beginTick found. */
+export interface BeginTickReply extends Timed {
+  /** The lease as it is after the batch. Ours when `holder` is the one that asked. Null only after `resignIfIdle`. */
+  lease: LeaseRecord | null;
+  /** Whether the caller leads (or led, and resigned because nothing was due). */
+  leads: boolean;
+  /** Due active schedules, oldest first; empty when the caller does not lead. */
+  due: DueSchedule[];
+  /** The earliest `nextAt` of any active schedule not in `due`; null when there is none. */
+  nextAt: Instant | null;
+  /**
+   * The earliest instant at which some job could be claimed: at or before `now` when one is ready (or its claim has run
+   * out), later for delayed and sleeping jobs and running claims; null when nothing waits for time.
+   */
+  jobsAt: Instant | null;
+}
+
+/** One schedule moving on: its new place, the jobs and outcomes of the occurrences it passed. */
+export interface Firing {
+  name: string;
+  /** The revision that was read; another one now means that somebody else moved it, and nothing of this happens. */
+  revision: number;
+  state: ScheduleState;
+  nextAt: Instant | null;
+  fired: number;
+  lastAt: Instant | null;
+  note: string | null;
+  /** Cancel the unfinished jobs of this schedule (overlap `cancel`), before the new ones are inserted. */
+  cancelUnfinished: boolean;
+  /** A job is inserted only if its occurrence's outcome was not recorded before. */
+  jobs: NewJob[];
+  occurrences: OccurrenceRecord[];
+}
+
+/** Fires: moves schedules on and inserts their jobs, under the lease. */
+export interface FireRequest {
+  op: string;
+  now: Instant;
+  /** Nothing at all happens unless this holder and token are the current lease's. Null: fire without lease (trigger, backfill, close-out of an edit), by revision alone. */
+  lease: { holder: string; token: number } | null;
+  firings: Firing[];
+  /** Give the lease up in this batch (the last one of a one-shot tick). */
+  resign: boolean;
+}
+
+/** What of a fire happened. */
+export interface FireReply extends Timed {
+  /** Whether the lease was still the caller's (always true without lease). */
+  leads: boolean;
+  /** Names of the schedules that moved. */
+  fired: string[];
+  /** Ids of the jobs that were inserted (fewer than asked where an occurrence had its outcome already). */
+  jobs: string[];
+}
+
+/** A schedule to write as a whole. */
+export interface SchedulePut {
+  /** The revision that was read; null: there was none, so it is created. */
+  revision: number | null;
+  /** The row to write; `revision` in it is ignored (the storage sets it: 1, or one more than read). */
+  record: ScheduleRecord;
+  /** Outcomes that the change decides (what an edited or resumed schedule had missed). */
+  jobs: NewJob[];
+  occurrences: OccurrenceRecord[];
+}
+
+/** Writes schedules, each only from the state that was read. */
+export interface PutSchedulesRequest {
+  op: string;
+  now: Instant;
+  puts: SchedulePut[];
+  /** Names to remove, each at the revision that was read. Unfinished jobs stay and run. */
+  removes: { name: string; revision: number }[];
+  /**
+   * The batch of a `sync`: nothing at all happens when this owner has already synced a later generation; otherwise the
+   * generation is recorded. Null outside `sync`.
+   */
+  owner: { owner: string; generation: number } | null;
+}
+
+/** What of the puts happened. */
+export interface PutSchedulesReply extends Timed {
+  /** False when a later generation of the owner was here first: nothing was written. */
+  current: boolean;
+  /** Names that were written; a name that is missing lost its race and must be read again. */
+  written: string[];
+  removed: string[];
+}
+
+/** Which schedules to list, in order of name. */
+export interface ListSchedulesRequest {
+  names?: string[];
+  owner?: string;
+  state?: ScheduleState;
+  /** Only names after this one. */
+  after?: string;
+  limit: number;
+}
+
+/** Which outcomes to list. */
+export interface ListOccurrencesRequest {
+  schedule: string;
+  /** Runs that end at or after this instant. */
+  from?: Instant;
+  /** Runs that begin at or before this instant. */
+  to?: Instant;
+  /** Newest first. */
+  newestFirst?: boolean;
+  limit: number;
+}
+
+// ---------------------------------------------------------------- jobs
+
+/**
+ * State of a job.
+ *
+ * ```text
+ *             enqueue            claim              save
+ *                │       ┌────────────────┐  ┌──────────────> completed
+ *                v       │                v  │
+ *              ready ────┘             running ─────────────> failed
+ *              ^ ^ │                    │ │  │
+ *              │ │ │  expiresAt passes  │ │  └─ retry, sleep, give back ─> ready
+ *              │ │ └────> expired       │ └──── waits ───────> waiting
+ *              │ └── claim runs out ────┘                         │
+ *              └──────────── signal, child ended, timeout ────────┘
+ *   any unfinished state ── cancel ──> cancelled;   failed | cancelled | expired ── retry ──> ready
+ * ```
+ */
+export type JobState = "ready" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "expired";
+
+/** A global limit that a job counts against while it is admitted (from admission until it is finished). */
+export interface JobLimit {
+  key: string;
+  /** How many unfinished jobs of this key are admitted at once; the others are held, oldest first, highest priority first. */
+  concurrency: number | null;
+  /** At most `count` jobs of this key become available in any `perMs`; null: no rate. */
+  rate: { count: number; perMs: number } | null;
+}
+
+/** A job to insert. */
+export interface NewJob {
+  id: string;
+  task: string;
+  queue: string;
+  /** Higher runs first. */
+  priority: number;
+  availableAt: Instant;
+  /** It cannot be claimed for its first attempt at or after this instant; null: never expires. */
+  expiresAt: Instant | null;
+  /** Idempotency key, unique per task among the jobs stored; null: none. */
+  key: string | null;
+  /** Encoded input. */
+  input: string;
+  /** JSON of what the engine needs when it runs the job (retry policy, timeout, version, tags, trace); opaque here. */
+  options: string;
+  schedule: string | null;
+  /** The occurrence; null without schedule. */
+  scheduledAt: Instant | null;
+  /** The job that invoked it and is woken when it ends; null for one of its own. */
+  parentId: string | null;
+  limit: JobLimit | null;
+}
+
+/** A job as it is stored. */
+export interface JobRecord {
+  id: string;
+  task: string;
+  queue: string;
+  state: JobState;
+  priority: number;
+  availableAt: Instant | null;
+  expiresAt: Instant | null;
+  key: string | null;
+  input: string;
+  options: string;
+  schedule: string | null;
+  scheduledAt: Instant | null;
+  parentId: string | null;
+  limitKey: string | null;
+  /** Ready, but held back by its limit. */
+  held: boolean;
+  /** Number of the try, 1-based; 0 before the first. */
+  attempt: number;
+  /** How often it was claimed: only grows, so it serves as fencing number. */
+  claims: number;
+  /** How many signals and ended children have reached it. */
+  wakes: number;
+  claimToken: string | null;
+  claimExpiresAt: Instant | null;
+  worker: string | null;
+  /** Encoded output; null unless completed. */
+  result: string | null;
+  /** JSON of the last error; null where none. */
+  error: string | null;
+  /** Encoded value of the last `ctx.progress`. */
+  progress: string | null;
+  createdAt: Instant;
+  /** When it was first claimed. */
+  startedAt: Instant | null;
+  finishedAt: Instant | null;
+}
+
+/** Kind of a step: what the code asked for. */
+export type StepKind = "step" | "sleep" | "wait" | "invoke" | "spawn" | "value" | "patch";
+
+/** A step as it is stored: unique by `(jobId, name)`. */
+export interface StepRecord {
+  jobId: string;
+  name: string;
+  kind: StepKind;
+  /** `pending`: begun, not over (a sleep, a wait, a running child, a failed try that will be repeated). */
+  state: "pending" | "done" | "failed";
+  /** Place in the job's history in the order in which steps were over, from 0; null while pending. */
+  seq: number | null;
+  /** Number of tries that are over. */
+  attempt: number;
+  /** Encoded output when done; null otherwise. */
+  output: string | null;
+  /** JSON of the error when failed, or of the last failed try while pending. */
+  error: string | null;
+  /** While pending: when it is over or tried again (wake-up, timeout, retry); null: not by time. */
+  wakeAt: Instant | null;
+  /** For `invoke` and `spawn` the child's id; for `wait` the key of the signal it consumed. */
+  ref: string | null;
+  startedAt: Instant;
+  finishedAt: Instant | null;
+}
+
+/** A signal as it is stored: unique by `(jobId, name, key)`. */
+export interface SignalRecord {
+  jobId: string;
+  name: string;
+  key: string;
+  /** Encoded value. */
+  payload: string;
+  sentAt: Instant;
+  /** Order of arrival at its job, from 1: the job's `wakes` after it arrived. */
+  seq: number;
+}
+
+/** How a child job ended, for the parent that invoked it. */
+export interface ChildOutcome {
+  id: string;
+  state: "completed" | "failed" | "cancelled" | "expired";
+  result: string | null;
+  error: string | null;
+  finishedAt: Instant;
+}
+
+/** A job with all that running it needs. */
+export interface ClaimedJob extends JobRecord {
+  /** All steps of the job, in no particular order. */
+  steps: StepRecord[];
+  /** All signals sent to it, consumed ones included, in order of arrival. */
+  signals: SignalRecord[];
+  /** Its children that have ended. */
+  children: ChildOutcome[];
+}
+
+/** Inserts jobs. */
+export interface EnqueueRequest {
+  op: string;
+  now: Instant;
+  jobs: NewJob[];
+}
+
+/** What became of each job asked for, in the order asked. */
+export interface EnqueueReply extends Timed {
+  /** The id of the stored job: the given one, or that of the job that had the key before. */
+  jobs: { id: string; created: boolean }[];
+}
+
+/** Claims jobs for a worker. */
+export interface ClaimRequest {
+  /** Names this claim; the same token sent again returns the same jobs (those still held), and claims no others. */
+  token: string;
+  worker: string;
+  /** Queues in order of preference for the first turn; turns go round, so that no queue starves. */
+  queues: string[];
+  /** The tasks this worker can run now; null: any. */
+  tasks: string[] | null;
+  limit: number;
+  now: Instant;
+  claimMs: number;
+}
+
+/** What was claimed. */
+export interface ClaimReply extends Timed {
+  /** In the order they should start. Each is `running`, holds `token`, `attempt` and `claims` already counted. */
+  jobs: ClaimedJob[];
+  /** The earliest instant at which another job of these queues could be claimed: see {@link BeginTickReply.jobsAt}. */
+  nextAt: Instant | null;
+}
+
+/** Keeps claims alive. */
+export interface RenewRequest {
+  now: Instant;
+  claimMs: number;
+  claims: { id: string; token: string }[];
+}
+
+/** Which claims live on. */
+export interface RenewReply extends Timed {
+  /** Ids still held; a missing one is lost: run out and taken, cancelled, or settled by another. */
+  held: string[];
+}
+
+/** How a running job goes on. */
+export type JobTransition =
+  /** Over, with its encoded result. */
+  | { to: "completed"; result: string }
+  /** Over, for good: attempts used up or fatal. */
+  | { to: "failed" | "cancelled" | "expired"; error: string }
+  /** To be claimed again at `availableAt`. `resuming`: the next claim goes on with the same attempt (a sleep, a job given back). */
+  | { to: "ready"; availableAt: Instant; resuming: boolean; error: string | null }
+  /**
+   * Until a signal or an ended child wakes it, or `availableAt` (the nearest timeout; null: none) is reached; always
+   * resuming. Becomes `ready` at once when the job's `wakes` is no longer the one given here: something came meanwhile.
+   */
+  | { to: "waiting"; availableAt: Instant | null; wakes: number };
+
+/** What one running job writes. */
+export interface JobWrite {
+  id: string;
+  token: string;
+  /** Steps to insert or to overwrite by name. */
+  steps: StepRecord[];
+  /** Names of steps to forget (a failed tail that the next attempt runs again). */
+  forget: string[];
+  /** Children to insert (ids that exist already are left alone). */
+  children: NewJob[];
+  /** Encoded progress; undefined: unchanged. */
+  progress?: string | null;
+  /** How it goes on; null: it stays running and its claim is prolonged by `claimMs`. */
+  transition: JobTransition | null;
+}
+
+/** Saves steps and settles jobs: the one write of running jobs, many together. */
+export interface SaveRequest {
+  op: string;
+  now: Instant;
+  claimMs: number;
+  writes: JobWrite[];
+}
+
+/** Which writes were taken. */
+export interface SaveReply extends Timed {
+  /** State after the write of each job whose claim was still held; a missing id lost its claim and wrote nothing. */
+  saved: { id: string; state: JobState; wakes: number }[];
+}
+
+/** Sends signals. */
+export interface SignalRequest {
+  now: Instant;
+  signals: { jobId: string; name: string; key: string; payload: string }[];
+}
+
+/** What became of each signal, in the order sent. */
+export interface SignalReply extends Timed {
+  /** `duplicate`: this key was sent before (nothing changed). `finished`: the job is over. `unknown`: no such job. */
+  outcomes: ("accepted" | "duplicate" | "finished" | "unknown")[];
+}
+
+/** Cancels jobs and all their unfinished descendants. */
+export interface CancelRequest {
+  op: string;
+  now: Instant;
+  ids: string[];
+  /** JSON error to keep with them. */
+  error: string;
+}
+
+/** Puts finished jobs back: `failed`, `cancelled` or `expired` become `ready`, with `attempt` 0 and their done steps. */
+export interface RetryRequest {
+  op: string;
+  now: Instant;
+  jobs: { id: string; forget: string[] }[];
+}
+
+/** Which jobs to list, newest first (by id). */
+export interface ListJobsRequest {
+  states?: JobState[];
+  queue?: string;
+  task?: string;
+  schedule?: string;
+  parentId?: string;
+  key?: string;
+  /** Only ids before this one. */
+  before?: string;
+  limit: number;
+}
+
+/** Settings of a queue; a queue without settings needs no row. */
+export interface QueueRecord {
+  name: string;
+  paused: boolean;
+  /** At most this many of its jobs run at once, over all workers; null: no limit. */
+  concurrency: number | null;
+  /** At most `count` of its jobs start in any window of `perMs`; null: no limit. */
+  rate: { count: number; perMs: number } | null;
+}
+
+/** Removes finished jobs (with steps and signals) and old outcomes, a bounded chunk at a time. */
+export interface PurgeRequest {
+  now: Instant;
+  /** Completed, cancelled and expired jobs that finished before this instant. */
+  finishedBefore: Instant;
+  /** Failed jobs that finished before this instant. */
+  failedBefore: Instant;
+  /** Outcomes whose (last) occurrence lies before this instant. */
+  occurrencesBefore: Instant;
+  limit: number;
+}
+
+/** What was removed; more may be left when a number reaches the limit. A job with an unfinished parent is kept. */
+export interface PurgeReply {
+  jobs: number;
+  occurrences: number;
+}
+
+/** Depths, for people and metrics; counts unfinished and failed jobs only, so that it does not slow as history grows. */
+export interface StatsReply extends Timed {
+  queues: {
+    queue: string;
+    /** Claimable now. */
+    ready: number;
+    /** Ready later: delayed, sleeping, backing off. */
+    scheduled: number;
+    /** Held back by a limit. */
+    held: number;
+    running: number;
+    waiting: number;
+    failed: number;
+    /** When the oldest claimable job became available; null when none is. */
+    oldestReadyAt: Instant | null;
+    paused: boolean;
+  }[];
+  schedules: Record<ScheduleState, number>;
+  lease: LeaseRecord | null;
+}
+
+/** What migrate found and did. */
+export interface MigrateReply extends Timed {
+  /** Schema version before; 0 where there was none. */
+  from: number;
+  /** Schema version now. */
+  to: number;
+  /** What the adapter found wrong with its footing but can live with, in sentences for the log. */
+  warnings: string[];
+}
+
+/** One statement for the user's own transaction or batch. Placeholders are those of the database. */
+export interface Statement {
+  sql: string;
+  params: (string | number | null)[];
+}
+
+/** What woke a listener. */
+export type Wake = "schedules" | "jobs" | "any";
+
+/** Every row that {@link Storage.exportPage} hands out and {@link Storage.importPage} takes: a table's name and its rows. */
+export interface StoragePage {
+  table: string;
+  rows: Record<string, string | number | null>[];
+}
+
+/**
+ * A database that can hold schedules and jobs.
+ *
+ * Adapter authors: run the conformance kit of `belfry/testing` against it; it says what these words leave open.
+ */
+export interface Storage {
+  /** The adapter's name, for messages: `"sqlite"`. */
+  readonly name: string;
+  readonly capabilities: StorageCapabilities;
+
+  /**
+   * Opens: checks the footing, and brings the schema up to date, forward only. Safe when many start at once: each
+   * returns when the schema is current. One round trip when there is nothing to do.
+   *
+   * @throws `SCHEMA_NEWER` the stored schema is of a newer Belfry; `SCHEMA_INVALID`, `STORAGE_UNUSABLE`: see there
+   */
+  migrate(request: { now: Instant }): Promise<MigrateReply>;
+
+  /**
+   * Acquires or renews the lease and reads what is due. It is granted when nobody holds it, when it has run out
+   * (`expiresAt <= now`), or when `holder` and `token` are the current ones (then the token stays; otherwise it grows).
+   * A holder that asks with a token that is no longer current, and the lease is another's, does not lead.
+   * Sent again by the same holder with `token: null` while its first request was granted: granted again, token grown.
+   */
+  beginTick(request: BeginTickRequest): Promise<BeginTickReply>;
+
+  /**
+   * Moves schedules on, records their outcomes and inserts their jobs: each schedule only at the revision that was read
+   * and all of them only under the lease. An occurrence that has an outcome already gets no second one and no job; its
+   * schedule still moves. Sent again with the same `op`: nothing changes, the same `fired` comes back.
+   */
+  fire(request: FireRequest): Promise<FireReply>;
+
+  /** Gives the lease up, so that another may take it at once. @returns false when it was not this holder's any more */
+  resign(request: { holder: string; token: number; now: Instant }): Promise<boolean>;
+
+  /** Creates, replaces and removes schedules, each only from the revision that was read. */
+  putSchedules(request: PutSchedulesRequest): Promise<PutSchedulesReply>;
+  listSchedules(request: ListSchedulesRequest): Promise<ScheduleRecord[]>;
+  listOccurrences(request: ListOccurrencesRequest): Promise<OccurrenceRecord[]>;
+
+  /** Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. */
+  enqueue(request: EnqueueRequest): Promise<EnqueueReply>;
+
+  /** The statements of {@link enqueue} for the user's own transaction; only where `capabilities.statements`. */
+  enqueueStatements?(request: EnqueueRequest): Statement[];
+
+  /**
+   * Claims up to `limit` jobs, highest priority first, then earliest `availableAt`, then id, going round the queues, and
+   * reads their history in the same batch. Before that, in the same batch: makes ready what has become available (also
+   * waiting jobs whose timeout has come), frees claims that have run out, and expires what is past `expiresAt`.
+   * Paused queues and full limits give nothing. Work of a claim is bounded by `limit`, not by what is stored.
+   */
+  claim(request: ClaimRequest): Promise<ClaimReply>;
+
+  /** Prolongs claims to `now + claimMs`. A claim that has run out but that nobody took is prolonged too. */
+  renew(request: RenewRequest): Promise<RenewReply>;
+
+  /**
+   * Saves what running jobs wrote, each only while `(id, token)` is its current claim. Where a job ends: its parent is
+   * woken, its limit admits the next, its schedule counts the failure (or forgets earlier ones), and, unless it
+   * completed, its unfinished children are cancelled with theirs. Sent again with the same `op`: nothing changes, the
+   * same answer comes back as long as nobody else has written the job since.
+   */
+  save(request: SaveRequest): Promise<SaveReply>;
+
+  /** Stores signals and wakes their jobs; a job that is running finds it when it next suspends. */
+  signal(request: SignalRequest): Promise<SignalReply>;
+
+  /** Cancels. Claims of running ones are lost by it. @returns the ids cancelled, descendants included */
+  cancel(request: CancelRequest): Promise<string[]>;
+
+  /** Puts jobs back. @returns the ids that went back */
+  retry(request: RetryRequest): Promise<string[]>;
+
+  /** One job with its history; null when there is none. */
+  getJob(request: { id: string }): Promise<ClaimedJob | null>;
+  listJobs(request: ListJobsRequest): Promise<JobRecord[]>;
+
+  /** Writes settings of queues. */
+  putQueues(request: { now: Instant; queues: QueueRecord[] }): Promise<void>;
+  listQueues(): Promise<QueueRecord[]>;
+
+  purge(request: PurgeRequest): Promise<PurgeReply>;
+  stats(request: { now: Instant }): Promise<StatsReply>;
+
+  /**
+   * Calls back soon after schedules were registered or jobs became claimable, whoever did it; may also call for nothing.
+   * Only a hint: the engine polls as well. @returns a function that stops listening
+   */
+  listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
+
+  /** Reads all that is stored, page by page: null when the cursor is at the end. For `copyStorage`. */
+  exportPage(request: { cursor: string | null; limit: number }): Promise<{ page: StoragePage; cursor: string | null }>;
+  /** Writes a page as it is; rows that exist already are left alone. For `copyStorage`. */
+  importPage(request: { page: StoragePage }): Promise<void>;
+
+  /** Releases what the adapter holds; a client that the user passed in stays open. Calling it again does nothing. */
+  close(): Promise<void>;
+}
