@@ -1,0 +1,48 @@
+/** Holds what every file owes the reader and the clock: a header, and no time, chance or timer outside their rooms. */
+import { describe, expect, it } from "vitest";
+import { sourceFiles } from "./source.ts";
+
+const files = sourceFiles();
+
+/** What only one file may touch. */
+const rooms: [what: string, pattern: RegExp, allowed: RegExp][] = [
+  ["the wall clock", /\bDate\.now\b|\bTemporal\.Now\b/, /^src\/clock\.ts$/],
+  ["today", /\bnew Date(\(\)|(?!\w|\())/, /^src\/(clock|cron\/cron)\.ts$/],
+  ["elapsed time", /\bperformance\.now\b/, /^src\/clock\.ts$/],
+  ["timers", /(?<![.\w])(setTimeout|setInterval|setImmediate)\(/, /^src\/clock\.ts$/],
+  ["chance", /\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b/, /^src\/(id|codec_aes)\.ts$/],
+  ["Temporal", /\bglobalThis\.Temporal\b/, /^src\/cron\/zone\.ts$/],
+];
+
+describe("every file of the product", () => {
+  for (const [what, pattern, allowed] of rooms) {
+    it(`leaves ${what} to its room`, () => {
+      const strays = files.filter((file) => pattern.test(file.code) && !allowed.test(file.path)).map((file) => file.path);
+      expect(strays).toEqual([]);
+      // The pattern still finds what it looks for: a renamed call would make this test say nothing.
+      expect(files.some((file) => allowed.test(file.path)), `${allowed} matches no file`).toBe(true);
+    });
+  }
+
+  it("starts with a header that says what it is for", () => {
+    const bare = files.filter((file) => {
+      const header = /^\/\*\*[\s\S]*?\*\/|^(\/\/.*\n)+/.exec(file.text)?.[0] ?? "";
+      return header.replace(/[/*\s]/g, "").length < 30;
+    });
+    expect(bare.map((file) => file.path)).toEqual([]);
+  });
+
+  it("has no escape from the type checker", () => {
+    const pattern = /\bas any\b|: any\b|<any>|@ts-(ignore|expect-error|nocheck)|as unknown as/;
+    const strays = files.flatMap((file) =>
+      file.text.split("\n").flatMap((line, i) => (pattern.test(line) ? [`${file.path}:${i + 1} ${line.trim()}`] : [])),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("is named in snake_case and has no default export, enum or parameter property", () => {
+    expect(files.filter((file) => !/^[a-z0-9_/]+\.ts$/.test(file.path)).map((file) => file.path)).toEqual([]);
+    const strays = files.filter((file) => /^export default|^(export )?(const )?enum |constructor\([^)]*\b(public|private|readonly) /m.test(file.text));
+    expect(strays.map((file) => file.path)).toEqual([]);
+  });
+});

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// What every runtime runs (Deno, Bun, Node 22 and 24): tests that use no Node built-in, start no server and move their
+// own clock. Folders named `node` hold the others.
+export default defineConfig({
+  root: new URL("../..", import.meta.url).pathname,
+  test: {
+    include: ["test/{cron,smoke,execution,schedule,testing}/**/*.test.ts", "test/storage/{memory,sqlite}.test.ts"],
+    exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
+    pool: "threads",
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+// Real workerd: the portable suites without SQLite files, and the folders named `workerd`, which use D1 and Durable
+// Objects. nodejs_compat is there for Vitest itself; test/house proves that a bundle of ours needs no Node built-in.
+export default defineConfig({
+  root: fileURLToPath(new URL("../..", import.meta.url)),
+  plugins: [
+    cloudflareTest({
+      main: fileURLToPath(new URL("./worker.ts", import.meta.url)),
+      miniflare: {
+        compatibilityDate: "2026-10-01",
+        compatibilityFlags: ["nodejs_compat"],
+        d1Databases: ["DB"],
+      },
+    }),
+  ],
+  test: {
+    include: ["test/**/workerd/**/*.test.ts", "test/{cron,execution,schedule,testing}/**/*.test.ts", "test/storage/memory.test.ts"],
+    exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
