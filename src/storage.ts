@@ -567,6 +567,8 @@ export interface StatsReply extends Timed {
     paused: boolean;
   }[];
   schedules: Record<ScheduleState, number>;
+  /** The earliest `nextAt` of any active schedule; null when there is none. */
+  nextAt: Instant | null;
   lease: LeaseRecord | null;
 }
 
