@@ -2,9 +2,10 @@
  * Payloads: values to text and back, without losing anything on the way.
  *
  * Values travel as JSON. What JSON would drop or change silently (functions, symbols, BigInt, NaN, cycles, Map, Date,
- * class instances, undefined in an array) is refused with the path to it, before anything is written. `undefined` at
- * the top and as a property stands for "no value", as in JavaScript. A `Codec` turns the JSON text into what is stored
- * (encryption, compression) and back.
+ * class instances, undefined in an array) is refused with the path to it, before anything is written. `undefined` as a
+ * property stands for "no value", as in JavaScript; at the top it is stored as the empty text, which no JSON is, so that
+ * what returned `undefined` does not come back as `null`. A `Codec` turns the JSON text into what is stored
+ * (encryption, compression) and back; it never sees the empty text.
  */
 import { BelfryError } from "./error.ts";
 
@@ -43,7 +44,45 @@ export function fromJson(json: string): unknown {
  * @throws BelfryError `PAYLOAD_UNSERIALIZABLE`, `PAYLOAD_TOO_LARGE`
  */
 export async function encodePayload(codec: Codec, value: unknown, what: string): Promise<string> {
-  const stored = await codec.encode(toJson(value, what));
+  return encodeNow(codec, value, what);
+}
+
+/** {@link encodePayload}, without a promise where the codec needs none. */
+export function encodeNow(codec: Codec, value: unknown, what: string): string | Promise<string> {
+  if (value === undefined) return "";
+  const stored = codec.encode(toJson(value, what));
+  return typeof stored === "string" ? bounded(stored, what) : stored.then((text) => bounded(text, what));
+}
+
+/**
+ * Decodes a stored value.
+ *
+ * @throws BelfryError `PAYLOAD_UNREADABLE` when the codec or the JSON parser refuses it
+ */
+export async function decodePayload(codec: Codec, stored: string, what: string): Promise<unknown> {
+  return decodeNow(codec, stored, what);
+}
+
+/** {@link decodePayload}, without a promise where the codec needs none. */
+export function decodeNow(codec: Codec, stored: string, what: string): unknown | Promise<unknown> {
+  if (stored === "") return undefined;
+  const refuse = (cause: unknown): never => {
+    throw new BelfryError(
+      "PAYLOAD_UNREADABLE",
+      `Cannot read the ${what}: ${cause instanceof Error ? cause.message : String(cause)}; ` +
+        "was it written with another codec or key?",
+      { cause },
+    );
+  };
+  try {
+    const json = codec.decode(stored);
+    return typeof json === "string" ? fromJson(json) : json.then(fromJson).catch(refuse);
+  } catch (cause) {
+    return refuse(cause);
+  }
+}
+
+function bounded(stored: string, what: string): string {
   const bytes = byteLength(stored);
   if (bytes > MAX_PAYLOAD_BYTES) {
     throw new BelfryError(
@@ -53,24 +92,6 @@ export async function encodePayload(codec: Codec, value: unknown, what: string):
     );
   }
   return stored;
-}
-
-/**
- * Decodes a stored value.
- *
- * @throws BelfryError `PAYLOAD_UNREADABLE` when the codec or the JSON parser refuses it
- */
-export async function decodePayload(codec: Codec, stored: string, what: string): Promise<unknown> {
-  try {
-    return fromJson(await codec.decode(stored));
-  } catch (cause) {
-    throw new BelfryError(
-      "PAYLOAD_UNREADABLE",
-      `Cannot read the ${what}: ${cause instanceof Error ? cause.message : String(cause)}; ` +
-        "was it written with another codec or key?",
-      { cause },
-    );
-  }
 }
 
 /** Bytes of a text in UTF-8; exact work only where the length alone does not decide. */

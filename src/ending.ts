@@ -1,0 +1,73 @@
+/**
+ * How jobs end, and who in this process waits to hear of it.
+ *
+ * One table of waiters for each engine, by job id: a result that is made here arrives without asking the storage.
+ */
+import type { Engine } from "./engine.ts";
+import { BelfryError } from "./error.ts";
+import { type Failure, fromFailure, parseFailure } from "./failure.ts";
+import type { JobState } from "./storage.ts";
+
+/** How a job ended, as it is stored. */
+export interface Ending {
+  state: JobState;
+  result: string | null;
+  error: string | null;
+}
+
+/** Who waits for which job, in one engine. */
+class Waiters {
+  readonly #waiting = new Map<string, Set<(ending: Ending) => void>>();
+
+  add(id: string, waiter: (ending: Ending) => void): () => void {
+    let waiters = this.#waiting.get(id);
+    if (!waiters) this.#waiting.set(id, (waiters = new Set()));
+    waiters.add(waiter);
+    return () => {
+      waiters.delete(waiter);
+      if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
+    };
+  }
+
+  tell(id: string, ending: Ending): void {
+    const waiters = this.#waiting.get(id);
+    if (!waiters) return;
+    this.#waiting.delete(id);
+    for (const waiter of waiters) waiter(ending);
+  }
+}
+
+const engines = new WeakMap<Engine, Waiters>();
+
+function waitersOf(engine: Engine): Waiters {
+  let waiters = engines.get(engine);
+  if (!waiters) engines.set(engine, (waiters = new Waiters()));
+  return waiters;
+}
+
+/**
+ * Asks to be told when a job ends in this process.
+ *
+ * @returns a function that takes the question back
+ */
+export function onEnding(engine: Engine, id: string, waiter: (ending: Ending) => void): () => void {
+  return waitersOf(engine).add(id, waiter);
+}
+
+/** Tells those who wait in this process that a job is over. */
+export function announceEnding(engine: Engine, id: string, ending: Ending): void {
+  waitersOf(engine).tell(id, ending);
+}
+
+/** Whether a job of this state is over. */
+export function isOver(state: JobState): state is "completed" | "failed" | "cancelled" | "expired" {
+  return state === "completed" || state === "failed" || state === "cancelled" || state === "expired";
+}
+
+/** The error that stands for a job's bad end, with the job's own as its cause. */
+export function endingError(id: string, state: JobState, error: string | null): BelfryError {
+  const failure: Failure | null = error === null ? null : parseFailure(error);
+  const code = state === "cancelled" ? "JOB_CANCELLED" : state === "expired" ? "JOB_EXPIRED" : "JOB_FAILED";
+  const options = failure ? { cause: fromFailure(failure) } : undefined;
+  return new BelfryError(code, `Job ${id} ${state}${failure ? `: ${failure.message}` : ""}`, options);
+}
