@@ -1,0 +1,74 @@
+/**
+ * What does a stored row look like outside? The rows that every storage exports and imports, in one form for all.
+ *
+ * A column is the `snake_case` of the record's word, booleans are 0 and 1, a rate is two columns. Tables come in an order
+ * in which no row refers to a later one. A storage's private columns (marks, hints for its indexes) are no part of it.
+ */
+import type { StoragePage } from "../storage.ts";
+
+/** One exported row. */
+export type Row = StoragePage["rows"][number];
+
+/** Every exported table with its columns. */
+export const TABLES: Readonly<Record<string, readonly string[]>> = {
+  lease: ["holder", "token", "expires_at"],
+  owners: ["owner", "generation"],
+  schedules: snake(
+    "name definition state nextAt revision fired failures pauseAfterFailures watchesJobs lastAt note owner createdAt updatedAt",
+  ),
+  occurrences: snake("schedule at untilAt count jobId reason recordedAt"),
+  jobs: snake(
+    "id task queue state priority availableAt expiresAt key input options schedule scheduledAt parentId limitKey " +
+      "limitConcurrency limitCount limitPerMs held resuming attempt claims wakes claimToken claimExpiresAt worker result " +
+      "error progress createdAt startedAt finishedAt",
+  ),
+  steps: snake("jobId name kind state seq attempt output error wakeAt ref startedAt finishedAt"),
+  signals: snake("jobId name key payload sentAt seq"),
+  queues: snake("name paused concurrency rateCount ratePerMs"),
+  limits: snake("key concurrency rateCount ratePerMs"),
+  starts: ["scope", "at", "count"],
+};
+
+/** Columns that hold booleans. */
+const FLAGS = new Set(["paused", "watches_jobs", "held", "resuming"]);
+
+function snake(words: string): string[] {
+  return words.split(" ").map(snakeCase);
+}
+
+function snakeCase(word: string): string {
+  return word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function camelCase(word: string): string {
+  return word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Column and field names of each table, paired once. */
+const FIELDS = new Map(
+  Object.entries(TABLES).map(([table, columns]) => [
+    table,
+    columns.map((column) => ({ column, field: camelCase(column), flag: FLAGS.has(column) })),
+  ]),
+);
+
+/** Makes a row of a record. */
+export function toRow(table: string, record: object): Row {
+  const row: Row = {};
+  const values = record as Record<string, string | number | boolean | null>;
+  for (const { column, field, flag } of FIELDS.get(table)!) {
+    const value = values[field];
+    row[column] = flag ? Number(value) : ((value ?? null) as string | number | null);
+  }
+  return row;
+}
+
+/** Makes a record of a row. */
+export function fromRow<T>(table: string, row: Row): T {
+  const record: Record<string, string | number | boolean | null> = {};
+  for (const { column, field, flag } of FIELDS.get(table)!) {
+    const value = row[column] ?? null;
+    record[field] = flag ? Boolean(value) : value;
+  }
+  return record as T;
+}

@@ -1,0 +1,130 @@
+/**
+ * Who fires, and what moved? The lease with what is due, firing, and the writing of schedules.
+ *
+ * Every schedule is written only from the revision that was read, and marked with the batch that wrote it, so a second
+ * delivery of the batch finds its mark instead of the revision and changes nothing.
+ */
+import type {
+  BeginTickReply,
+  BeginTickRequest,
+  DueSchedule,
+  FireReply,
+  FireRequest,
+  Firing,
+  PutSchedulesReply,
+  PutSchedulesRequest,
+  SchedulePut,
+} from "../storage.ts";
+import { Batch, OVERLAP_ERROR, type Tables } from "./batch.ts";
+
+/** Asks to lead, and reads what is due; see {@link import("../storage.ts").Storage.beginTick}. */
+export function beginTick(tables: Tables, request: BeginTickRequest, jobsAt: number | null): BeginTickReply {
+  const { jobs, schedules, lease } = tables;
+  const leads = lease.acquire(request);
+  const due: DueSchedule[] = [];
+  let nextAt: number | null = null;
+  for (const { row } of schedules.active) {
+    if (!leads || row.nextAt! > request.now || due.length >= request.maxDue) {
+      nextAt = row.nextAt;
+      break;
+    }
+    due.push({ ...row, busy: row.watchesJobs && jobs.unfinishedOf(row.name) !== undefined });
+  }
+  if (leads && due.length === 0 && request.resignIfIdle) lease.release();
+  return { lease: lease.record(), leads, due, nextAt, jobsAt };
+}
+
+/** Fires; see {@link import("../storage.ts").Storage.fire}. */
+export function fire(tables: Tables, request: FireRequest): { reply: FireReply; batch: Batch } {
+  const { jobs, schedules, lease } = tables;
+  const { op, now } = request;
+  const batch = new Batch(tables, now, op);
+  const term = request.lease;
+  const holds = term === null || lease.isHeldBy(term.holder, term.token);
+  const reply: FireReply = { leads: holds, fired: [], jobs: [] };
+  for (const firing of request.firings) {
+    const schedule = schedules.byName.get(firing.name);
+    if (!schedule) continue;
+    if (schedule.op === op) {
+      reply.leads = true;
+    } else {
+      if (!holds || schedule.row.revision !== firing.revision) continue;
+      schedule.op = op;
+      moveOn(tables, batch, firing, now);
+    }
+    reply.fired.push(firing.name);
+  }
+  batch.finish();
+  if (holds && term !== null && request.resign) {
+    lease.release();
+    batch.wakes.add("schedules");
+  }
+
+  const fired = new Set(reply.fired);
+  for (const firing of request.firings) {
+    if (!fired.has(firing.name)) continue;
+    for (const { id } of firing.jobs) if (jobs.byId.has(id)) reply.jobs.push(id);
+  }
+  return { reply, batch };
+}
+
+function moveOn({ jobs, schedules }: Tables, batch: Batch, firing: Firing, now: number): void {
+  const schedule = schedules.byName.get(firing.name)!;
+  const { state, nextAt, fired, lastAt, note } = firing;
+  schedules.change(schedule, {
+    state,
+    nextAt,
+    fired,
+    lastAt,
+    note,
+    revision: schedule.row.revision + 1,
+    updatedAt: now,
+  });
+  if (firing.cancelUnfinished) batch.cancel([...(jobs.unfinishedOf(firing.name) ?? [])], OVERLAP_ERROR);
+  batch.fireJobs(firing.name, firing.jobs, firing.occurrences);
+}
+
+/** Writes schedules; see {@link import("../storage.ts").Storage.putSchedules}. */
+export function putSchedules(tables: Tables, request: PutSchedulesRequest): { reply: PutSchedulesReply; batch: Batch } {
+  const { schedules } = tables;
+  const { op, now, owner } = request;
+  const batch = new Batch(tables, now, op);
+  const reply: PutSchedulesReply = { current: true, written: [], removed: [] };
+  if (owner) {
+    if ((schedules.owners.get(owner.owner) ?? Number.NEGATIVE_INFINITY) > owner.generation) {
+      return { reply: { ...reply, current: false }, batch };
+    }
+    schedules.owners.set(owner.owner, owner.generation);
+  }
+  for (const put of request.puts) {
+    if (!write(tables, put, op)) continue;
+    reply.written.push(put.record.name);
+  }
+  for (const put of request.puts) {
+    if (reply.written.includes(put.record.name)) batch.fireJobs(put.record.name, put.jobs, put.occurrences);
+  }
+  for (const { name, revision } of request.removes) {
+    const schedule = schedules.byName.get(name);
+    if (schedule?.row.revision !== revision) continue;
+    schedules.remove(schedule);
+    reply.removed.push(name);
+  }
+  batch.finish();
+  if (reply.written.length > 0) batch.wakes.add("schedules");
+  return { reply, batch };
+}
+
+/** Writes one schedule from the revision that was read, or finds that this batch has written it before. */
+function write({ schedules }: Tables, { record, revision }: SchedulePut, op: string): boolean {
+  const schedule = schedules.byName.get(record.name);
+  if (!schedule) {
+    if (revision !== null) return false;
+    schedules.insert({ ...record, revision: 1 }, op);
+    return true;
+  }
+  if (schedule.op === op) return true;
+  if (schedule.row.revision !== revision) return false;
+  schedules.change(schedule, { ...record, revision: revision + 1 });
+  schedule.op = op;
+  return true;
+}

@@ -1,0 +1,8 @@
+/**
+ * `belfry/testing`: what users need to test their schedules and tasks, and adapter authors to prove a storage.
+ *
+ * @module
+ */
+export { FakeClock } from "./fake_clock.ts";
+export { countedIds } from "./ids.ts";
+export { type Random, seededRandom } from "./random.ts";
