@@ -19,6 +19,7 @@
  * - `PAYLOAD_UNSERIALIZABLE`: JSON would lose or change a part of a value.
  * - `PAYLOAD_TOO_LARGE`: an encoded value is over the size limit.
  * - `PAYLOAD_UNREADABLE`: a stored value cannot be decoded (wrong key, wrong codec).
+ * - `SCHEDULE_BROKEN`: a stored schedule cannot be read or planned by this version or in this runtime.
  * - `SCHEDULE_UNKNOWN`, `JOB_UNKNOWN`, `QUEUE_UNKNOWN`: nothing of that name or id is stored.
  * - `JOB_STATE`: the job's state does not allow what was asked.
  * - `JOB_FAILED`, `JOB_CANCELLED`, `JOB_EXPIRED`: how the job that was awaited ended.
@@ -47,6 +48,7 @@ export type ErrorCode =
   | "PAYLOAD_UNSERIALIZABLE"
   | "PAYLOAD_TOO_LARGE"
   | "PAYLOAD_UNREADABLE"
+  | "SCHEDULE_BROKEN"
   | "SCHEDULE_UNKNOWN"
   | "JOB_UNKNOWN"
   | "QUEUE_UNKNOWN"
@@ -113,74 +115,54 @@ export interface CronSyntaxDetails {
 /** Says where and why an expression cannot be read; `code` is `CRON_SYNTAX`, the message draws a caret under the place. */
 export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
   /** The whole expression as it was given. */
-  readonly expression: string;
+  declare readonly expression: string;
   /** Name of the field, `"expression"` where no single field is at fault. */
-  readonly field: string;
+  declare readonly field: string;
   /** Zero-based offset of the fault in `expression`. */
-  readonly column: number;
+  declare readonly column: number;
   /** The text that does not fit, empty where something is missing. */
-  readonly found: string;
+  declare readonly found: string;
   /** What would fit there. */
-  readonly expected: string;
+  declare readonly expected: string;
   /** The remedy, where one can be guessed. */
-  readonly hint: string | undefined;
+  declare readonly hint: string | undefined;
 
   /** @param details the place, what is there and what should be */
   constructor(details: CronSyntaxDetails) {
     const { expression, field, column, found, expected, hint } = details;
-    const what = found === "" ? "nothing" : JSON.stringify(found);
     super(
       "CRON_SYNTAX",
-      `Cannot read the expression: in ${field}, found ${what}, expected ${expected}` +
-        `\n  ${expression.replace(/[\t\n\r]/g, " ")}\n  ${" ".repeat(column)}^` +
-        (hint ? `\n${hint}` : ""),
+      `Cannot read the expression: in ${field}, found ${found ? `"${found}"` : "nothing"}, expected ${expected}` +
+        `\n  ${expression.replace(/\s/g, " ")}\n  ${" ".repeat(column)}^${hint ? `\n${hint}` : ""}`,
     );
-    this.name = "CronSyntaxError";
-    this.expression = expression;
-    this.field = field;
-    this.column = column;
-    this.found = found;
-    this.expected = expected;
-    this.hint = hint;
+    Object.assign(this, details, { name: "CronSyntaxError" });
   }
 }
 
 /**
- * Finds the candidate nearest to a misspelt name: fewest insertions, deletions, replacements and swaps of neighbours.
+ * Finds the candidate nearest to a misspelt name: fewest insertions, deletions and replacements.
  *
- * @returns the nearest candidate, or `undefined` where none is near enough to be meant (a third of the name's length)
+ * @returns the nearest candidate, or `undefined` where none is near enough to be meant: within a third of the name's
+ * length, at most 3
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.ceil(wanted.length / 3)) + 1;
+  let most = Math.min(3, Math.ceil(name.length / 3));
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
-    if (distance < bestDistance) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), most);
+    if (distance <= most) {
       best = candidate;
-      bestDistance = distance;
+      most = distance - 1;
     }
   }
   return best;
 }
 
-/** Optimal string alignment distance, three rows at a time. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, replaced);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, beforeLast[j - 2]! + 1);
-      }
-      row.push(cost);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length]!;
+/** Counts the edits between two texts; a branch with more than `most` of them is given up, so there are few. */
+function editDistance(a: string, b: string, most: number): number {
+  if (most < 0) return Infinity;
+  if (!a || !b) return a.length + b.length;
+  const edit = (fromA: number, fromB: number): number => 1 + editDistance(a.slice(fromA), b.slice(fromB), most - 1);
+  if (a[0] === b[0]) return editDistance(a.slice(1), b.slice(1), most);
+  return Math.min(edit(1, 0), edit(0, 1), edit(1, 1));
 }

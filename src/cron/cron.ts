@@ -6,10 +6,12 @@
  * instant that is not given is the present, read in `instant` below and nowhere else in this folder.
  */
 import { BelfryError } from "../error.ts";
-import { readEvery, writeEvery } from "./every.ts";
-import { type CronExpression, readExpression, writeExpression } from "./expression.ts";
-import { type DstRule, Occurrences } from "./occurrences.ts";
-import { openZone, resolveTimeZone, type TemporalLike } from "./zone.ts";
+import { describeExpression } from "./describe.ts";
+import { readEvery } from "./every.ts";
+import { readExpression, writeExpression } from "./expression.ts";
+import { type DstRule, findOccurrences, type Occurrences } from "./occurrences.ts";
+import { type CronWarning, findWarnings } from "./warnings.ts";
+import { openZone, type TemporalLike } from "./zone.ts";
 
 /** What may be given as an instant: a Date, epoch milliseconds, or a `Temporal.Instant` or `ZonedDateTime`. */
 export type InstantLike = Date | number | { readonly epochMilliseconds: number };
@@ -61,10 +63,8 @@ export class Cron {
   /** The interval of `@every` in milliseconds, `null` for a calendar schedule. */
   readonly intervalMs: number | null;
   readonly #anchor: number;
-  readonly #expression: CronExpression | null;
-  readonly #occurrences: Occurrences | null;
-  readonly #seed: string | undefined;
   #text: string | undefined;
+  readonly #occurrences: Occurrences | null;
 
   /**
    * @param expression five fields, six with seconds first, a nickname, or `@every` and a duration
@@ -72,35 +72,27 @@ export class Cron {
    * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone, `OPTION_INVALID` where another option is wrong
    */
   constructor(expression: string, options: CronOptions = {}) {
-    if (typeof expression !== "string") throw new TypeError(`An expression is a string, not ${typeof expression}`);
     const { timeZone = "UTC", days = "or", dst = "once", anchor = 0, temporal, seed } = options;
-    if (days !== "or" && days !== "and") throw invalid("days", days, '"or" or "and"');
-    if (dst !== "once" && dst !== "vixie") throw invalid("dst", dst, '"once" or "vixie"');
-    if (seed !== undefined && typeof seed !== "string") throw invalid("seed", seed, "a string");
-    this.timeZone = resolveTimeZone(timeZone, temporal);
+    if (!/^(or|and) (once|vixie)$/.test(`${days} ${dst}`)) {
+      throw new BelfryError("OPTION_INVALID", `days is "or" or "and", dst "once" or "vixie", not "${days}", "${dst}"`);
+    }
+    const zone = openZone(timeZone, temporal);
+    this.timeZone = zone.name;
     this.#anchor = instant(anchor);
-    this.#seed = seed;
-    this.intervalMs = readEvery(expression);
-    this.#expression = this.intervalMs === null ? readExpression(expression, { days, seed }) : null;
-    this.#occurrences = this.#expression && new Occurrences(this.#expression, openZone(this.timeZone, temporal), dst);
+    const every = readEvery(`${expression}`);
+    this.intervalMs = every?.ms ?? null;
+    this.#text = every?.text;
+    this.#occurrences = every ? null : findOccurrences(readExpression(`${expression}`, { days, seed }), zone, dst);
   }
 
-  /** Canonical text: parsing it gives the same schedule. */
+  /** Canonical text: parsing it, with the same options, gives the same schedule. */
   get text(): string {
-    if (this.#text === undefined) {
-      const expression = this.#expression;
-      this.#text = expression === null ? writeEvery(this.intervalMs!) : writeExpression(expression, this.#seed);
-    }
+    this.#text ??= writeExpression(this.#occurrences!.expression);
     return this.#text;
   }
 
   /** Gives the canonical text. */
   toString(): string {
-    return this.text;
-  }
-
-  /** Gives the canonical text. */
-  toJSON(): string {
     return this.text;
   }
 
@@ -136,8 +128,12 @@ export class Cron {
   between(from: InstantLike, to: InstantLike): Iterable<Date> {
     const start = instant(from);
     const end = instant(to);
-    const walk = this.#walk.bind(this, start, end);
-    return { [Symbol.iterator]: walk };
+    const next = (at: number): number | null => this.nextMs(at);
+    return {
+      *[Symbol.iterator](): Generator<Date, void, undefined> {
+        for (let at = next(start); at !== null && at <= end; at = next(at)) yield new Date(at);
+      },
+    };
   }
 
   /**
@@ -149,8 +145,7 @@ export class Cron {
    * @throws {RangeError} where `count` or `after` is invalid
    */
   take(count: number, after?: InstantLike): Date[] {
-    if (!Number.isInteger(count) || count < 0)
-      throw new RangeError(`Cannot take ${count} occurrences: a whole number, 0 or more`);
+    if (!Number.isInteger(count) || count < 0) throw new RangeError(`Not a number of occurrences: ${count}`);
     const dates: Date[] = [];
     let at: number | null = instant(after);
     for (let i = 0; i < count; i++) {
@@ -167,9 +162,37 @@ export class Cron {
    * @throws {RangeError} where `at` is no valid instant
    */
   matches(at: InstantLike): boolean {
-    const phase = this.intervalMs === null ? 0 : this.#anchor;
-    const second = Math.floor((instant(at) - phase) / 1000) * 1000 + phase;
-    return this.nextMs(second - 1) === second;
+    const second = Math.floor(instant(at) / 1000) * 1000;
+    return (this.nextMs(second - 1) ?? Infinity) < second + 1000;
+  }
+
+  /**
+   * Says the schedule in plain English.
+   *
+   * @example
+   * ```ts
+   * import { Cron } from "belfry/cron";
+   *
+   * new Cron("0 9 * * MON-FRI").describe(); // "At 09:00, Monday to Friday, UTC"
+   * ```
+   */
+  describe(): string {
+    const occurrences = this.#occurrences;
+    return occurrences === null
+      ? `E${this.text.slice(2)} from ${new Date(this.#anchor).toISOString()}`
+      : `${describeExpression(occurrences.expression)}, ${this.timeZone}`;
+  }
+
+  /**
+   * Lists what may surprise in the year after an instant: nights on which it does not occur, hours in which it is silent,
+   * that it never occurs.
+   *
+   * @param at the present by default
+   * @throws {RangeError} where `at` is no valid instant
+   */
+  warnings(at?: InstantLike): CronWarning[] {
+    const from = Math.floor(instant(at) / 1000);
+    return this.#occurrences === null ? [] : findWarnings(this.#occurrences, from);
   }
 
   /**
@@ -180,13 +203,7 @@ export class Cron {
    * @throws {RangeError} where `afterMs` is not finite
    */
   nextMs(afterMs: number): number | null {
-    if (!Number.isFinite(afterMs)) throw notAnInstant(afterMs);
-    if (this.#occurrences !== null) return this.#occurrences.next(afterMs);
-    const interval = this.intervalMs!;
-    const anchor = this.#anchor;
-    let at = anchor + (Math.floor((afterMs - anchor) / interval) + 1) * interval;
-    if (at <= afterMs) at += interval;
-    return at > MAX_MS ? null : at;
+    return this.#find(afterMs, 1);
   }
 
   /**
@@ -197,17 +214,18 @@ export class Cron {
    * @throws {RangeError} where `beforeMs` is not finite
    */
   previousMs(beforeMs: number): number | null {
-    if (!Number.isFinite(beforeMs)) throw notAnInstant(beforeMs);
-    if (this.#occurrences !== null) return this.#occurrences.previous(beforeMs);
-    const interval = this.intervalMs!;
-    const anchor = this.#anchor;
-    let at = anchor + (Math.ceil((beforeMs - anchor) / interval) - 1) * interval;
-    if (at >= beforeMs) at -= interval;
-    return at < -MAX_MS ? null : at;
+    return this.#find(beforeMs, -1);
   }
 
-  *#walk(start: number, end: number): Generator<Date, void, undefined> {
-    for (let at = this.nextMs(start); at !== null && at <= end; at = this.nextMs(at)) yield new Date(at);
+  /** Occurrences are whole units (seconds, or intervals counted from the anchor): the nearest unit strictly past `from`. */
+  #find(from: number, way: 1 | -1): number | null {
+    instant(from);
+    const interval = this.intervalMs;
+    const anchor = interval === null ? 0 : this.#anchor;
+    const unit = interval ?? 1000;
+    const past = way > 0 ? Math.floor((from - anchor) / unit) + 1 : Math.ceil((from - anchor) / unit) - 1;
+    const at = anchor + (this.#occurrences === null ? past : this.#occurrences.find(past, way)) * unit;
+    return Math.abs(at) <= MAX_MS ? at : null;
   }
 }
 
@@ -218,29 +236,10 @@ function dateOf(at: number | null): Date | null {
   return at === null ? null : new Date(at);
 }
 
-/** Reads an instant as epoch milliseconds; a part of a millisecond that Temporal knows of stays. */
+/** Reads an instant as epoch milliseconds. */
 function instant(value: InstantLike = new Date()): number {
   // The default is the only look at a clock in src/cron, for the methods that people call by hand.
-  let at: unknown = value;
-  if (value instanceof Date) at = value.getTime();
-  else if (typeof value === "object" && value !== null) {
-    at = value.epochMilliseconds;
-    const { epochNanoseconds } = value as { epochNanoseconds?: unknown };
-    if (typeof epochNanoseconds === "bigint" && epochNanoseconds % 1_000_000n !== 0n) at = (at as number) + 0.5;
-  }
-  if (typeof at !== "number")
-    throw new TypeError(`An instant is a Date, epoch milliseconds or a Temporal.Instant, not ${typeof value}`);
-  if (!(Math.abs(at) <= MAX_MS)) throw notAnInstant(at);
-  return at;
-}
-
-function notAnInstant(at: number): RangeError {
-  return new RangeError(`Cannot look from ${at}: not a valid instant`);
-}
-
-function invalid(name: string, value: unknown, expected: string): BelfryError {
-  return new BelfryError(
-    "OPTION_INVALID",
-    `Cannot make a schedule with ${name} ${JSON.stringify(value)}: it is ${expected}`,
-  );
+  const at = (value as { epochMilliseconds?: number }).epochMilliseconds ?? value.valueOf();
+  if (typeof at === "number" && Math.abs(at) <= MAX_MS) return at;
+  throw new RangeError(`Not an instant: ${String(value)}`);
 }

@@ -2,12 +2,12 @@
  * What does one field of an expression ask for?
  *
  * A field is a list of items; each item becomes bits. Plain values go into a 64-bit mask kept as two 32-bit halves, so
- * that finding the next value is one `Math.clz32`. What depends on the month (`L`, `15W`, `MON#2`) goes into masks of its
- * own, which `days.ts` turns into days once it knows the month.
+ * that finding the next value is one `Math.clz32`. What depends on the month (`L`, `15W`, `MON#2`) goes into masks of
+ * its own, which `days.ts` turns into days once it knows the month.
  *
- * The reader goes forward over the characters once and remembers where it is: each refusal points at its column.
+ * An item is matched whole, so nothing is left over that could be read as something else.
  */
-import { CronSyntaxError, nearest } from "../error.ts";
+import { nearest } from "../error.ts";
 import { hashed } from "./hash.ts";
 
 /** What a field may hold. */
@@ -16,285 +16,154 @@ export interface FieldRule {
   readonly name: string;
   /** Smallest value. */
   readonly min: number;
-  /** Largest value that may be written. */
+  /** Largest value there is. */
+  readonly top: number;
+  /** Largest value that may be written: a week has seven days, 0 to 6, and 7 is 0 again. */
   readonly max: number;
-  /** How many values there are before they repeat; only the day of week has a value more than it has meanings (0 = 7). */
-  readonly cycle: number;
-  /** Three-letter names, the first for `min`. */
-  readonly names?: readonly string[];
+  /** English names, the first for `min`. */
+  readonly names: readonly string[];
+  /** The first three letters of the names, which may be written. */
+  readonly short: readonly string[];
 }
 
-const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-/** Index of a field in {@link FIELDS}: the day of the month. */
-export const DAY = 3;
-/** Index of a field in {@link FIELDS}: the day of the week. */
+/** Index in {@link FIELDS}. */
+export const MONTH_DAY = 3;
+/** Index in {@link FIELDS}. */
+export const MONTH = 4;
+/** Index in {@link FIELDS}. */
 export const WEEKDAY = 5;
 
 /** The six fields in the order in which they are written. */
 export const FIELDS: readonly FieldRule[] = [
-  { name: "second", min: 0, max: 59, cycle: 60 },
-  { name: "minute", min: 0, max: 59, cycle: 60 },
-  { name: "hour", min: 0, max: 23, cycle: 24 },
-  { name: "day-of-month", min: 1, max: 31, cycle: 31 },
-  { name: "month", min: 1, max: 12, cycle: 12, names: MONTHS },
-  { name: "day-of-week", min: 0, max: 7, cycle: 7, names: WEEKDAYS },
+  rule("second", 0, 59),
+  rule("minute", 0, 59),
+  rule("hour", 0, 23),
+  rule("day-of-month", 1, 31),
+  rule("month", 1, 12, "January February March April May June July August September October November December"),
+  rule("day-of-week", 0, 7, "Sunday Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
 ];
+
+function rule(name: string, min: number, max: number, text?: string): FieldRule {
+  const names = text?.split(" ") ?? [];
+  const short = names.map((long) => long.slice(0, 3).toUpperCase());
+  return { name, min, max, top: max === 7 ? 6 : max, names, short };
+}
 
 /** A field that was read. */
 export interface Field {
+  /** Its text in capitals, `?` as `*` and `H` resolved. */
+  text: string;
   /** Values 0 to 31, a bit each. */
   low: number;
   /** Values 32 to 59, a bit each from bit 0. */
   high: number;
-  /** Day of month: bit N for `L-N`. Day of week: bit D for `DL`. */
+  /** Day of month: bit N for `L-N`. */
   last: number;
-  /** Day of month: bit N for `NW`. */
+  /** Day of month: bit N for `NW`, bit 0 for `LW`. */
   near: number;
-  /** Day of month: `LW`. */
-  lastWorkday: boolean;
-  /** Day of week: at N - 1, bit D for `D#N`; `null` where there is none. */
-  nth: number[] | null;
+  /** Day of week: at N - 1, bit D for `D#N`; at 5, bit D for `DL`. */
+  nth: number[];
 }
 
-const STAR = 42;
-const COMMA = 44;
-const DASH = 45;
-const SLASH = 47;
-const HASH = 35;
-const LETTER_H = 72;
-const LETTER_L = 76;
-const LETTER_W = 87;
+/** Says that a text cannot be read: where in the field, what stands there, what should. */
+export type Refuse = (column: number, found: string, expected: string, hint: string) => void;
 
-/** Reads the fields of one expression, one after the other. */
-export class FieldReader {
-  readonly #text: string;
-  readonly #seed: string | undefined;
-  #at = 0;
-  #end = 0;
-  #index = 0;
+/** `*`, `H`, `H(N-M)`, `N`, `N-M`, each with or without `/K`. */
+const ITEM = /^(?:\*|H(?:\((\w+)-(\w+)\))?|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/;
+/** `NW`, `LW`, `L`, `L-N`. */
+const DAY_ITEM = /^(?:(\w+)W|L(?:-(\d+))?)$/;
+/** `DL`, `D#N`, `D#L`. */
+const WEEKDAY_ITEM = /^(\w+?)(?:L|#([1-5L]))$/;
 
-  /**
-   * @param text the whole expression
-   * @param seed what resolves `H`
-   */
-  constructor(text: string, seed: string | undefined) {
-    this.#text = text;
-    this.#seed = seed;
-  }
-
-  /**
-   * Reads the field between two columns.
-   *
-   * @param index of the field in {@link FIELDS}
-   * @throws {CronSyntaxError} where the text is none
-   */
-  read(index: number, start: number, end: number): Field {
-    this.#at = start;
-    this.#end = end;
-    this.#index = index;
-    const field: Field = { low: 0, high: 0, last: 0, near: 0, lastWorkday: false, nth: null };
-    if (end === start + 1 && this.#text[start] === "?") {
-      if (index !== DAY && index !== WEEKDAY)
-        this.#fail(start, "?", this.#range(), 'only the two day fields take "?"; write "*"');
-      this.#add(field, this.#rule.min, this.#rule.min + this.#rule.cycle - 1, 1);
-      return field;
-    }
-    for (;;) {
-      this.#item(field);
-      if (this.#at === end) return field;
-      if (this.#code() !== COMMA) this.#failHere("a comma or the end of the field");
-      this.#at++;
-    }
-  }
-
-  get #rule(): FieldRule {
-    return FIELDS[this.#index]!;
-  }
-
-  /** The character at the place, in upper case; NaN at the end of the field. */
-  #code(): number {
-    if (this.#at >= this.#end) return Number.NaN;
-    const code = this.#text.charCodeAt(this.#at);
-    return code >= 97 && code <= 122 ? code - 32 : code;
-  }
-
-  /** Goes over a character if it is there. */
-  #take(code: number): boolean {
-    if (this.#code() !== code) return false;
-    this.#at++;
-    return true;
-  }
-
-  #item(field: Field): void {
-    const { min, max, cycle } = this.#rule;
-    const start = this.#at;
-    if (this.#take(STAR)) {
-      const step = this.#step(cycle);
-      this.#add(field, min, min + cycle - 1, step);
-      return;
-    }
-    const day = this.#index === DAY;
-    const weekday = this.#index === WEEKDAY;
-    const letter = this.#code();
-    if (day && letter === LETTER_L) {
-      this.#at++;
-      if (this.#take(LETTER_W)) field.lastWorkday = true;
-      else field.last |= 1 << (this.#take(DASH) ? this.#number(0, 30, "days before the last one, 0-30") : 0);
-      return;
-    }
-    if (letter === LETTER_H) {
-      this.#hash(field, start);
-      return;
-    }
-    const first = this.#value();
-    if (day && this.#take(LETTER_W)) {
-      field.near |= 1 << first;
-    } else if (weekday && this.#take(LETTER_L)) {
-      field.last |= 1 << (first % 7);
-    } else if (weekday && this.#take(HASH)) {
-      if (this.#take(LETTER_L)) field.last |= 1 << (first % 7);
-      else {
-        const nth = this.#number(1, 5, "which one in the month, 1-5 or L");
-        field.nth ??= [0, 0, 0, 0, 0];
-        field.nth[nth - 1]! |= 1 << (first % 7);
-      }
-    } else if (this.#take(DASH)) {
-      const end = this.#value();
-      const last = end < first ? end + cycle : end;
-      this.#add(field, first, last, this.#step(last - first + 1));
-    } else if (this.#code() === SLASH) {
-      this.#add(field, first, max, this.#step(max - first + 1));
+/**
+ * Reads a field.
+ *
+ * @param word the field's text, ASCII
+ * @param index of the field in {@link FIELDS}
+ * @param seed what resolves `H`
+ * @param refuse called where the text is no such field
+ */
+export function readField(word: string, index: number, seed: string | undefined, refuse: Refuse): Field {
+  const { min, top, max, short } = FIELDS[index]!;
+  const size = top - min + 1;
+  const field: Field = { text: "", low: 0, high: 0, last: 0, near: 0, nth: [0, 0, 0, 0, 0, 0] };
+  let column = 0;
+  const wrap = (value: number): number => (value > top ? value - size : value);
+  const fail = (
+    at: number,
+    found: string,
+    expected = `${min}-${max}${short[0] ? ` or a name like ${short[0]}` : ""}`,
+    hint = remedy(found, index),
+  ): never => {
+    refuse(column + at, found, expected, hint);
+    throw undefined;
+  };
+  const number = (text: string, at: number): number => {
+    // No such name is -1, which is below each field's values once `min` is added.
+    const value = /\D/.test(text) ? short.indexOf(text) + min : Number(text);
+    return value < min || value > max ? fail(at, text) : value;
+  };
+  const days = index === MONTH_DAY ? DAY_ITEM : index === WEEKDAY ? WEEKDAY_ITEM : undefined;
+  for (const item of (word === "?" && days ? "*" : word.toUpperCase()).split(",")) {
+    let text = item;
+    const [special, of, nth] = days?.exec(item) ?? [];
+    if (special) {
+      const day = of === "L" ? 0 : of ? number(of, 0) : Number(nth ?? 0);
+      if (index === WEEKDAY) field.nth[(Number(nth) || 6) - 1]! |= 1 << (day % 7);
+      else if (of) field.near |= 1 << day;
+      else if (day > 30) fail(2, nth!, "0-30");
+      else field.last |= 1 << day;
     } else {
-      this.#add(field, first, first, 1);
+      const [, hashFrom, hashTo, from, to, by] = ITEM.exec(item) ?? fail(0, item);
+      const hash = item[0] === "H";
+      let first = min;
+      let last = hash && index === MONTH_DAY ? 28 : top;
+      if (from) {
+        first = number(from, 0);
+        last = to ? number(to, from.length + 1) : by ? max : first;
+      } else if (hashFrom) {
+        first = number(hashFrom, 2);
+        last = number(hashTo!, hashFrom.length + 3);
+      }
+      if (last < first) last += size;
+      const count = last - first + 1;
+      const step = Number(by ?? 1);
+      if (step < 1 || step > count) {
+        fail(
+          item.length - by!.length,
+          by!,
+          `a step, 1-${count}`,
+          item[0] === "*" && index < 3 ? `did you mean "@every ${by}${"smh"[index]}"?` : "",
+        );
+      }
+      if (hash) {
+        if (seed === undefined) fail(0, item, 'a number, or the option "seed" for H');
+        first += hashed(seed!, index, by ? step : count);
+        if (!by) last = first;
+        text = wrap(first) + (by ? `-${wrap(last)}/${step}` : "");
+      }
+      for (let value = first; value <= last; value += step) {
+        const bit = wrap(value);
+        if (bit < 32) field.low |= 1 << bit;
+        else field.high |= 1 << bit;
+      }
     }
+    field.text += (column ? "," : "") + text;
+    column += item.length + 1;
   }
-
-  /** `H`, `H(a-b)`, each with or without a step: the seed picks a value, or where the steps begin. */
-  #hash(field: Field, start: number): void {
-    const seed = this.#seed;
-    if (seed === undefined) {
-      this.#fail(start, "H", this.#range(), 'the option "seed" gives "H" its value; a schedule uses its name');
-    }
-    const { min, cycle } = this.#rule;
-    this.#at++;
-    let first = min;
-    let last = hashEnd(this.#index);
-    if (this.#take(40)) {
-      first = this.#value();
-      if (!this.#take(DASH)) this.#failHere('"-"');
-      last = this.#value();
-      if (last < first) last += cycle;
-      if (!this.#take(41)) this.#failHere('")"');
-    }
-    const size = last - first + 1;
-    const stepped = this.#code() === SLASH;
-    const step = this.#step(size);
-    const picked = first + hashed(seed, this.#index, stepped ? step : size);
-    this.#add(field, picked, stepped ? last : picked, step);
-  }
-
-  /** Reads `/K` where there is one. */
-  #step(size: number): number {
-    const start = this.#at;
-    if (!this.#take(SLASH)) return 1;
-    const text = this.#digits();
-    const step = Number(text);
-    if (text !== "" && step >= 1 && step <= size) return step;
-    const { name } = this.#rule;
-    const unit = this.#index < 3 ? name[0] : this.#index < 4 ? "d" : "";
-    let hint: string | undefined;
-    if (step > size && unit && start > 0 && this.#text[start - 1] === "*")
-      hint = `for elapsed time write "@every ${text}${unit}"`;
-    else if (step > size) hint = `the range before it has ${size} value${size === 1 ? "" : "s"}`;
-    if (text === "") this.#failHere(`a step, 1-${size}`);
-    return this.#fail(start + 1, text, `a step, 1-${size}`, hint);
-  }
-
-  /** Reads one value: a number or a name. */
-  #value(): number {
-    const { min, max, names } = this.#rule;
-    const start = this.#at;
-    const named = this.#letters();
-    if (!Number.isNaN(named)) {
-      this.#at += 3;
-      return named + min;
-    }
-    const text = this.#digits();
-    const value = Number(text);
-    if (text !== "" && value >= min && value <= max) return value;
-    if (text === "") this.#failHere(this.#range(), names);
-    let hint: string | undefined;
-    if (value === max + 1 && this.#index < 3)
-      hint = `${this.#rule.name}s go from 0 to ${max}; ${value} is 0 of the next`;
-    return this.#fail(start, text, this.#range(), hint);
-  }
-
-  #number(min: number, max: number, expected: string): number {
-    const start = this.#at;
-    const text = this.#digits();
-    const value = Number(text);
-    if (text === "") this.#failHere(expected);
-    if (value < min || value > max) this.#fail(start, text, expected);
-    return value;
-  }
-
-  #digits(): string {
-    const start = this.#at;
-    while (this.#code() >= 48 && this.#code() <= 57) this.#at++;
-    return this.#text.slice(start, this.#at);
-  }
-
-  /** Which of the field's names stands at the place, NaN if none; a longer word is none, but `MONL` is. */
-  #letters(): number {
-    const { names } = this.#rule;
-    const letter = this.#code();
-    if (!names || !(letter >= 65 && letter <= 90)) return Number.NaN;
-    const rest = this.#text.slice(this.#at, Math.min(this.#end, this.#at + 5)).toUpperCase();
-    const after = this.#index === WEEKDAY ? /^...L?(?![A-Z0-9])/ : /^...(?![A-Z0-9])/;
-    const found = names.indexOf(rest.slice(0, 3));
-    return found >= 0 && after.test(rest) ? found : Number.NaN;
-  }
-
-  /** Sets every `step`th bit; values past the largest go on from the smallest. */
-  #add(field: Field, first: number, last: number, step: number): void {
-    const { min, cycle } = this.#rule;
-    const top = min + cycle;
-    for (let value = first; value <= last; value += step) {
-      const bit = value < top ? value : value - cycle;
-      if (bit < 32) field.low |= 1 << bit;
-      else field.high |= 1 << (bit - 32);
-    }
-  }
-
-  #range(): string {
-    const { min, max, names } = this.#rule;
-    return `${min}-${max}${names ? ` or ${names[0]}-${names.at(-1)}` : ""}`;
-  }
-
-  /** Refuses the word at the place. */
-  #failHere(expected: string, names?: readonly string[]): never {
-    const rest = this.#text.slice(this.#at, this.#end);
-    const found = /^([a-z]+|[^,]?)/i.exec(rest)![0];
-    const word = found.toUpperCase();
-    let hint: string | undefined;
-    if (word.length > 1) {
-      const guess = nearest(word, names ?? []) ?? names?.find((name) => word.startsWith(name));
-      const other = FIELDS.find((rule) => rule.names?.includes(word.slice(0, 3)));
-      if (guess) hint = `did you mean "${guess}"?`;
-      else if (other) hint = `"${found}" belongs into the field ${other.name}`;
-    }
-    return this.#fail(this.#at, found, expected, hint);
-  }
-
-  #fail(column: number, found: string, expected: string, hint?: string): never {
-    throw new CronSyntaxError({ expression: this.#text, field: this.#rule.name, column, found, expected, hint });
-  }
+  return field;
 }
 
-/** Returns the end of the range that a bare `H` picks from: in the day of month 28, so that each month has it. */
-export function hashEnd(index: number): number {
-  const { min, cycle } = FIELDS[index]!;
-  return index === DAY ? 28 : min + cycle - 1;
+/** Writes a field that was read with numbers for names and without leading zeros. */
+export function canonical({ text }: Field, index: number): string {
+  const { min, short } = FIELDS[index]!;
+  return text.replace(/[A-Z]{3}|\d+/g, (value) => `${/\d/.test(value) ? Number(value) : short.indexOf(value) + min}`);
+}
+
+/** Guesses what was meant, from the text that does not fit. */
+function remedy(found: string, index: number): string {
+  const { max, short } = FIELDS[index]!;
+  const guess = /[A-Z]{3}/.test(found) && nearest(found, short);
+  if (guess) return `did you mean "${guess}"?`;
+  return index < 3 && Number(found) === max + 1 ? `${found} is 0 of the next` : "";
 }

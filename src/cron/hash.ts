@@ -3,7 +3,7 @@
  *
  * Many schedules written as `0 0 * * *` all start at once. `H` lets a stable hash of a seed (a schedule's name) choose:
  * the same seed gives the same value on every host and for ever, different seeds spread. The hash is FNV-1a over UTF-16
- * units with the field's index, finished by a mixer so that short seeds differ in their low digits too.
+ * units, begun with the field's index.
  */
 
 /**
@@ -17,7 +17,5 @@
 export function hashed(seed: string, index: number, bound: number): number {
   let hash = 0x811c9dc5 ^ index;
   for (let i = 0; i < seed.length; i++) hash = Math.imul(hash ^ seed.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) % bound;
+  return (hash >>> 0) % bound;
 }

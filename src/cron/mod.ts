@@ -6,4 +6,5 @@
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "../error.ts";
 export { Cron, type CronOptions, type InstantLike } from "./cron.ts";
 export type { DstRule } from "./occurrences.ts";
+export type { CronWarning } from "./warnings.ts";
 export { resolveTimeZone, type TemporalLike, type ZonedDateTimeLike } from "./zone.ts";

@@ -6,13 +6,10 @@
  * or one passed in), else from `Intl`, asked every three days and bisected where the answers differ; both give the same.
  *
  * Periods are kept by blocks of 2^25 seconds (388 days), found when first asked for, so that a schedule in the year 2100
- * costs nothing in between. A period is cut at the ends of its block, which changes no answer.
+ * costs nothing in between. A period may be cut where its block ends, which changes no answer.
  *
- *     local  ──────────┐         ┌────────      "fresh" parts of periods show each local time once, at its
- *                gap   │         │              earlier instant: the dotted part is not fresh. A fresh part
- *     ────────────────┘└·····────┘              knows how many seconds of local time were skipped before it.
- *
- * Limits: two changes of the clock within three days that cancel out are seen by Temporal only (none since 1970).
+ * Limits: offsets in whole seconds; a change of the clock is compared with the period before it only. In no zone have
+ * two changes come within six days of each other, nor will they up to 2100.
  */
 import { BelfryError, nearest } from "../error.ts";
 
@@ -38,54 +35,48 @@ export interface ZonedDateTimeLike {
  * ```
  */
 export interface TemporalLike {
+  /** `Temporal.ZonedDateTime`; a version without `getTimeZoneTransition` is not used. */
+  readonly ZonedDateTime: { readonly prototype: object };
   /** `Temporal.Instant`. */
   readonly Instant: {
     /** Makes an instant from milliseconds since 1970. */
     fromEpochMilliseconds(epochMilliseconds: number): {
       /** Shows the instant in a zone. */
-      toZonedDateTimeISO(timeZone: string): object;
+      toZonedDateTimeISO(timeZone: string): ZonedDateTimeLike;
     };
   };
 }
 
 /** A stretch of time with a constant offset; all in seconds, instants since 1970. */
-export interface Segment {
+export interface Period {
   /** First instant. */
   readonly start: number;
   /** First instant after it. */
   readonly end: number;
   /** Local time less UTC. */
   readonly offset: number;
-  /** How much local time was skipped just before `start`. */
-  readonly gap: number;
+  /** The offset less that of the period before: local time was skipped (above 0) or repeats (below). */
+  readonly jump: number;
 }
 
-/** A time zone as segments. */
+/** A time zone. */
 export interface Zone {
-  /** Canonical name. */
+  /** The name as it is to be stored: `Europe/Oslo`, `UTC`, `+05:30`. */
   readonly name: string;
-  /**
-   * Finds the segment at an instant, or the first one after it.
-   *
-   * @param fresh only stretches whose local time was not seen before
-   */
-  at(second: number, fresh: boolean): Segment;
-  /** Finds the segment at an instant, or the last one before it. */
-  before(second: number, fresh: boolean): Segment;
+  /** Gives the period that holds an instant. */
+  at(second: number): Period;
 }
 
 /** Largest instant of a Date, in seconds. */
 export const MAX_SECOND = 8.64e12;
-const DAY = 86_400;
 const BLOCK = 2 ** 25;
-/** No zone has been further from UTC, and no change of a clock larger. */
-const LOOK_BACK = 3 * DAY;
+/** How far before its block a list of periods begins; also how far `Intl` is trusted not to hide two changes. */
+const THREE_DAYS = 2 ** 18;
 
 /**
  * Checks a zone's name.
  *
  * @param name an IANA name in any case, `UTC`, an offset like `+05:30`, or `local` for the process's own zone
- * @param temporal asked for the name's proper spelling where there is one
  * @returns the name as it is to be stored: `Europe/Oslo`, `UTC`, `+05:30`
  * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone
  *
@@ -96,288 +87,126 @@ const LOOK_BACK = 3 * DAY;
  * resolveTimeZone("europe/oslo"); // "Europe/Oslo"
  * ```
  */
-export function resolveTimeZone(name: string, temporal?: TemporalLike): string {
-  if (name === "UTC") return name;
-  if (typeof name !== "string") throw new TypeError(`A time zone is named by a string, not by ${typeof name}`);
-  const lower = name.toLowerCase();
-  if (lower === "local") return resolveTimeZone(new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
-  let resolved = resolvedNames.get(name);
-  if (resolved === undefined) {
-    resolved = lookUp(name, lower, temporal);
-    // Bounded, since any mix of cases is a name.
-    if (resolvedNames.size > 2_000) resolvedNames.clear();
-    resolvedNames.set(name, resolved);
-  }
-  return resolved;
-}
-
-/** Making a formatter to check a name takes 50 us; names come again. */
-const resolvedNames = new Map<string, string>();
-
-function lookUp(name: string, lower: string, temporal: TemporalLike | undefined): string {
-  if (lower === "utc" || lower === "etc/utc") return "UTC";
-  const offset = offsetOf(name);
-  if (offset !== null) return writeOffset(offset);
-  const known = intlName(name);
-  if (known === null) throw unknownZone(name);
-  if (known.toLowerCase() === lower) return known;
-  // An alias: some runtimes name its target instead. Temporal keeps it and spells it properly.
-  const source = temporal ?? nativeTemporal();
-  const spelt = source && (zoned(source, 0, name) as { timeZoneId?: string });
-  return spelt?.timeZoneId?.toLowerCase() === lower ? spelt.timeZoneId : speltProperly(name);
+export function resolveTimeZone(name: string): string {
+  return openZone(name).name;
 }
 
 /**
- * Opens a zone that {@link resolveTimeZone} named.
+ * Opens a zone.
  *
+ * @param name see {@link resolveTimeZone}
  * @param temporal where periods come from; the runtime's own by default, `Intl` where there is none
+ * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone
  */
-export function openZone(name: string, temporal?: TemporalLike): Zone {
-  if (name === "UTC") return new FixedZone(name, 0);
-  const offset = offsetOf(name);
-  if (offset !== null) return new FixedZone(name, offset);
-  const source = temporal ?? nativeTemporal();
-  const usable = source && typeof zoned(source, 0, name).getTimeZoneTransition === "function" ? source : undefined;
-  const zones = zonesOf(usable ?? Intl);
-  const known = zones.get(name);
-  if (known) return known;
-  const zone = new PeriodZone(name, usable ? temporalPeriods(usable, name) : intlPeriods(name));
-  zones.set(name, zone);
+export function openZone(name: string, temporal: TemporalLike | undefined = (globalThis as Runtime).Temporal): Zone {
+  if (/^local$/i.test(name)) return openZone(new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC", temporal);
+  const usable = temporal && "getTimeZoneTransition" in temporal.ZonedDateTime.prototype;
+  const zones = opened.get(usable ? temporal : Intl) ?? new Map<string, Zone>();
+  // Bounded, since any mix of cases is a name.
+  opened.set(usable ? temporal : Intl, zones.size > 2_000 ? new Map() : zones);
+  let zone = zones.get(name);
+  if (zone === undefined) {
+    const fixed = offsetOf(name);
+    const proper = fixed === null ? spelling(name, `${name}`.toLowerCase()) : name;
+    const always: Period = { start: -Infinity, end: Infinity, offset: fixed ?? 0, jump: 0 };
+    const changing = fixed === null && proper !== "UTC";
+    zone = {
+      name: proper,
+      at: changing ? inBlocks(usable ? fromTemporal(temporal, proper) : fromIntl(proper)) : () => always,
+    };
+    zones.set(name, zone);
+  }
   return zone;
 }
+
+/** A runtime that may have Temporal. */
+type Runtime = { Temporal?: TemporalLike };
 
 /** Zones that are open, by where their periods come from. */
 const opened = new WeakMap<object, Map<string, Zone>>();
 
-function zonesOf(source: object): Map<string, Zone> {
-  const zones = opened.get(source) ?? new Map<string, Zone>();
-  opened.set(source, zones);
-  return zones;
+/** Tells the offset at an instant, and when it changes next (past `limit` it does not matter when). */
+interface Clock {
+  offset(second: number): number;
+  change(second: number, limit: number): number;
 }
 
-/** Starts and offsets of the periods of a stretch of time; the first start is the stretch's. */
-interface Periods {
-  readonly starts: number[];
-  readonly offsets: number[];
-}
-
-type PeriodSource = (from: number, to: number) => Periods;
-
-class FixedZone implements Zone {
-  readonly name: string;
-  readonly #segment: Segment;
-
-  constructor(name: string, offset: number) {
-    this.name = name;
-    this.#segment = { start: -Infinity, end: Infinity, offset, gap: 0 };
-  }
-
-  at(): Segment {
-    return this.#segment;
-  }
-
-  before(): Segment {
-    return this.#segment;
-  }
-}
-
-class PeriodZone implements Zone {
-  readonly name: string;
-  readonly #source: PeriodSource;
-  readonly #blocks = new Map<number, [all: Segment[], fresh: Segment[]]>();
-
-  constructor(name: string, source: PeriodSource) {
-    this.name = name;
-    this.#source = source;
-  }
-
-  at(second: number, fresh: boolean): Segment {
-    for (let index = Math.floor(second / BLOCK); ; index++) {
-      for (const segment of this.#block(index)[fresh ? 1 : 0]) if (segment.end > second) return segment;
-    }
-  }
-
-  before(second: number, fresh: boolean): Segment {
-    for (let index = Math.floor(second / BLOCK); ; index--) {
-      const segments = this.#block(index)[fresh ? 1 : 0];
-      for (let i = segments.length - 1; i >= 0; i--) if (segments[i]!.start <= second) return segments[i]!;
-    }
-  }
-
-  #block(index: number): [all: Segment[], fresh: Segment[]] {
-    let block = this.#blocks.get(index);
+function inBlocks({ offset: offsetAt, change }: Clock): Zone["at"] {
+  const blocks = new Map<number, Period[]>();
+  return (second) => {
+    const index = Math.floor(second / BLOCK);
+    let block = blocks.get(index);
     if (block === undefined) {
-      if (this.#blocks.size > 2_000) this.#blocks.clear();
-      block = this.#cut(index * BLOCK, (index + 1) * BLOCK);
-      this.#blocks.set(index, block);
-    }
-    return block;
-  }
-
-  #cut(from: number, to: number): [all: Segment[], fresh: Segment[]] {
-    const { starts, offsets } = this.#source(from - LOOK_BACK, to);
-    const all: Segment[] = [];
-    const fresh: Segment[] = [];
-    const seen: [from: number, to: number][] = [];
-    for (let i = 0; i < starts.length; i++) {
-      const offset = offsets[i]!;
-      const start = starts[i]!;
-      const end = starts[i + 1] ?? to;
-      const skipped = i > 0 ? Math.max(0, start + offset - Math.max(...seen.map((local) => local[1]))) : 0;
-      add(all, { start, end, offset, gap: skipped }, from);
-      for (const [first, last] of unseen(start + offset, end + offset, seen)) {
-        add(
-          fresh,
-          { start: first - offset, end: last - offset, offset, gap: first - offset === start ? skipped : 0 },
-          from,
-        );
+      if (blocks.size > 2_000) blocks.clear();
+      block = [];
+      blocks.set(index, block);
+      const limit = (index + 1) * BLOCK;
+      let start = limit - BLOCK - THREE_DAYS;
+      let before = offsetAt(start);
+      while (start < limit) {
+        const offset = offsetAt(start);
+        const end = Math.min(change(start, limit), limit);
+        block.push({ start, end, offset, jump: offset - before });
+        before = offset;
+        start = end;
       }
-      seen.push([start + offset, end + offset]);
     }
-    return [all, fresh];
-  }
-}
-
-/** Adds what of a segment lies in the block. */
-function add(segments: Segment[], segment: Segment, from: number): void {
-  if (segment.start >= from) segments.push(segment);
-  else if (segment.end > from) segments.push({ ...segment, start: from, gap: 0 });
-}
-
-/** Takes stretches of local time that were seen away from another. */
-function unseen(
-  from: number,
-  to: number,
-  seen: readonly (readonly [from: number, to: number])[],
-): [from: number, to: number][] {
-  let rest: [from: number, to: number][] = [[from, to]];
-  for (const [first, last] of seen) {
-    rest = rest.flatMap(([start, end]): [from: number, to: number][] =>
-      last <= start || first >= end
-        ? [[start, end]]
-        : [[start, first] as [from: number, to: number], [last, end] as [from: number, to: number]].filter(
-            ([a, b]) => a < b,
-          ),
-    );
-  }
-  return rest;
-}
-
-function nativeTemporal(): TemporalLike | undefined {
-  return (globalThis as { Temporal?: TemporalLike }).Temporal;
-}
-
-function zoned(temporal: TemporalLike, second: number, zone: string): ZonedDateTimeLike {
-  return temporal.Instant.fromEpochMilliseconds(second * 1000).toZonedDateTimeISO(zone) as ZonedDateTimeLike;
-}
-
-function clamped(second: number): number {
-  return Math.max(-MAX_SECOND, Math.min(MAX_SECOND, second));
-}
-
-function temporalPeriods(temporal: TemporalLike, zone: string): PeriodSource {
-  return (from, to) => {
-    let at: ZonedDateTimeLike | null = zoned(temporal, clamped(from), zone);
-    let offset = Math.round(at.offsetNanoseconds / 1e9);
-    const periods: Periods = { starts: [from], offsets: [offset] };
-    for (;;) {
-      at = at.getTimeZoneTransition("next");
-      if (at === null) break;
-      const start = Math.round(at.epochMilliseconds / 1000);
-      if (start >= to) break;
-      const next = Math.round(at.offsetNanoseconds / 1e9);
-      if (next === offset) continue;
-      offset = next;
-      periods.starts.push(start);
-      periods.offsets.push(offset);
-    }
-    return periods;
+    return block.findLast(({ start }) => start <= second)!;
   };
 }
 
-function intlPeriods(zone: string): PeriodSource {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
-  const offsetAt = (second: number): number => {
-    const text = format.format(clamped(second) * 1000);
-    return offsetOf(text.slice(text.indexOf("GMT") + 3) || "+00:00")!;
+/** Instants past the range of a Date are shown as its end. */
+function milliseconds(second: number): number {
+  return Math.max(-MAX_SECOND, Math.min(MAX_SECOND, second)) * 1000;
+}
+
+function fromTemporal(temporal: TemporalLike, zone: string): Clock {
+  const at = (second: number): ZonedDateTimeLike =>
+    temporal.Instant.fromEpochMilliseconds(milliseconds(second)).toZonedDateTimeISO(zone);
+  return {
+    offset: (second) => at(second).offsetNanoseconds / 1e9,
+    change: (second) => (at(second).getTimeZoneTransition("next")?.epochMilliseconds ?? Infinity) / 1000,
   };
-  return (from, to) => {
-    const periods: Periods = { starts: [from], offsets: [offsetAt(from)] };
-    let offset = periods.offsets[0]!;
-    for (let at = from; at < to; ) {
-      const probe = Math.min(at + LOOK_BACK, to);
-      while (offsetAt(probe) !== offset) {
-        let same = at;
-        let other = probe;
-        while (other - same > 1) {
-          const middle = Math.floor((same + other) / 2);
-          if (offsetAt(middle) === offset) same = middle;
-          else other = middle;
-        }
-        if (other >= to) break;
-        offset = offsetAt(other);
-        periods.starts.push(other);
-        periods.offsets.push(offset);
-        at = other;
+}
+
+function fromIntl(zone: string): Clock {
+  const format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
+  // "11/22/2026, GMT-05:00", and "GMT" alone for none.
+  const offset = (second: number): number => offsetOf(format.format(milliseconds(second)).split("GMT")[1]!) ?? 0;
+  return {
+    offset,
+    change(second, limit) {
+      const from = offset(second);
+      let same = second;
+      // Steps of three days while nothing changes, then halves of it up to the last second before the change.
+      for (let step = THREE_DAYS; step >= 1 && same < limit; ) {
+        if (offset(same + step) === from) same += step;
+        else step /= 2;
       }
-      at = probe;
-    }
-    return periods;
+      return same + 1;
+    },
   };
 }
 
-/** Reads `+05:30`, `-0800`, `+05` or, from `Intl`, `-04:56:02`; seconds, `null` where it is none. */
+/** Reads `+05:30` or, from `Intl`, `-04:56:02`; seconds, `null` where it is none. */
 function offsetOf(text: string): number | null {
-  const match = /^([+-])([01]\d|2[0-3])(?::?([0-5]\d)(?::([0-5]\d))?)?$/.exec(text);
-  if (!match) return null;
-  const seconds = Number(match[2]) * 3600 + Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0);
-  return match[1] === "-" && seconds > 0 ? -seconds : seconds;
+  const [, sign, clock] = /^([+-])((?:[01]\d|2[0-3]):[0-5]\d(?::\d\d)?)$/.exec(text) ?? [];
+  return sign ? Date.parse(`1970-01-01T${clock}Z`) / Number(`${sign}1000`) : null;
 }
 
-function writeOffset(offset: number): string {
-  const minutes = Math.abs(offset) / 60;
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
-  return `${offset < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
-}
-
-/** Some engines take abbreviations that IANA has not, and "BST" for Bangladesh; the ones it has are here. */
-const ABBREVIATIONS = /^(CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|WET)$/i;
-
-function intlName(name: string): string | null {
-  if (/^[a-z]{3}$/i.test(name) && !ABBREVIATIONS.test(name)) return null;
-  if (!/^[a-z]/i.test(name)) return null;
-  try {
-    return new Intl.DateTimeFormat("en-US", { timeZone: name }).resolvedOptions().timeZone;
-  } catch {
-    return null;
+/** Finds a name as IANA spells it. */
+function spelling(name: string, lower: string): string {
+  if (/^(etc\/)?utc$/.test(lower)) return "UTC";
+  // Some engines take abbreviations that IANA has not, like "bst", for Bangladesh.
+  if (/^[a-z].{3}|^([cemw]et|[ehm]st|gmt|uct|prc|ro[ck]|gb|nz)$/.test(lower)) {
+    try {
+      const known = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+      // For an alias some engines name its target; the alias stays, so that all hosts store the same.
+      if (known.toLowerCase() === lower) return known;
+      return name === lower ? name.replace(/\b[a-z]|_[a-z]/g, (letter) => letter.toUpperCase()) : name;
+    } catch {}
   }
-}
-
-/** Gives an alias in one case only the usual capitals. */
-function speltProperly(name: string): string {
-  if (ABBREVIATIONS.test(name)) return name.toUpperCase();
-  const plain = name === name.toUpperCase() || name === name.toLowerCase() ? name.toLowerCase() : name;
-  return plain.replace(/[a-z]+/gi, (word, at: number) =>
-    /^(of|es|au)$/.test(word) && at > 0
-      ? word
-      : /^(us|gb|nz|su|in|gmt|uct|utc|est|edt)$/.test(word)
-        ? word.toUpperCase()
-        : word[0]!.toUpperCase() + word.slice(1),
-  );
-}
-
-function unknownZone(name: string): BelfryError {
-  const utcOffset = /^(?:utc|gmt)([+-])(\d{1,2})(?::?(\d\d))?$/i.exec(name);
-  let guess: string | undefined;
-  if (utcOffset) guess = `${utcOffset[1]}${utcOffset[2]!.padStart(2, "0")}:${utcOffset[3] ?? "00"}`;
-  else if (/^z(ulu)?$/i.test(name)) guess = "UTC";
-  else {
-    const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
-    const place = name.toLowerCase().replace(/[ -]/g, "_");
-    guess = zones.find((zone) => zone.toLowerCase().endsWith(`/${place}`)) ?? nearest(name, zones);
-  }
-  const remedy = guess
-    ? `did you mean ${JSON.stringify(guess)}?`
-    : 'use a name like "Europe/Oslo", "UTC", "+05:30" or "local"';
-  return new BelfryError("ZONE_UNKNOWN", `No time zone ${JSON.stringify(name)} in this runtime; ${remedy}`);
+  const zones: string[] = Intl.supportedValuesOf("timeZone");
+  const guess = zones.find((zone) => zone.toLowerCase().endsWith(`/${lower}`)) ?? nearest(lower, zones) ?? "UTC";
+  throw new BelfryError("ZONE_UNKNOWN", `No time zone "${name}" in this runtime; did you mean "${guess}"?`);
 }
