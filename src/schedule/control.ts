@@ -1,0 +1,174 @@
+/**
+ * Operating a schedule by hand: pause, resume, and run it now.
+ *
+ * A paused schedule keeps its place, so resuming can catch up by its policy; without `catchUp` what it missed is recorded
+ * as skipped, `paused`, in the same put that makes it active, and nothing bursts. A job that is triggered is no
+ * occurrence: it is not in the log, counts against no `maxFires`, and moves nothing.
+ */
+import { encodePayload } from "../codec.ts";
+import type { Engine } from "../engine.ts";
+import { BelfryError } from "../error.ts";
+import { insertJobs } from "../job.ts";
+import { type Overlap, skipUntil } from "../plan.ts";
+import { type ReadSchedule, readDefinition } from "../schedule.ts";
+import { validate } from "../schema.ts";
+import type { Instant, NewJob, ScheduleRecord } from "../storage.ts";
+import { FiringDraft, jobLimit, jobOptions } from "./firing.ts";
+import { type ScheduleInfo, scheduleInfo } from "./info.ts";
+import { oneOf } from "./options.ts";
+import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
+
+/**
+ * Pauses a schedule; pausing a paused one only changes its note.
+ *
+ * @param options `note`: why, for people
+ * @throws BelfryError `SCHEDULE_UNKNOWN`
+ */
+export async function pauseSchedule(
+  engine: Engine,
+  name: string,
+  { note = null }: { note?: string | null } = {},
+): Promise<ScheduleInfo> {
+  const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
+    const record = await needSchedule(engine, name);
+    if (record.state === "ended" || (record.state === "paused" && record.note === note)) return record;
+    return await change(engine, record, { state: "paused", note });
+  });
+  engine.events.emit("schedule:paused", { schedule: name, note: record.note });
+  return scheduleInfo(record, engine.temporal);
+}
+
+/** Options of {@link resumeSchedule}. */
+export interface ResumeOptions {
+  /** Whether what was missed while paused is made up for, by the schedule's own `catchUp` policy. @default false */
+  readonly catchUp?: boolean;
+}
+
+/**
+ * Makes a paused schedule active again; does nothing to one that is active or ended.
+ *
+ * @throws BelfryError `SCHEDULE_UNKNOWN`; `SCHEDULE_BROKEN` where it cannot be planned
+ */
+export async function resumeSchedule(
+  engine: Engine,
+  name: string,
+  { catchUp = false }: ResumeOptions = {},
+): Promise<ScheduleInfo> {
+  const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
+    const record = await needSchedule(engine, name);
+    if (record.state === "active" || record.state === "ended") return record;
+    const read = need(engine, record);
+    const now = engine.clock.now();
+    const draft = new FiringDraft(name, read.definition);
+    let { nextAt, lastAt } = record;
+    if (record.state === "paused" && !catchUp && nextAt !== null && nextAt <= now) {
+      lastAt = skipUntil(read, nextAt, now, (outcome) => draft.add(outcome, engine, now));
+      nextAt = read.timing.next(lastAt);
+    }
+    const state = nextAt === null ? "ended" : "active";
+    return await change(engine, record, { state, nextAt, lastAt, failures: 0, note: null }, draft);
+  });
+  return scheduleInfo(record, engine.temporal);
+}
+
+/** Options of {@link triggerSchedule}. */
+export interface TriggerOptions {
+  /** Another input for this job alone. */
+  readonly input?: unknown;
+  /** What to do when a job of the schedule is unfinished. @default the schedule's own policy */
+  readonly overlap?: Overlap;
+}
+
+/** What a trigger did. */
+export interface Triggered {
+  /** The job; null where overlap `skip` found another unfinished. */
+  readonly jobId: string | null;
+  /** When it was triggered: the job's `scheduledAt`. */
+  readonly at: Instant;
+}
+
+/**
+ * Makes a job of a schedule now, whatever its state.
+ *
+ * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`
+ */
+export async function triggerSchedule(engine: Engine, name: string, options: TriggerOptions = {}): Promise<Triggered> {
+  const record = await needSchedule(engine, name);
+  const { definition } = need(engine, record);
+  const overlap = oneOf(options.overlap ?? definition.overlap, "overlap", ["allow", "skip", "queue", "cancel"]);
+  const at = engine.clock.now();
+  const input = "input" in options ? await encodeInput(engine, definition.task, options.input) : definition.input;
+  if (overlap === "skip" && (await isBusy(engine, name))) return { jobId: null, at };
+  if (overlap === "cancel") await cancelUnfinished(engine, name);
+  const { task, queue, priority } = definition;
+  const job: NewJob = {
+    id: engine.ids.id(at),
+    task,
+    queue,
+    priority,
+    availableAt: at,
+    expiresAt: definition.expiresInMs === null ? null : at + definition.expiresInMs,
+    key: null,
+    input,
+    options: jobOptions(definition),
+    schedule: name,
+    scheduledAt: at,
+    parentId: null,
+    limit: jobLimit(name, { ...definition, overlap }),
+  };
+  const [inserted] = await insertJobs(engine, [job]);
+  return { jobId: inserted!.id, at };
+}
+
+async function encodeInput(engine: Engine, task: string, input: unknown): Promise<string> {
+  const what = `input of task ${JSON.stringify(task)}`;
+  const schema = engine.tasks.get(task)?.schema;
+  if (schema) await validate(schema, input, what);
+  return await encodePayload(engine.codec, input, what);
+}
+
+/** How many jobs one cancel names. */
+const CANCEL_CHUNK = 200;
+
+async function cancelUnfinished(engine: Engine, name: string): Promise<void> {
+  for (;;) {
+    const jobs = await engine.storage.listJobs({
+      schedule: name,
+      states: ["ready", "running", "waiting"],
+      limit: CANCEL_CHUNK,
+    });
+    if (jobs.length === 0) return;
+    const error = JSON.stringify({
+      name: "BelfryError",
+      code: "JOB_CANCELLED",
+      message: `Schedule "${name}" was triggered, and its overlap policy cancels`,
+    });
+    const { ids, clock, storage } = engine;
+    await storage.cancel({ op: ids.token(), now: clock.now(), ids: jobs.map((job) => job.id), error });
+    if (jobs.length < CANCEL_CHUNK) return;
+  }
+}
+
+/** Reads a definition that must be readable. */
+export function need(engine: Engine, record: ScheduleRecord): ReadSchedule {
+  const read = readDefinition(record, engine.temporal);
+  if (!(read instanceof Error)) return read;
+  throw new BelfryError(
+    "SCHEDULE_BROKEN",
+    `Schedule ${JSON.stringify(record.name)} cannot be planned here: ${read.message}; register it anew, or run a version that understands it`,
+    { cause: read },
+  );
+}
+
+async function change(
+  engine: Engine,
+  record: ScheduleRecord,
+  fields: Partial<ScheduleRecord>,
+  draft?: FiringDraft,
+): Promise<ScheduleRecord | undefined> {
+  const now = engine.clock.now();
+  const changed = { ...record, ...fields, updatedAt: now };
+  const put = { revision: record.revision, record: changed, jobs: [], occurrences: draft?.occurrences(now) ?? [] };
+  const reply = await putSchedules(engine, { puts: [put] });
+  return reply.written.includes(record.name) ? { ...changed, revision: record.revision + 1 } : undefined;
+}

@@ -1,0 +1,123 @@
+/**
+ * How planned outcomes become rows: jobs for the occurrences that fire, log entries for all, one `Firing` a schedule.
+ */
+import { hashed } from "../cron/hash.ts";
+import type { Engine } from "../engine.ts";
+import type { JobOptions } from "../job.ts";
+import { merge, type PlannedOutcome, type Planner } from "../plan.ts";
+import type { ScheduleDefinition } from "../schedule.ts";
+import type { Firing, Instant, JobLimit, NewJob, OccurrenceRecord, ScheduleRecord } from "../storage.ts";
+
+/** Tells hashes of jitter and spread apart. */
+const JITTER = 11;
+const SPREAD = 12;
+
+/**
+ * How long after its occurrence a job becomes available: the same on every host, ms.
+ *
+ * `spread` moves all jobs of a schedule by one part of it, so that schedules that share an expression do not start
+ * together and each keeps its rhythm; `jitter` moves each job by its own.
+ */
+export function delayMs(name: string, at: Instant, { jitterMs, spreadMs }: ScheduleDefinition): number {
+  const jitter = jitterMs === 0 ? 0 : hashed(`${name}@${at}`, JITTER, jitterMs);
+  return jitter + (spreadMs === 0 ? 0 : hashed(name, SPREAD, spreadMs));
+}
+
+/** Writes what the worker needs of a definition. */
+export function jobOptions({ retry, timeoutMs, tags }: ScheduleDefinition): string {
+  const options: JobOptions = {};
+  if (retry !== null) options.retry = retry;
+  if (timeoutMs !== null) options.timeoutMs = timeoutMs;
+  if (tags.length > 0) options.tags = [...tags];
+  return JSON.stringify(options);
+}
+
+/** The limit that a schedule's jobs count against. */
+export function jobLimit(name: string, { overlap, rate, task }: ScheduleDefinition): JobLimit | null {
+  if (overlap === "queue") return { key: `schedule:${name}`, concurrency: 1, rate: null };
+  return rate === null ? null : { key: `task:${task}`, concurrency: null, rate: { ...rate } };
+}
+
+/** Makes the job of an occurrence. `options` is what {@link jobOptions} wrote. */
+export function occurrenceJob(
+  name: string,
+  definition: ScheduleDefinition,
+  { id, at, options }: { id: string; at: Instant; options: string },
+): NewJob {
+  const { task, queue, priority, input, expiresInMs } = definition;
+  return {
+    id,
+    task,
+    queue,
+    priority,
+    availableAt: at + delayMs(name, at, definition),
+    expiresAt: expiresInMs === null ? null : at + expiresInMs,
+    key: null,
+    input,
+    options,
+    schedule: name,
+    scheduledAt: at,
+    parentId: null,
+    limit: jobLimit(name, definition),
+  };
+}
+
+/** Collects what a planner decides for one schedule. */
+export class FiringDraft {
+  readonly jobs: NewJob[] = [];
+  readonly #outcomes: (PlannedOutcome & { jobId: string | null })[] = [];
+  readonly #options: string;
+  readonly #name: string;
+  readonly #definition: ScheduleDefinition;
+
+  constructor(name: string, definition: ScheduleDefinition) {
+    this.#name = name;
+    this.#definition = definition;
+    this.#options = jobOptions(definition);
+  }
+
+  /** How many bytes of batch one job of this schedule takes, about. */
+  get jobBytes(): number {
+    return this.#definition.input.length + this.#options.length + 2 * this.#name.length + 400;
+  }
+
+  /** Adds a decision. */
+  add(outcome: PlannedOutcome, engine: Engine, now: Instant): void {
+    if (outcome.reason !== null) {
+      merge(this.#outcomes, { ...outcome, jobId: null } as PlannedOutcome);
+      return;
+    }
+    const id = engine.ids.id(now);
+    this.jobs.push(occurrenceJob(this.#name, this.#definition, { id, at: outcome.at, options: this.#options }));
+    this.#outcomes.push({ ...outcome, jobId: id });
+  }
+
+  /** The log entries of all decisions so far. */
+  occurrences(now: Instant): OccurrenceRecord[] {
+    return this.#outcomes.map(({ at, untilAt, count, reason, jobId = null }) => ({
+      schedule: this.#name,
+      at,
+      untilAt,
+      count,
+      jobId,
+      reason,
+      recordedAt: now,
+    }));
+  }
+
+  /** The schedule moving on to where its planner stands. */
+  firing(record: ScheduleRecord, planner: Planner, now: Instant): Firing {
+    return {
+      name: record.name,
+      revision: record.revision,
+      state: planner.state,
+      nextAt: planner.at,
+      fired: planner.fired,
+      lastAt: planner.lastAt,
+      note: null,
+      cancelUnfinished: planner.cancels,
+      jobs: this.jobs,
+      occurrences: this.occurrences(now),
+    };
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * A stored schedule as users see it: where it stands, and its definition, if this version can read it.
+ */
+import type { TemporalLike } from "../cron/zone.ts";
+import { readDefinition, type ScheduleDefinition } from "../schedule.ts";
+import type { Instant, ScheduleRecord, ScheduleState } from "../storage.ts";
+
+/** A schedule: where it stands and what it does. */
+export interface ScheduleInfo {
+  readonly name: string;
+  readonly state: ScheduleState;
+  /** The next occurrence, epoch ms; null where there is none. */
+  readonly nextAt: Instant | null;
+  /** The last occurrence that got an outcome; null before the first. */
+  readonly lastAt: Instant | null;
+  /** How many occurrences have fired. */
+  readonly fired: number;
+  /** How many of its jobs failed in a row, up to now. */
+  readonly failures: number;
+  /** Why it is paused or broken. */
+  readonly note: string | null;
+  /** Who declared it with `sync`. */
+  readonly owner: string | null;
+  readonly revision: number;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+  /** What it does; null where this version cannot read it. */
+  readonly definition: ScheduleDefinition | null;
+}
+
+/** Shows a stored schedule. */
+export function scheduleInfo(record: ScheduleRecord, temporal: TemporalLike | undefined): ScheduleInfo {
+  const { name, state, nextAt, lastAt, fired, failures, note, owner, revision, createdAt, updatedAt } = record;
+  const read = readDefinition(record, temporal);
+  const definition = read instanceof Error ? null : read.definition;
+  return { name, state, nextAt, lastAt, fired, failures, note, owner, revision, createdAt, updatedAt, definition };
+}

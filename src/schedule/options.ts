@@ -1,0 +1,173 @@
+/**
+ * What a user may say about a schedule, and how each word is checked and made canonical.
+ *
+ * The types are the public face; the functions turn what was written (`"1h30m"`, `["b", "a"]`, a Date) into the one form
+ * that is stored, or refuse it with the option's name, what was found and what would fit. Nothing is written before all
+ * of them have agreed.
+ */
+import type { DstRule } from "../cron/occurrences.ts";
+import { type Duration, parseDuration } from "../duration.ts";
+import { BelfryError } from "../error.ts";
+import type { CatchUpRule, Overlap } from "../plan.ts";
+import type { StorableRetry } from "../retry.ts";
+import type { Exclude } from "./exclude.ts";
+import type { When } from "./local_time.ts";
+
+/**
+ * What becomes of occurrences that were missed (nothing ran, or nothing could).
+ *
+ * - `"all"`: every one fires, oldest first.
+ * - `"latest"`: only the newest fires.
+ * - `"none"`: one that is more than a minute late does not fire.
+ * - `{ within, max }`: those not older than `within`, of them the newest `max`.
+ */
+export type CatchUp = "all" | "latest" | "none" | { readonly within?: Duration; readonly max?: number };
+
+/** An expression: cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`; or one instant. */
+export type Expression = string | { readonly at: When };
+
+/**
+ * Options of a schedule; all are stored with it.
+ *
+ * @example
+ * ```ts ignore
+ * await belfry.schedule("daily-report", "0 9 * * MON-FRI", report, {
+ *   timeZone: "Europe/Berlin", catchUp: "latest", overlap: "skip", expiresIn: "6h", exclude: ["2026-12-25"],
+ * });
+ * ```
+ */
+export interface ScheduleOptions<Input = unknown> {
+  /** What the task gets. */
+  readonly input?: Input;
+  /** Zone of the expression, and of instants written without offset. @default the engine's, "UTC" */
+  readonly timeZone?: string;
+  /** Whether one of two restricted day fields is enough (`"or"`, as POSIX says) or both must fit. @default "or" */
+  readonly days?: "or" | "and";
+  /** What happens when clocks change. @default "once" */
+  readonly dst?: DstRule;
+  /** No occurrence before it; of `@every` the anchor, and its first occurrence. */
+  readonly startAt?: When;
+  /** No occurrence after it. */
+  readonly endAt?: When;
+  /** How many occurrences fire in all; then the schedule has ended. */
+  readonly maxFires?: number;
+  /** Occurrences that are left out: days, instants, ranges of either, or a function asked at registration. */
+  readonly exclude?: Exclude;
+  /** What becomes of missed occurrences. @default "all" */
+  readonly catchUp?: CatchUp;
+  /** A job that was not begun this long after its occurrence is not wanted any more. @default never expires */
+  readonly expiresIn?: Duration;
+  /**
+   * What to do when a job of this schedule is unfinished: `"allow"` a second beside it, `"skip"` the occurrence,
+   * `"queue"` the new job behind it, `"cancel"` it. @default "allow"
+   */
+  readonly overlap?: Overlap;
+  /** Delays each job by a part of this, another for each occurrence, the same on every host. @default 0 */
+  readonly jitter?: Duration;
+  /** Delays all jobs by one part of this, which the schedule's name decides. @default 0 */
+  readonly spread?: Duration;
+  /** Queue of the jobs. @default the task's, "default" */
+  readonly queue?: string;
+  /** Higher runs first. @default 0 */
+  readonly priority?: number;
+  /** How failed jobs are tried again. @default the task's */
+  readonly retry?: StorableRetry;
+  /** How long a job may run. @default the task's */
+  readonly timeout?: Duration;
+  /** Words to find schedules and jobs by. */
+  readonly tags?: readonly string[];
+  /** Pauses the schedule after this many failed jobs in a row. @default never */
+  readonly pauseAfterFailures?: number;
+  /** Registers it paused; later registrations with the same value leave its state alone. @default false */
+  readonly paused?: boolean;
+}
+
+/** Names of all options, to refuse a misspelt one. */
+export const OPTION_NAMES: ReadonlySet<string> = new Set([
+  "input",
+  "timeZone",
+  "days",
+  "dst",
+  "startAt",
+  "endAt",
+  "maxFires",
+  "exclude",
+  "catchUp",
+  "expiresIn",
+  "overlap",
+  "jitter",
+  "spread",
+  "queue",
+  "priority",
+  "retry",
+  "timeout",
+  "tags",
+  "pauseAfterFailures",
+  "paused",
+]);
+
+/** How old an occurrence may be under catch-up `"none"`: triggers come once a minute at the finest on some platforms. */
+const NONE_WITHIN_MS = 60_000;
+
+/** A catch-up policy as it is stored. */
+export type StoredCatchUp = "all" | "latest" | "none" | { readonly withinMs?: number; readonly max?: number };
+
+/** Reads a catch-up policy. */
+export function readCatchUp(value: unknown): StoredCatchUp {
+  if (value === "all" || value === "latest" || value === "none") return value;
+  if (typeof value !== "object" || value === null) {
+    throw invalid("catchUp", value, '"all", "latest", "none" or { within: "6h", max: 10 }');
+  }
+  const { within, max, ...other } = value as { within?: Duration; max?: number };
+  const unknown = Object.keys(other)[0];
+  if (unknown !== undefined || (within === undefined && max === undefined)) {
+    throw invalid(`catchUp${unknown ? `.${unknown}` : ""}`, value, "{ within, max }, at least one of the two");
+  }
+  return {
+    ...(within === undefined ? {} : { withinMs: parseDuration(within, "catchUp.within", { minMs: 1 }) }),
+    ...(max === undefined ? {} : { max: wholeNumber(max, "catchUp.max", 1, 100_000) }),
+  };
+}
+
+/** Makes the rule of the planner from a stored policy. */
+export function catchUpRule(stored: StoredCatchUp): CatchUpRule {
+  if (stored === "all") return { withinMs: Infinity, max: Infinity };
+  if (stored === "latest") return { withinMs: Infinity, max: 1 };
+  if (stored === "none") return { withinMs: NONE_WITHIN_MS, max: Infinity };
+  return { withinMs: stored.withinMs ?? Infinity, max: stored.max ?? Infinity };
+}
+
+/** Checks that a value is one of some words. */
+export function oneOf<T extends string>(value: unknown, option: string, words: readonly T[]): T {
+  if (!words.includes(value as T)) throw invalid(option, value, words.map((word) => `"${word}"`).join(", "));
+  return value as T;
+}
+
+/** Checks that a value is a whole number in a range, both ends included. */
+export function wholeNumber(value: unknown, option: string, min: number, max: number): number {
+  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+    throw invalid(option, value, `a whole number from ${min} to ${max}`);
+  }
+  return value as number;
+}
+
+/** Checks a list of tags; sorted, each once. */
+export function readTags(value: unknown): string[] {
+  if (!Array.isArray(value) || value.some((tag) => typeof tag !== "string" || tag === "" || tag.length > 100)) {
+    throw invalid("tags", value, "a list of words of at most 100 characters");
+  }
+  return [...new Set(value as string[])].sort();
+}
+
+/** Makes the error of an option that does not fit. */
+export function invalid(option: string, value: unknown, expected: string): BelfryError {
+  return new BelfryError("OPTION_INVALID", `Cannot use ${option} ${show(value)}: it must be ${expected}`);
+}
+
+function show(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * A stored definition as options again, with some of them changed: what `update` registers.
+ */
+import { decodePayload } from "../codec.ts";
+import type { Engine } from "../engine.ts";
+import { BelfryError } from "../error.ts";
+import type { RetryPolicy, StorableRetry } from "../retry.ts";
+import { readDefinition, type ScheduleDefinition, type ScheduleSpec } from "../schedule.ts";
+import type { ScheduleRecord } from "../storage.ts";
+import type { TaskReference } from "../task.ts";
+import type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./options.ts";
+
+/** What to change; null takes an option back to its default. */
+export type SchedulePatch = {
+  readonly [Option in keyof ScheduleOptions]?: ScheduleOptions[Option] | null;
+} & {
+  readonly expression?: Expression;
+  readonly task?: TaskReference<never>;
+};
+
+/**
+ * Makes the specification of a changed schedule.
+ *
+ * @returns also the fields that stay as they are stored, because their stored form says more than an option could
+ * @throws BelfryError `SCHEDULE_BROKEN` where the stored definition cannot be read
+ */
+export async function specOf(
+  engine: Engine,
+  record: ScheduleRecord,
+  patch: SchedulePatch,
+): Promise<{ spec: ScheduleSpec; keeps: Partial<ScheduleDefinition> }> {
+  const { name, createdAt } = record;
+  const read = readDefinition(record, engine.temporal);
+  if (read instanceof Error) {
+    throw new BelfryError(
+      "SCHEDULE_BROKEN",
+      `Cannot update schedule ${JSON.stringify(name)}: what is stored cannot be read here (${read.message}); register it anew`,
+      { cause: read },
+    );
+  }
+  const { definition } = read;
+  const { expression = definition.expression, task = definition.task, ...changes } = patch;
+  const keeps: { -readonly [Field in keyof ScheduleDefinition]?: ScheduleDefinition[Field] } = {};
+  if (changes.input === undefined) keeps.input = definition.input;
+  if (changes.exclude === undefined) {
+    keeps.exclude = definition.exclude;
+    keeps.excludeUntilAt = definition.excludeUntilAt;
+  }
+  if (patch.task === undefined) keeps.rate = definition.rate;
+  const stored = optionsOf(definition);
+  if (changes.input === undefined) {
+    stored.input = await decodePayload(engine.codec, definition.input, `input of schedule ${JSON.stringify(name)}`);
+  }
+  const options: Record<string, unknown> = { ...stored };
+  for (const [option, value] of Object.entries(changes)) {
+    if (value === null) delete options[option];
+    else if (value !== undefined) options[option] = value;
+  }
+  return { spec: { name, expression, task: task as string, options, createdAt }, keeps };
+}
+
+/** Options that give a definition, but for its input and its excluded occurrences. */
+function optionsOf(definition: ScheduleDefinition): {
+  -readonly [Option in keyof ScheduleOptions]: ScheduleOptions[Option];
+} {
+  const { timeZone, days, dst, startAt, endAt, maxFires, queue, priority, overlap, tags, pauseAfterFailures, paused } =
+    definition;
+  const { expiresInMs, jitterMs, spreadMs, retry, timeoutMs } = definition;
+  return {
+    timeZone,
+    days,
+    dst,
+    queue,
+    priority,
+    overlap,
+    tags,
+    paused,
+    catchUp: writtenCatchUp(definition.catchUp),
+    jitter: jitterMs,
+    spread: spreadMs,
+    ...(startAt === null ? {} : { startAt }),
+    ...(endAt === null ? {} : { endAt }),
+    ...(maxFires === null ? {} : { maxFires }),
+    ...(expiresInMs === null ? {} : { expiresIn: expiresInMs }),
+    ...(retry === null ? {} : { retry: writtenRetry(retry) }),
+    ...(timeoutMs === null ? {} : { timeout: timeoutMs }),
+    ...(pauseAfterFailures === null ? {} : { pauseAfterFailures }),
+  };
+}
+
+function writtenCatchUp(stored: StoredCatchUp): CatchUp {
+  if (typeof stored === "string") return stored;
+  return {
+    ...(stored.withinMs === undefined ? {} : { within: stored.withinMs }),
+    ...(stored.max === undefined ? {} : { max: stored.max }),
+  };
+}
+
+function writtenRetry({ initialMs, maxMs, ...same }: RetryPolicy): StorableRetry {
+  return { ...same, initial: initialMs, max: maxMs };
+}

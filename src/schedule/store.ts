@@ -1,0 +1,69 @@
+/**
+ * Reading and writing schedules without losing anybody's change: read, decide, put from the revision that was read, and
+ * again from the start when somebody was faster.
+ */
+import { type Engine, timed } from "../engine.ts";
+import { BelfryError, nearest } from "../error.ts";
+import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage.ts";
+
+/** Races lost in a row before giving up; each means that somebody else moved the schedule meanwhile. */
+const MAX_TRIES = 100;
+
+/** Reads a schedule; null where there is none. */
+export async function readSchedule(engine: Engine, name: string): Promise<ScheduleRecord | null> {
+  await engine.open();
+  const [record] = await engine.storage.listSchedules({ names: [name], limit: 1 });
+  return record ?? null;
+}
+
+/**
+ * Reads a schedule that must be there.
+ *
+ * @throws BelfryError `SCHEDULE_UNKNOWN`, with the nearest name
+ */
+export async function needSchedule(engine: Engine, name: string): Promise<ScheduleRecord> {
+  const record = await readSchedule(engine, name);
+  if (record !== null) return record;
+  const others = await engine.storage.listSchedules({ limit: 1_000 });
+  const guess = nearest(
+    name,
+    others.map((other) => other.name),
+  );
+  throw new BelfryError(
+    "SCHEDULE_UNKNOWN",
+    `No schedule is named ${JSON.stringify(name)}${guess ? `; did you mean ${JSON.stringify(guess)}?` : ""}`,
+  );
+}
+
+/** Writes schedules. */
+export function putSchedules(
+  engine: Engine,
+  request: Pick<PutSchedulesRequest, "puts"> & Partial<PutSchedulesRequest>,
+): Promise<PutSchedulesReply> {
+  const { ids, clock, storage } = engine;
+  const full = { op: ids.token(), now: clock.now(), removes: [], owner: null, ...request };
+  return timed(engine, () => storage.putSchedules(full));
+}
+
+/**
+ * Repeats a read-and-put until it wins its race.
+ *
+ * @param attempt answers undefined where it lost
+ * @throws BelfryError `STORAGE_BUSY` where it lost a hundred times in a row
+ */
+export async function untilWon<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const won = await attempt();
+    if (won !== undefined) return won;
+  }
+  throw new BelfryError(
+    "STORAGE_BUSY",
+    `Cannot write ${what}: others changed it ${MAX_TRIES} times in a row; try again`,
+  );
+}
+
+/** Whether a job of the schedule is unfinished. */
+export async function isBusy(engine: Engine, name: string): Promise<boolean> {
+  const jobs = await engine.storage.listJobs({ schedule: name, states: ["ready", "running", "waiting"], limit: 1 });
+  return jobs.length > 0;
+}

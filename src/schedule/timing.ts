@@ -1,0 +1,149 @@
+/**
+ * When does a schedule occur, by its expression, its anchor and its bounds?
+ *
+ * One face over the three kinds of expression: calendar (a `Cron`, shared by all schedules that write the same), `@every`
+ * (arithmetic from an anchor) and `@at` (one instant). Counting a run of occurrences is what bounds a tick after a long
+ * outage: a week of `@every 1s` is one division, a week of a calendar expression is walked at about 50 ns a step, and
+ * the caller says how many steps it has.
+ */
+import { Cron } from "../cron/cron.ts";
+import type { DstRule } from "../cron/occurrences.ts";
+import type { TemporalLike } from "../cron/zone.ts";
+
+/** What decides a schedule's occurrences, canonical: two equal ones have the same occurrences. */
+export interface TimingRule {
+  /** Canonical text: a cron expression with `H` resolved, `@every 1h30m` or `@at 2026-12-24T18:00:00.000Z`. */
+  readonly expression: string;
+  readonly timeZone: string;
+  readonly days: "or" | "and";
+  readonly dst: DstRule;
+  /** No occurrence before it; null: none. */
+  readonly startAt: number | null;
+  /** No occurrence after it; null: none. */
+  readonly endAt: number | null;
+}
+
+/** A run of occurrences that were counted. */
+export interface CountedRun {
+  count: number;
+  /** The last one counted. */
+  untilAt: number;
+  /** The run goes on: the steps were used up. */
+  more: boolean;
+}
+
+const AT = "@at ";
+
+/** Writes the expression of a single occurrence. */
+export function writeAt(at: number): string {
+  return AT + new Date(at).toISOString();
+}
+
+/** Makes a calendar, or finds the one made before: parsing takes microseconds, and thousands of schedules share texts. */
+export function calendar(rule: Omit<TimingRule, "startAt" | "endAt">, temporal: TemporalLike | undefined): Cron {
+  const key = `${rule.expression}\n${rule.timeZone}\n${rule.days}\n${rule.dst}`;
+  const source = temporal ?? calendars;
+  const known = calendars.get(source) ?? new Map<string, Cron>();
+  calendars.set(source, known);
+  let cron = known.get(key);
+  if (cron === undefined) {
+    if (known.size >= 10_000) known.clear();
+    const { expression, timeZone, days, dst } = rule;
+    cron = new Cron(expression, { timeZone, days, dst, temporal });
+    known.set(key, cron);
+  }
+  return cron;
+}
+
+const calendars = new WeakMap<object, Map<string, Cron>>();
+
+/** Knows the occurrences of one schedule. */
+export class Timing {
+  readonly #cron: Cron | null;
+  readonly #intervalMs: number | null = null;
+  readonly #anchor: number;
+  readonly #startAt: number;
+  readonly #endAt: number;
+
+  /**
+   * @param createdAt when the schedule was registered: the anchor of `@every` where `startAt` gives none
+   * @throws BelfryError `CRON_SYNTAX`, `ZONE_UNKNOWN`
+   */
+  constructor(rule: TimingRule, createdAt: number, temporal: TemporalLike | undefined) {
+    this.#startAt = rule.startAt ?? -Infinity;
+    this.#endAt = rule.endAt ?? Infinity;
+    this.#anchor = rule.startAt ?? createdAt;
+    if (rule.expression.startsWith(AT)) {
+      this.#cron = null;
+      this.#anchor = Date.parse(rule.expression.slice(AT.length));
+      if (Number.isNaN(this.#anchor)) throw new RangeError(`Cannot read "${rule.expression}": no instant`);
+    } else {
+      this.#cron = calendar(rule, temporal);
+      this.#intervalMs = this.#cron.intervalMs;
+    }
+  }
+
+  /** Whether counting a run is arithmetic, however long it is. */
+  get arithmetic(): boolean {
+    return this.#cron === null || this.#intervalMs !== null;
+  }
+
+  /** Finds the first occurrence after an instant; null where there is none any more. */
+  next(after: number): number | null {
+    // An occurrence at startAt itself counts.
+    const from = Math.max(after, this.#startAt - 1);
+    const at = this.#next(from);
+    return at === null || at > this.#endAt ? null : at;
+  }
+
+  /** Finds the last occurrence before an instant; null where there is none. */
+  previous(before: number): number | null {
+    const to = Math.min(before, this.#endAt + 1);
+    const at = this.#previous(to);
+    return at === null || at < this.#startAt ? null : at;
+  }
+
+  /** Tells whether an instant is an occurrence. */
+  has(at: number): boolean {
+    return this.next(at - 1) === at;
+  }
+
+  /**
+   * Counts the occurrences from one up to an instant, both included.
+   *
+   * @param from an occurrence, at or before `to`
+   * @param maxSteps how many may be walked; arithmetic takes none
+   */
+  count(from: number, to: number, maxSteps: number): CountedRun {
+    const limit = Math.min(to, this.#endAt);
+    if (this.#intervalMs !== null) {
+      const steps = Math.max(0, Math.floor((limit - from) / this.#intervalMs));
+      return { count: steps + 1, untilAt: from + steps * this.#intervalMs, more: false };
+    }
+    let count = 1;
+    let untilAt = from;
+    for (let at = this.#next(from); at !== null && at <= limit; at = this.#next(at)) {
+      if (count >= maxSteps) return { count, untilAt, more: true };
+      count++;
+      untilAt = at;
+    }
+    return { count, untilAt, more: false };
+  }
+
+  #next(after: number): number | null {
+    if (this.#cron === null) return this.#anchor > after ? this.#anchor : null;
+    const interval = this.#intervalMs;
+    if (interval === null) return this.#cron.nextMs(after);
+    // The first after the anchor, unless startAt is the anchor: then that instant is one.
+    const steps = Math.floor((after - this.#anchor) / interval) + 1;
+    return this.#anchor + Math.max(steps, this.#startAt === this.#anchor ? 0 : 1) * interval;
+  }
+
+  #previous(before: number): number | null {
+    if (this.#cron === null) return this.#anchor < before ? this.#anchor : null;
+    const interval = this.#intervalMs;
+    if (interval === null) return this.#cron.previousMs(before);
+    const steps = Math.ceil((before - this.#anchor) / interval) - 1;
+    return steps < (this.#startAt === this.#anchor ? 0 : 1) ? null : this.#anchor + steps * interval;
+  }
+}
