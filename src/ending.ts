@@ -21,7 +21,10 @@ class Waiters {
 
   add(id: string, waiter: (ending: Ending) => void): () => void {
     let waiters = this.#waiting.get(id);
-    if (!waiters) this.#waiting.set(id, (waiters = new Set()));
+    if (!waiters) {
+      waiters = new Set();
+      this.#waiting.set(id, waiters);
+    }
     waiters.add(waiter);
     return () => {
       waiters.delete(waiter);
@@ -41,7 +44,10 @@ const engines = new WeakMap<Engine, Waiters>();
 
 function waitersOf(engine: Engine): Waiters {
   let waiters = engines.get(engine);
-  if (!waiters) engines.set(engine, (waiters = new Waiters()));
+  if (!waiters) {
+    waiters = new Waiters();
+    engines.set(engine, waiters);
+  }
   return waiters;
 }
 

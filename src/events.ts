@@ -91,7 +91,10 @@ export class EventSink {
    */
   on<Name extends EventName>(name: Name, listener: (payload: EventMap[Name]) => unknown): () => void {
     let listeners = this.#listeners.get(name);
-    if (!listeners) this.#listeners.set(name, (listeners = new Set()));
+    if (!listeners) {
+      listeners = new Set();
+      this.#listeners.set(name, listeners);
+    }
     // One entry for each call, so that adding a function twice and removing it once leaves one.
     const entry: Listener = (payload) => listener(payload);
     listeners.add(entry);

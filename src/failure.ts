@@ -18,6 +18,8 @@ export interface Failure {
   cause?: Failure;
   /** Its other own properties that are text, numbers or booleans. */
   details?: Record<string, string | number | boolean>;
+  /** Trying again cannot help, by the verdict of who threw it (a subclass of `FatalError`). */
+  fatal?: true;
   /** The recorded step whose failure ended the job; `retry` goes back to it. */
   step?: string;
 }
@@ -35,6 +37,7 @@ export function toFailure(thrown: unknown, depth = 0): Failure {
     name: String(thrown.name || "Error"),
     message: cut(String(thrown.message), MAX_MESSAGE_LENGTH),
   };
+  if (thrown instanceof FatalError && thrown.name !== "FatalError") failure.fatal = true;
   const { code } = thrown as { code?: unknown };
   if (typeof code === "string" || typeof code === "number") failure.code = String(code);
   if (typeof thrown.stack === "string") failure.stack = cut(thrown.stack, MAX_STACK_LENGTH);
@@ -70,12 +73,12 @@ function build(failure: Failure, options: ErrorOptions | undefined): Error {
   if (failure.name === "BelfryError" && failure.code !== undefined) {
     return Object.assign(new BelfryError(failure.code as ErrorCode, failure.message, options), failure.details);
   }
-  if (failure.name === "FatalError") return Object.assign(new FatalError(failure.message, options), failure.details);
   if (failure.name === "RetryLater") {
     const delayMs = failure.details?.["delayMs"];
     return new RetryLater(typeof delayMs === "number" ? delayMs : 0, failure.message, options);
   }
-  const error = new Error(failure.message, options);
+  const fatal = failure.fatal || failure.name === "FatalError";
+  const error = fatal ? new FatalError(failure.message, options) : new Error(failure.message, options);
   defineHidden(error, "name", failure.name);
   return Object.assign(error, failure.code === undefined ? {} : { code: failure.code }, failure.details);
 }

@@ -142,9 +142,12 @@ export function readRetry(retry: Retry, what: string): RetryPolicy | RetryFuncti
   return typeof retry === "function" ? retry : parseRetry(retry, what);
 }
 
-/** How many tries a policy allows at most; a function decides by itself, so it has no such number. */
+/** A retry function cannot be asked about a worker that died, so even its jobs end after this many attempts. */
+const MAX_FUNCTION_ATTEMPTS = 100;
+
+/** How many tries a policy allows at most. */
 export function maxAttempts(policy: RetryPolicy | RetryFunction): number {
-  return typeof policy === "function" ? Infinity : policy.maxAttempts;
+  return typeof policy === "function" ? MAX_FUNCTION_ATTEMPTS : policy.maxAttempts;
 }
 
 /**
@@ -160,12 +163,11 @@ export function retryDelayMs(
   random: () => number,
 ): number | null {
   const { attempt, error } = failed;
-  if (isFatal(error)) return null;
+  if (isFatal(error) || attempt >= maxAttempts(policy)) return null;
   if (typeof policy === "function") {
     const delay = error instanceof RetryLater ? error.delayMs : policy(failed);
     return delay === null ? null : parseDuration(delay, "the delay that a retry function returned");
   }
-  if (attempt >= policy.maxAttempts) return null;
   if (error instanceof RetryLater) return error.delayMs;
   const { backoff, initialMs, factor, maxMs, jitter } = policy;
   const grown =

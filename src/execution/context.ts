@@ -1,0 +1,161 @@
+/**
+ * The context that a handler is given, over one run: options checked at the door, the rest asked of the run.
+ */
+
+import type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "../context.ts";
+import { type Duration, parseDuration } from "../duration.ts";
+import { BelfryError } from "../error.ts";
+import { newJob, parseJobOptions, readInstant } from "../job.ts";
+import type { Logger } from "../log.ts";
+import { checkName } from "../names.ts";
+import { readRetry } from "../retry.ts";
+import type { NewJob } from "../storage.ts";
+import { type TaskReference, taskName } from "../task.ts";
+import type { Wanted } from "./ask.ts";
+import type { Run } from "./run.ts";
+
+/** Makes the context of a run. */
+export function createContext(run: Run): Context {
+  return new DurableContext(run);
+}
+
+class DurableContext implements Context {
+  readonly #run: Run;
+  #info: JobInfo | undefined;
+  #log: Logger | undefined;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  get job(): JobInfo {
+    this.#info ??= jobInfo(this.#run);
+    return this.#info;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get fence(): number {
+    return this.#run.job.claims;
+  }
+
+  get log(): Logger {
+    this.#log ??= liveLogger(this.#run);
+    return this.#log;
+  }
+
+  // Not async: the call is an ask at once, in the order of the code, and misuse is a rejection like any other.
+  step<T>(name: string, run: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
+    return this.#ask(name, () => {
+      if (typeof run !== "function") {
+        throw new BelfryError("OPTION_INVALID", `Cannot run step ${JSON.stringify(name)}: it needs a function`);
+      }
+      const what = `step ${JSON.stringify(name)}`;
+      return {
+        kind: "step",
+        run,
+        retry: options.retry === undefined ? null : readRetry(options.retry, what),
+        timeoutMs:
+          options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${what}`, { minMs: 1 }),
+      };
+    }) as Promise<T>;
+  }
+
+  sleep(name: string, duration: Duration): Promise<void> {
+    return this.#ask(name, () => {
+      const ms = parseDuration(duration, `sleep ${JSON.stringify(name)}`);
+      return { kind: "sleep", until: (now) => now + ms };
+    }) as Promise<void>;
+  }
+
+  sleepUntil(name: string, at: number | Date | { readonly epochMilliseconds: number }): Promise<void> {
+    return this.#ask(name, () => {
+      const instant = readInstant(at, `sleepUntil ${JSON.stringify(name)}`);
+      return { kind: "sleep", until: () => instant };
+    }) as Promise<void>;
+  }
+
+  waitFor<T = unknown>(name: string, options: WaitOptions = {}): Promise<T | undefined> {
+    return this.#ask(name, () => ({
+      kind: "wait",
+      signal: options.signal === undefined ? name : checkName(options.signal, "signal"),
+      timeoutMs:
+        options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${JSON.stringify(name)}`),
+      throws: options.onTimeout === "throw",
+    })) as Promise<T | undefined>;
+  }
+
+  invoke<Output>(name: string, task: TaskReference, input?: unknown, options: ChildOptions = {}): Promise<Output> {
+    return this.#child(name, "invoke", task, input, options) as Promise<Output>;
+  }
+
+  spawn(name: string, task: TaskReference, input?: unknown, options: ChildOptions = {}): Promise<string> {
+    return this.#child(name, "spawn", task, input, options) as Promise<string>;
+  }
+
+  now(): number {
+    return this.#run.value("now()", () => this.#run.engine.clock.now());
+  }
+
+  random(): number {
+    return this.#run.value("random()", () => this.#run.engine.ids.random());
+  }
+
+  uuid(): string {
+    return this.#run.value("uuid()", () => this.#run.engine.ids.id(this.#run.engine.clock.now()));
+  }
+
+  patched(name: string): boolean {
+    return this.#run.patched(checkName(name, "patch"));
+  }
+
+  progress(value: unknown): void {
+    this.#run.progress(value);
+  }
+
+  #child(
+    name: string,
+    kind: "invoke" | "spawn",
+    task: TaskReference,
+    input: unknown,
+    options: ChildOptions,
+  ): Promise<unknown> {
+    return this.#ask(name, () => {
+      taskName(task);
+      const { engine, job } = this.#run;
+      const { traceparent } = parseJobOptions(job.options);
+      const child = (id: string): Promise<NewJob> =>
+        newJob(engine, task, input, options, { id, parentId: kind === "invoke" ? job.id : null, traceparent });
+      return { kind, child };
+    });
+  }
+
+  #ask(name: string, read: () => Wanted): Promise<unknown> {
+    try {
+      checkName(name, "step");
+      return this.#run.ask(name, read());
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+function jobInfo(run: Run): JobInfo {
+  const { id, task, queue, priority, schedule, scheduledAt, createdAt, parentId, key, options } = run.job;
+  const { version, tags = [] } = parseJobOptions(options);
+  const attempt = run.tries;
+  return { id, task, queue, attempt, priority, schedule, scheduledAt, createdAt, parentId, key, version, tags };
+}
+
+/** A logger that adds the job and is silent while code is told what it knows already. */
+function liveLogger(run: Run): Logger {
+  const write =
+    (level: keyof Logger) =>
+    (message: string, details?: Record<string, unknown>): void => {
+      if (run.replaying) return;
+      run.engine.logger[level](message, { job: run.job.id, task: run.job.task, attempt: run.tries, ...details });
+    };
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}

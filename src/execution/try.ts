@@ -1,0 +1,71 @@
+/**
+ * One try of a step: the user's function with its signal and its time limit.
+ *
+ * The outcome is a value, whatever the function does. At the time limit the try is over even if the function goes on:
+ * its signal aborts, and what it does later is not seen.
+ */
+import type { Clock } from "../clock.ts";
+import type { StepContext } from "../context.ts";
+import { formatDuration } from "../duration.ts";
+import { BelfryError } from "../error.ts";
+
+/** How a try ended. */
+export type TryOutcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+/** What a try needs. */
+export interface TryRequest {
+  clock: Clock;
+  name: string;
+  run: (step: StepContext) => unknown;
+  attempt: number;
+  key: string;
+  fence: number;
+  timeoutMs: number | null;
+  /** The run's signal, made only when somebody asks. */
+  signal: () => AbortSignal;
+}
+
+/** Runs one try. Never rejects. */
+export async function runTry(request: TryRequest): Promise<TryOutcome> {
+  const { clock, name, run, attempt, key, fence, timeoutMs } = request;
+  if (timeoutMs === null) {
+    const step: StepContext = {
+      attempt,
+      key,
+      fence,
+      get signal() {
+        return request.signal();
+      },
+    };
+    try {
+      return { ok: true, value: await run(step) };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  }
+  const controller = new AbortController();
+  const outer = request.signal();
+  const follow = (): void => controller.abort(outer.reason);
+  if (outer.aborted) follow();
+  else outer.addEventListener("abort", follow, { once: true });
+  return new Promise((resolve) => {
+    const finish = (outcome: TryOutcome): void => {
+      timer.cancel();
+      outer.removeEventListener("abort", follow);
+      resolve(outcome);
+    };
+    const timer = clock.setTimer(timeoutMs, () => {
+      const text = `Step ${JSON.stringify(name)} took longer than its timeout of ${formatDuration(timeoutMs)}`;
+      const error = new BelfryError("STEP_TIMEOUT", text);
+      finish({ ok: false, error });
+      controller.abort(error);
+    });
+    // The call is inside the promise chain, so that a function that throws at once is an outcome too.
+    Promise.resolve()
+      .then(() => run({ attempt, key, fence, signal: controller.signal }))
+      .then(
+        (value) => finish({ ok: true, value }),
+        (error) => finish({ ok: false, error }),
+      );
+  });
+}

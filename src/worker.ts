@@ -1,0 +1,396 @@
+/**
+ * The worker: claims jobs, runs them side by side, keeps their claims, saves what they write, and drains at shutdown.
+ *
+ * It owns no schedule of its own beyond `Pace`; everything it may do is in the storage's answers. Jobs are claimed by the
+ * names of the tasks this program knows, so a stranger stays ready for a worker that knows it. A task with a limit of
+ * its own is claimed by itself when fewer of it may start than the worker has room for, so nothing is ever claimed that
+ * cannot start. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
+ * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
+ */
+import { delay } from "./clock.ts";
+import { announceEnding } from "./ending.ts";
+import { type Engine, timed } from "./engine.ts";
+import { BelfryError } from "./error.ts";
+import type { JobRunEvent } from "./events.ts";
+import type { Run, RunEnd, RunHost } from "./execution/run.ts";
+import { parseJobOptions } from "./job.ts";
+import type { ClaimedJob, JobWrite, StepRecord } from "./storage.ts";
+import { Claims } from "./worker/claims.ts";
+import { Pace } from "./worker/pace.ts";
+import { prepare } from "./worker/prepare.ts";
+import { type Saved, Saver } from "./worker/saver.ts";
+import { UnknownTasks } from "./worker/unknown.ts";
+
+/** Options of a {@link Worker}. */
+export interface WorkerOptions {
+  /** Queues it serves. @default ["default"] and the queues of all registered tasks */
+  queues?: string[];
+  /** How many jobs it runs at once. */
+  concurrency: number;
+  claimTtlMs: number;
+  /** How long running steps may go on at shutdown. @default 10 s */
+  drainMs?: number;
+}
+
+/** Options of {@link Worker.runReady}. */
+export interface RunReadyOptions {
+  /** Monotonic time (of the engine's clock) at which it must end. @default none */
+  untilMs?: number;
+  /** At most this many jobs. @default no limit */
+  maxJobs?: number;
+  signal?: AbortSignal;
+}
+
+/** What {@link Worker.runReady} did. */
+export interface RunReadyReply {
+  /** How many runs of jobs it made, to their end or their next wait. */
+  ran: number;
+  /** Work is left that could run now. */
+  more: boolean;
+  /** The next instant at which a job could be claimed, epoch ms, as far as is known; null: none. */
+  nextAt: number | null;
+}
+
+/** What a hint may say of the jobs that came. */
+export interface WakeHint {
+  queues?: string[];
+  tasks?: string[];
+}
+
+interface Active {
+  run: Run;
+  startedMs: number;
+}
+
+const DEFAULT_DRAIN_MS = 10_000;
+/** Between looks for jobs of unknown tasks. */
+const LOOK_MS = 30_000;
+/** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
+const CLAIM_RESENDS = 5;
+
+/** Runs jobs of one engine. */
+export class Worker {
+  readonly #engine: Engine;
+  readonly #options: WorkerOptions;
+  readonly #active = new Map<string, Active>();
+  readonly #perTask = new Map<string, number>();
+  readonly #pace: Pace;
+  readonly #saver: Saver;
+  readonly #claims: Claims;
+  readonly #unknown: UnknownTasks;
+  readonly #host: RunHost;
+  /** Ends the sleep of the loop; set while it sleeps. */
+  #rouse: (() => void) | undefined;
+  #ran = 0;
+  #draining = false;
+  #nextAt: number | null = null;
+  #lookedMs = 0;
+  /** A claim whose reply is missing. */
+  #unanswered: { token: string; tasks: string[]; limit: number; tries: number } | undefined;
+
+  /**
+   * @param engine the engine
+   * @param options what it serves, and how many at once
+   */
+  constructor(engine: Engine, options: WorkerOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    const claimMs = options.claimTtlMs;
+    this.#pace = new Pace(engine.clock);
+    this.#claims = new Claims(engine, {
+      claimMs,
+      onLost: (id) => this.#lost(id),
+      onRenewed: () => this.#readArrivals(),
+    });
+    this.#saver = new Saver(engine, {
+      claimMs,
+      mayHold: (id) => this.#claims.mayHold(id),
+      prolonged: (ids, sentMs) => this.#claims.prolonged(ids, sentMs),
+    });
+    this.#unknown = new UnknownTasks(engine);
+    this.#host = {
+      engine,
+      save: (write) => this.#save(write),
+      saved: (run, steps) => this.#tellSteps(run, steps),
+    };
+    engine.events.on("job:enqueued", ({ queue, task, availableAt }) => {
+      if (availableAt > engine.clock.now()) {
+        this.#pace.at(availableAt);
+        this.#rouse?.();
+      } else this.wake({ queues: [queue], tasks: [task] });
+    });
+    engine.events.on("signal:sent", () => this.wake());
+    engine.events.on("job:cancelled", ({ id }) => {
+      this.#active.get(id)?.run.lose(new BelfryError("JOB_CANCELLED", `Job ${id} was cancelled`));
+    });
+  }
+
+  /** How many jobs run now. */
+  get running(): number {
+    return this.#active.size;
+  }
+
+  /** Says that jobs may be claimable; hints for other queues or tasks only are ignored. */
+  wake(hint: WakeHint = {}): void {
+    if (hint.queues && !hint.queues.some((queue) => this.#queues().includes(queue))) return;
+    if (hint.tasks && !hint.tasks.some((task) => this.#engine.tasks.has(task))) return;
+    this.#pace.hint();
+    this.#rouse?.();
+  }
+
+  /** Runs what is ready, and returns when nothing is or the time is over (then running jobs are drained). */
+  async runReady(options: RunReadyOptions = {}): Promise<RunReadyReply> {
+    const { untilMs = Infinity, maxJobs = Infinity, signal } = options;
+    const { clock } = this.#engine;
+    await this.#engine.open();
+    this.#draining = false;
+    this.#pace.hint();
+    const before = this.#ran;
+    let started = 0;
+    let idle = false;
+    const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || started >= maxJobs;
+    while (!over()) {
+      const room = Math.min(this.#room(), maxJobs - started);
+      if (room > 0 && this.#pace.waitMs === 0) {
+        const claimed = await this.#claim(room);
+        if (claimed === null) throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
+        started += claimed;
+        idle = claimed === 0;
+      } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
+      else await this.#sleep(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
+    }
+    // With the count used up the jobs that run may end; with the time used up they may not.
+    while (this.#active.size > 0 && !signal?.aborted && clock.monotonic() < untilMs) {
+      await this.#sleep(untilMs - clock.monotonic(), signal);
+    }
+    const cut = this.#active.size > 0;
+    if (cut) await this.#drain();
+    const more = cut || (started >= maxJobs ? this.#pace.waitMs === 0 : over() && !idle);
+    return { ran: this.#ran - before, more, nextAt: this.#nextAt };
+  }
+
+  /** Runs jobs until aborted, then drains: resolves when nothing runs and every claim is settled or given back. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#engine.open();
+    this.#draining = false;
+    this.#pace.hint();
+    this.#lookedMs = this.#engine.clock.monotonic();
+    while (!signal.aborted) {
+      const room = this.#room();
+      const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
+      if (waitMs === 0) await this.#claim(room);
+      else await this.#sleep(waitMs, signal);
+      this.#look();
+    }
+    await this.#drain();
+  }
+
+  #room(): number {
+    return this.#options.concurrency - this.#active.size;
+  }
+
+  #queues(): string[] {
+    if (this.#options.queues) return this.#options.queues;
+    const { tasks } = this.#engine;
+    return [...new Set(["default", ...tasks.names().map((name) => tasks.get(name)!.queue)])];
+  }
+
+  /** Sleeps until roused, aborted, or the time is over. */
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const controller = new AbortController();
+    const rouse = (): void => controller.abort();
+    this.#rouse = rouse;
+    signal?.addEventListener("abort", rouse, { once: true });
+    if (signal?.aborted) rouse();
+    await delay(this.#engine.clock, Math.max(0, ms), controller.signal);
+    signal?.removeEventListener("abort", rouse);
+    if (this.#rouse === rouse) this.#rouse = undefined;
+  }
+
+  // ---------------------------------------------------------------- claiming
+
+  /** Claims and starts jobs. @returns how many; null when the storage failed */
+  async #claim(room: number): Promise<number | null> {
+    this.#pace.asking();
+    const { tasks } = this.#engine;
+    const names: string[] = [];
+    const limited: { name: string; left: number }[] = [];
+    for (const name of tasks.names()) {
+      const left = tasks.get(name)!.concurrency - (this.#perTask.get(name) ?? 0);
+      if (left >= room) names.push(name);
+      else if (left > 0) limited.push({ name, left });
+    }
+    let found = 0;
+    let full = false;
+    let nextAt: number | null = null;
+    const plans = [{ names, limit: room }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
+    for (const plan of plans) {
+      const limit = Math.min(plan.limit, room - found);
+      if (plan.names.length === 0 || limit <= 0) continue;
+      const answer = await this.#ask(plan.names, limit);
+      if (!answer) {
+        this.#pace.failed();
+        return null;
+      }
+      found += answer.found;
+      full ||= answer.found >= limit;
+      if (answer.nextAt !== null && (nextAt === null || answer.nextAt < nextAt)) nextAt = answer.nextAt;
+    }
+    this.#nextAt = nextAt;
+    this.#pace.answered(found, full, nextAt);
+    return found;
+  }
+
+  async #ask(tasks: string[], limit: number): Promise<{ found: number; nextAt: number | null } | null> {
+    const { clock, storage, holder, ids } = this.#engine;
+    // A claim without reply may have happened: its token brings the same jobs again.
+    const claim = this.#unanswered ?? { token: ids.token(), tasks, limit, tries: 0 };
+    const sentMs = clock.monotonic();
+    try {
+      const request = {
+        token: claim.token,
+        worker: holder,
+        queues: this.#queues(),
+        tasks: claim.tasks,
+        limit: claim.limit,
+        now: clock.now(),
+        claimMs: this.#options.claimTtlMs,
+      };
+      const reply = await timed(this.#engine, () => storage.claim(request));
+      this.#unanswered = undefined;
+      for (const job of reply.jobs) if (!this.#active.has(job.id)) this.#start(job, sentMs);
+      return { found: reply.jobs.length, nextAt: reply.nextAt };
+    } catch (error) {
+      this.#engine.report(error, "claiming jobs");
+      claim.tries++;
+      this.#unanswered = claim.tries < CLAIM_RESENDS ? claim : undefined;
+      return null;
+    }
+  }
+
+  // ---------------------------------------------------------------- running
+
+  #start(job: ClaimedJob, sentMs: number): void {
+    const engine = this.#engine;
+    const run = prepare(this.#host, job);
+    this.#claims.add(job.id, job.claimToken!, sentMs);
+    this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
+    this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
+    if (engine.events.heard("job:started")) {
+      const lateMs = Math.max(0, engine.clock.now() - (job.availableAt ?? engine.clock.now()));
+      engine.events.emit("job:started", { ...runEvent(run), resumed: job.claims > job.attempt, lateMs });
+    }
+    void run.ended.then((end) => this.#ended(run, end));
+    run.start();
+    if (this.#draining) run.drain();
+  }
+
+  async #save(write: JobWrite): Promise<Saved> {
+    const saved = await this.#saver.save(write);
+    if (!saved) return null;
+    if (write.children.length > 0) this.wake();
+    const run = this.#active.get(write.id)?.run;
+    if (write.transition === null && run?.unread(saved.wakes) && run.listens) this.#reread(run);
+    return saved;
+  }
+
+  #ended(run: Run, end: RunEnd): void {
+    const { job } = run;
+    const { clock, events } = this.#engine;
+    const active = this.#active.get(job.id);
+    if (active?.run !== run) return;
+    this.#active.delete(job.id);
+    this.#claims.delete(job.id);
+    this.#perTask.set(job.task, this.#perTask.get(job.task)! - 1);
+    this.#ran++;
+    const about = { ...runEvent(run), durationMs: clock.monotonic() - active.startedMs };
+    if (end.how === "lost") {
+      events.emit("job:lost", about);
+    } else {
+      const { transition, failure, state, released } = end;
+      if (transition.to === "completed") {
+        events.emit("job:completed", about);
+        announceEnding(this.#engine, job.id, { state: "completed", result: transition.result, error: null });
+      } else if (transition.to === "failed") {
+        events.emit("job:failed", { ...about, error: failure! });
+        announceEnding(this.#engine, job.id, { state: "failed", result: null, error: transition.error });
+      } else if (transition.to === "ready" || transition.to === "waiting") {
+        const availableAt = state === "ready" && transition.to === "waiting" ? clock.now() : transition.availableAt;
+        if (released) events.emit("job:released", about);
+        else if (transition.to === "ready" && !transition.resuming) {
+          events.emit("job:retried", { ...about, error: failure!, availableAt: transition.availableAt });
+        } else events.emit("job:suspended", { ...about, until: transition.availableAt });
+        if (availableAt !== null && !released) this.#pace.at(availableAt);
+        if (availableAt !== null) this.#nextAt = Math.min(this.#nextAt ?? Infinity, availableAt);
+      }
+      // What its end makes ready: its parent, the next of its limit.
+      if (state !== "waiting" && (job.parentId !== null || job.limitKey !== null)) this.#pace.hint();
+    }
+    this.#rouse?.();
+  }
+
+  #lost(id: string): void {
+    this.#active.get(id)?.run.lose(new BelfryError("CLAIM_LOST", `Job ${id} is no longer this worker's`));
+  }
+
+  /** After each renewal: what has reached jobs that run and wait at the same time. */
+  #readArrivals(): void {
+    for (const { run } of this.#active.values()) if (run.listens) this.#reread(run);
+  }
+
+  #reread(run: Run): void {
+    this.#engine.storage.getJob({ id: run.job.id }).then(
+      (found) => {
+        if (found) run.feed(found);
+      },
+      (error) => this.#engine.report(error, `reading job ${run.job.id}`),
+    );
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = true;
+    for (const { run } of this.#active.values()) run.drain();
+    const endMs = this.#engine.clock.monotonic() + (this.#options.drainMs ?? DEFAULT_DRAIN_MS);
+    for (;;) {
+      const leftMs = endMs - this.#engine.clock.monotonic();
+      if (this.#active.size === 0 || leftMs <= 0) break;
+      await this.#sleep(leftMs, undefined);
+    }
+    const left = [...this.#active.values()];
+    const reason = new BelfryError("CLOSED", "The worker shuts down: the job is given back to be taken up by another");
+    for (const { run } of left) run.release(reason);
+    await Promise.all(left.map(({ run }) => run.ended));
+  }
+
+  #look(): void {
+    const nowMs = this.#engine.clock.monotonic();
+    if (nowMs - this.#lookedMs < LOOK_MS) return;
+    this.#lookedMs = nowMs;
+    this.#unknown
+      .look(this.#queues())
+      .catch((error) => this.#engine.report(error, "looking for jobs of unknown tasks"));
+  }
+
+  // ---------------------------------------------------------------- telling
+
+  #tellSteps(run: Run, steps: StepRecord[]): void {
+    const { events } = this.#engine;
+    if (!events.heard("step:completed") && !events.heard("step:failed") && !events.heard("step:retried")) return;
+    for (const step of steps) {
+      if (step.kind === "value" || step.kind === "patch") continue;
+      const durationMs = (step.finishedAt ?? this.#engine.clock.now()) - step.startedAt;
+      const about = { ...runEvent(run), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
+      const error = step.error === null ? null : JSON.parse(step.error);
+      if (step.state === "done") events.emit("step:completed", about);
+      else if (step.state === "failed") events.emit("step:failed", { ...about, error });
+      else if (error)
+        events.emit("step:retried", { ...about, error, delayMs: step.wakeAt! - this.#engine.clock.now() });
+    }
+  }
+}
+
+function runEvent(run: Run): JobRunEvent {
+  const { id, task, queue, schedule, scheduledAt, claims, options } = run.job;
+  const { traceparent } = parseJobOptions(options);
+  return { id, task, queue, schedule, scheduledAt, attempt: run.tries, fence: claims, traceparent };
+}

@@ -1,0 +1,187 @@
+/**
+ * Group commit: what the jobs of one worker write while a batch is in flight goes together in the next.
+ *
+ * One `storage.save` is under way at a time. Writes that arrive meanwhile are gathered by job (several of one job become
+ * one) and leave together when the reply is there, so a hundred busy jobs cost a few round trips, and a lone one waits
+ * for nobody. An exception of the storage means "unknown": the same batch is sent again with the same `op`, and so does
+ * nothing twice. When it has failed a few times its jobs are sent one by one, so that one write that the database
+ * refuses does not hold up the others. A job gives up when its claim must be considered lost.
+ */
+import { delay } from "../clock.ts";
+import { type Engine, timed } from "../engine.ts";
+import type { JobState, JobWrite, SaveReply } from "../storage.ts";
+
+/** What became of a write; null: the claim is lost. */
+export type Saved = { state: JobState; wakes: number } | null;
+
+interface Entry {
+  write: JobWrite;
+  /** Steps by name, so that a later row of one step replaces an earlier one in place. */
+  places: Map<string, number>;
+  rows: number;
+  bytes: number;
+  resolve: ((saved: Saved) => void)[];
+}
+
+/** How often a batch is sent as a whole before its jobs are sent one by one. */
+const WHOLE_TRIES = 3;
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 5_000;
+
+/** Writes for all running jobs of one worker. */
+export class Saver {
+  readonly #engine: Engine;
+  readonly #claimMs: number;
+  /** Whether the job's claim may still be ours when the storage does not answer. */
+  readonly #mayHold: (id: string) => boolean;
+  readonly #prolonged: (ids: string[], sentMs: number) => void;
+  #queue = new Map<string, Entry>();
+  #sending = false;
+
+  /**
+   * @param engine the engine
+   * @param options `claimMs`; `mayHold(id)` says whether it is worth trying on; `prolonged(ids, sentMs)` hears which
+   * claims a save has prolonged
+   */
+  constructor(
+    engine: Engine,
+    options: {
+      claimMs: number;
+      mayHold: (id: string) => boolean;
+      prolonged: (ids: string[], sentMs: number) => void;
+    },
+  ) {
+    this.#engine = engine;
+    this.#claimMs = options.claimMs;
+    this.#mayHold = options.mayHold;
+    this.#prolonged = options.prolonged;
+  }
+
+  /** Saves; resolves when it is stored, or null when the claim is lost. Never rejects. */
+  save(write: JobWrite): Promise<Saved> {
+    return new Promise((resolve) => {
+      const entry = this.#queue.get(write.id);
+      if (entry) merge(entry, write);
+      const into = entry ?? newEntry(write);
+      into.resolve.push(resolve);
+      if (!entry) this.#queue.set(write.id, into);
+      if (this.#sending) return;
+      this.#sending = true;
+      // Writes of the same turn of the event loop belong together.
+      queueMicrotask(() => void this.#drain());
+    });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.size > 0) await this.#send(this.#take());
+    this.#sending = false;
+  }
+
+  /** Takes what fits into one batch; at least one job. */
+  #take(): Entry[] {
+    const { maxBatchRows, maxBatchBytes } = this.#engine.storage.capabilities;
+    const batch: Entry[] = [];
+    let rows = 0;
+    let bytes = 0;
+    for (const [id, entry] of this.#queue) {
+      if (batch.length > 0 && (rows + entry.rows > maxBatchRows || bytes + entry.bytes > maxBatchBytes)) break;
+      rows += entry.rows;
+      bytes += entry.bytes;
+      batch.push(entry);
+      this.#queue.delete(id);
+    }
+    return batch;
+  }
+
+  async #send(batch: Entry[]): Promise<void> {
+    const op = this.#engine.ids.token();
+    let left = batch;
+    let delayMs = FIRST_DELAY_MS;
+    for (let tries = 1; left.length > 0; tries++) {
+      const reply = await this.#try(op, left);
+      if (reply) {
+        settle(left, reply);
+        return;
+      }
+      if (tries >= WHOLE_TRIES && left.length > 1) {
+        for (const entry of left) await this.#send([entry]);
+        return;
+      }
+      // The batch must stay as it was sent, so it is given up only as a whole.
+      if (!left.some((entry) => this.#mayHold(entry.write.id))) {
+        settle(left, { saved: [] });
+        left = [];
+      } else {
+        await delay(this.#engine.clock, delayMs * (0.5 + this.#engine.ids.random() / 2));
+        delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
+      }
+    }
+  }
+
+  async #try(op: string, batch: Entry[]): Promise<SaveReply | null> {
+    const { clock, storage } = this.#engine;
+    const writes = batch.map((entry) => entry.write);
+    const sentMs = clock.monotonic();
+    try {
+      const request = { op, now: clock.now(), claimMs: this.#claimMs, writes };
+      const reply = await timed(this.#engine, () => storage.save(request));
+      this.#prolonged(
+        reply.saved.filter((saved) => saved.state === "running").map((saved) => saved.id),
+        sentMs,
+      );
+      return reply;
+    } catch (error) {
+      this.#engine.report(error, `saving ${writes.length} jobs`);
+      return null;
+    }
+  }
+}
+
+function settle(batch: Entry[], reply: SaveReply): void {
+  const saved = new Map(reply.saved.map((answer) => [answer.id, answer]));
+  for (const { write, resolve } of batch) {
+    const answer = saved.get(write.id);
+    for (const done of resolve) done(answer ?? null);
+  }
+}
+
+function newEntry(write: JobWrite): Entry {
+  const entry: Entry = {
+    write: { ...write, steps: [], forget: [...write.forget], children: [...write.children] },
+    places: new Map(),
+    rows: 1 + write.children.length,
+    bytes: 200 + sizeOf(write),
+    resolve: [],
+  };
+  addSteps(entry, write);
+  return entry;
+}
+
+function merge(entry: Entry, write: JobWrite): void {
+  addSteps(entry, write);
+  entry.write.forget.push(...write.forget);
+  entry.write.children.push(...write.children);
+  if (write.progress !== undefined) entry.write.progress = write.progress;
+  entry.write.transition = write.transition ?? entry.write.transition;
+  entry.rows += write.children.length;
+  entry.bytes += sizeOf(write);
+}
+
+function addSteps(entry: Entry, write: JobWrite): void {
+  for (const step of write.steps) {
+    const place = entry.places.get(step.name);
+    if (place === undefined) {
+      entry.places.set(step.name, entry.write.steps.push(step) - 1);
+      entry.rows++;
+    } else entry.write.steps[place] = step;
+  }
+}
+
+/** About how many bytes of JSON a write takes: its large texts, and something for the rest. */
+function sizeOf(write: JobWrite): number {
+  let bytes = (write.progress?.length ?? 0) + 300;
+  for (const step of write.steps) bytes += 300 + (step.output?.length ?? 0) + (step.error?.length ?? 0);
+  for (const child of write.children) bytes += 500 + child.input.length + child.options.length;
+  if (write.transition?.to === "completed") bytes += write.transition.result.length;
+  return bytes;
+}
