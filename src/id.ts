@@ -28,7 +28,7 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
  * @param fill fills the array with random bytes
  * @param random draws evenly from [0, 1)
  */
-export function createIds(fill: (bytes: Uint8Array) => void, random: () => number): Ids {
+export function createIds(fill: (bytes: Uint8Array<ArrayBuffer>) => void, random: () => number): Ids {
   const pool = new Uint8Array(4096);
   let used = pool.length;
   const take = (count: number): number => {

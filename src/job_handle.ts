@@ -8,7 +8,7 @@
 import { delay } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import { type Duration, formatDuration, parseDuration } from "./duration.ts";
-import { type Ending, endingError, isOver, onEnding } from "./ending.ts";
+import { type Ending, endingError, isOver, onEnding, recentEnding } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { cancelJob } from "./job_control.ts";
@@ -92,6 +92,8 @@ export class JobHandle<Output = unknown> {
 
   async #ending(timeoutMs: number, signal: AbortSignal | undefined): Promise<Ending> {
     const { clock, storage } = this.#engine;
+    const recent = recentEnding(this.#engine, this.id);
+    if (recent) return recent;
     const told = new AbortController();
     let ending: Ending | undefined;
     const forget = onEnding(this.#engine, this.id, (known) => {
@@ -106,7 +108,8 @@ export class JobHandle<Output = unknown> {
       let pollMs = this.created ? FIRST_POLL_MS : 0;
       for (;;) {
         const leftMs = timeoutMs - (clock.monotonic() - startMs);
-        await delay(clock, Math.max(0, Math.min(pollMs, leftMs)), told.signal);
+        const waitMs = Math.min(pollMs, leftMs);
+        if (waitMs > 0) await delay(clock, waitMs, told.signal);
         if (ending) return ending;
         signal?.throwIfAborted();
         const found = await this.#read();

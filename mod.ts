@@ -1,0 +1,52 @@
+/**
+ * Belfry rings your code at the right time, once: durable cron on the database you already have.
+ *
+ * Each due instant of a schedule becomes exactly one job; each job is a durable execution that survives its worker;
+ * missed instants are caught up; calendar time is right in every zone.
+ *
+ * @example
+ * ```ts
+ * import { Belfry } from "belfry";
+ * import { memory } from "belfry/memory";
+ *
+ * const belfry = new Belfry({ storage: memory() });
+ *
+ * const report = belfry.task("report", async (ctx, input: { userId: number }) => {
+ *   const rows = await ctx.step("load", () => [input.userId, 2, 3]); // saved: never runs again
+ *   await ctx.sleep("settle", "10m"); // no process waits
+ *   return rows.length;
+ * });
+ *
+ * await belfry.schedule("daily-report", "0 9 * * MON-FRI", report, {
+ *   input: { userId: 123 },
+ *   timeZone: "Europe/Berlin",
+ * });
+ *
+ * await belfry.tick(); // or, in a server: await belfry.run({ signal })
+ * await belfry.close();
+ * ```
+ *
+ * @module
+ */
+export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
+export type { Clock, Timer } from "./src/clock.ts";
+export type { Codec } from "./src/codec.ts";
+export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/context.ts";
+export type { TemporalLike } from "./src/cron/mod.ts";
+export type { Duration } from "./src/duration.ts";
+export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/error.ts";
+export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/events.ts";
+export type { Failure } from "./src/failure.ts";
+export type { Ids } from "./src/id.ts";
+export type { EnqueueOptions, LimitOptions } from "./src/job.ts";
+export type { RedriveFilter } from "./src/job_control.ts";
+export type { JobHandle, ResultOptions } from "./src/job_handle.ts";
+export type { Job, JobStep, JobSummary, Unreadable } from "./src/job_view.ts";
+export { type Logger, silentLogger } from "./src/log.ts";
+export type { Registered } from "./src/registration.ts";
+export { FatalError, type Retry, type RetryFunction, RetryLater, type RetryOptions } from "./src/retry.ts";
+export type { CatchUp, Exclude, Expression, Overlap, ScheduleOptions, When } from "./src/schedule.ts";
+export type { TickReport } from "./src/scheduler.ts";
+export type { StandardSchema } from "./src/schema.ts";
+export type { JobState, QueueRecord, ScheduleState, SkipReason, Statement, StatsReply, Storage } from "./src/storage.ts";
+export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task.ts";
