@@ -36,7 +36,9 @@ export type { TemporalLike } from "./src/cron/mod.ts";
 export type { Duration } from "./src/duration.ts";
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/error.ts";
 export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/events.ts";
+export type { Explanation, Outcome } from "./src/explain.ts";
 export type { Failure } from "./src/failure.ts";
+export type { HealthOptions, HealthReport, Problem, ProblemCode } from "./src/health.ts";
 export type { Ids } from "./src/id.ts";
 export type { EnqueueOptions, LimitOptions } from "./src/job.ts";
 export type { RedriveFilter } from "./src/job_control.ts";
@@ -45,8 +47,39 @@ export type { Job, JobStep, JobSummary, Unreadable } from "./src/job_view.ts";
 export { type Logger, silentLogger } from "./src/log.ts";
 export type { Registered } from "./src/registration.ts";
 export { FatalError, type Retry, type RetryFunction, RetryLater, type RetryOptions } from "./src/retry.ts";
-export type { CatchUp, Exclude, Expression, Overlap, ScheduleOptions, When } from "./src/schedule.ts";
+export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
+export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
+export type { ScheduleInfo } from "./src/schedule/info.ts";
+export type {
+  ListOptions,
+  OutcomeOptions,
+  PreviewedOccurrence,
+  PreviewOptions,
+  SchedulePage,
+} from "./src/schedule/list.ts";
+export type { SchedulePatch } from "./src/schedule/patch.ts";
+export type {
+  CatchUp,
+  Exclude,
+  Expression,
+  Overlap,
+  ScheduleDefinition,
+  ScheduleOptions,
+  ScheduleSpec,
+  When,
+} from "./src/schedule.ts";
 export type { TickReport } from "./src/scheduler.ts";
 export type { StandardSchema } from "./src/schema.ts";
-export type { JobState, QueueRecord, ScheduleState, SkipReason, Statement, StatsReply, Storage } from "./src/storage.ts";
+export { type SimulatedOutcome, type SimulateOptions, type Simulation, simulate } from "./src/simulate.ts";
+export type {
+  JobState,
+  OccurrenceRecord,
+  QueueRecord,
+  ScheduleState,
+  SkipReason,
+  Statement,
+  StatsReply,
+  Storage,
+} from "./src/storage.ts";
+export type { SyncOptions, SyncReport } from "./src/sync.ts";
 export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task.ts";

@@ -12,6 +12,8 @@ import { type Duration, parseDuration } from "./duration.ts";
 import type { Engine } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { type EventMap, type EventName, EventSink } from "./events.ts";
+import { type Explanation, explainOccurrence } from "./explain.ts";
+import { checkHealth, type HealthOptions, type HealthReport } from "./health.ts";
 import { type Ids, systemIds } from "./id.ts";
 import { type EnqueueOptions, insertJobs, newJob } from "./job.ts";
 import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job_control.ts";
@@ -20,11 +22,34 @@ import { getJob, type Job, type JobSummary, listJobs, stats } from "./job_view.t
 import { defaultLogger, type Logger } from "./log.ts";
 import { openStorage } from "./open.ts";
 import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./registration.ts";
-import type { Expression, ScheduleOptions } from "./schedule.ts";
+import { type Backfilled, type BackfillOptions, backfillSchedule } from "./schedule/backfill.ts";
+import {
+  pauseSchedule,
+  type ResumeOptions,
+  resumeSchedule,
+  type Triggered,
+  type TriggerOptions,
+  triggerSchedule,
+} from "./schedule/control.ts";
+import type { ScheduleInfo } from "./schedule/info.ts";
+import {
+  getSchedule,
+  type ListOptions,
+  listOutcomes,
+  listSchedules,
+  type OutcomeOptions,
+  type PreviewedOccurrence,
+  type PreviewOptions,
+  previewSchedule,
+  type SchedulePage,
+} from "./schedule/list.ts";
 import type { SchedulePatch } from "./schedule/patch.ts";
+import type { Expression, ScheduleOptions, ScheduleSpec, When } from "./schedule.ts";
 import { earliest, Scheduler, type TickReport } from "./scheduler.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
-import type { ListJobsRequest, QueueRecord, Statement, StatsReply, Storage } from "./storage.ts";
+import { type SimulateOptions, type Simulation, simulate } from "./simulate.ts";
+import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply, Storage } from "./storage.ts";
+import { type SyncOptions, type SyncReport, syncSchedules } from "./sync.ts";
 import { type Task, type TaskHandler, type TaskOptions, type TaskReference, TaskRegistry } from "./task.ts";
 import { Worker } from "./worker.ts";
 
@@ -174,7 +199,7 @@ export class Belfry {
       open: openStorage(storage, clock, logger, this.#closing.signal),
       report,
     };
-    this.#scheduler = new Scheduler(this.engine, { leaseTtlMs, retention });
+    this.#scheduler = new Scheduler(this.engine, { leaseTtlMs, retention, onFired: () => this.#worker.wake() });
     this.#worker = new Worker(this.engine, {
       concurrency,
       claimTtlMs,
@@ -202,7 +227,11 @@ export class Belfry {
     options?: TaskOptions & { input?: never },
   ): Task<Input, Output>;
   task(name: string, handler: TaskHandler<never, unknown>, options?: TaskOptions): Task<never, unknown> {
-    const task = this.engine.tasks.define(name, handler as TaskHandler<unknown, unknown>, options as TaskOptions & { input?: never });
+    const task = this.engine.tasks.define(
+      name,
+      handler as TaskHandler<unknown, unknown>,
+      options as TaskOptions & { input?: never },
+    );
     this.#worker.wake();
     return task as Task<never, unknown>;
   }
@@ -215,7 +244,11 @@ export class Belfry {
    * @throws BelfryError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`, `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`,
    * `PAYLOAD_TOO_LARGE`, before anything is written
    */
-  enqueue<Output>(task: Task<undefined, Output>, input?: undefined, options?: EnqueueOptions): Promise<JobHandle<Output>>;
+  enqueue<Output>(
+    task: Task<undefined, Output>,
+    input?: undefined,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<Output>>;
   enqueue<Input, Output>(task: Task<Input, Output>, input: Input, options?: EnqueueOptions): Promise<JobHandle<Output>>;
   enqueue(task: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle>;
   async enqueue(task: TaskReference, input?: unknown, options?: EnqueueOptions): Promise<JobHandle> {
@@ -252,7 +285,10 @@ export class Belfry {
   ): Promise<{ id: string; statements: Statement[] }> {
     const { storage, ids, clock } = this.engine;
     if (!storage.enqueueStatements) {
-      throw new BelfryError("OPTION_INVALID", `Cannot make statements: the storage ${storage.name} takes none; use enqueue`);
+      throw new BelfryError(
+        "OPTION_INVALID",
+        `Cannot make statements: the storage ${storage.name} takes none; use enqueue`,
+      );
     }
     await this.engine.open();
     const job = await newJob(this.engine, task, input, options);
@@ -359,6 +395,78 @@ export class Belfry {
   /** Removes a schedule; its unfinished jobs stay and run. @returns false where there was none */
   removeSchedule(name: string): Promise<boolean> {
     return removeSchedule(this.engine, name);
+  }
+
+  /**
+   * Makes the stored schedules of one owner equal to a list, whatever other versions of the program do meanwhile.
+   *
+   * @throws as {@link schedule}, before anything is written
+   */
+  async sync(list: readonly ScheduleSpec[], options: SyncOptions): Promise<SyncReport> {
+    const report = await syncSchedules(this.engine, list, options);
+    if (report.created.length + report.updated.length > 0) this.#scheduler.wake();
+    return report;
+  }
+
+  /** Finds a schedule. @returns null where there is none of this name */
+  getSchedule(name: string): Promise<ScheduleInfo | null> {
+    return getSchedule(this.engine, name);
+  }
+
+  /** Lists schedules in order of name, page by page. */
+  listSchedules(options?: ListOptions): Promise<SchedulePage> {
+    return listSchedules(this.engine, options);
+  }
+
+  /** Pauses a schedule. @param options `note`: why @throws BelfryError `SCHEDULE_UNKNOWN` */
+  pause(name: string, options?: { note?: string }): Promise<ScheduleInfo> {
+    return pauseSchedule(this.engine, name, options);
+  }
+
+  /** Makes a paused schedule active again. @param options `catchUp`: fire what it missed, by its policy */
+  async resume(name: string, options?: ResumeOptions): Promise<ScheduleInfo> {
+    const schedule = await resumeSchedule(this.engine, name, options);
+    this.#scheduler.wake();
+    return schedule;
+  }
+
+  /** Makes a job of a schedule now, whatever its state. @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN` */
+  async trigger(name: string, options?: TriggerOptions): Promise<Triggered> {
+    const triggered = await triggerSchedule(this.engine, name, options);
+    this.#worker.wake();
+    return triggered;
+  }
+
+  /** Makes jobs of a schedule's past occurrences that did not fire. @throws BelfryError `SCHEDULE_UNKNOWN`, `OPTION_INVALID` */
+  async backfill(name: string, options: BackfillOptions): Promise<Backfilled> {
+    const done = await backfillSchedule(this.engine, name, options);
+    this.#worker.wake();
+    return done;
+  }
+
+  /** Lists the next occurrences of a stored schedule, or of one that is not registered. */
+  preview(schedule: string | ScheduleSpec, options?: PreviewOptions): Promise<PreviewedOccurrence[]> {
+    return previewSchedule(this.engine, schedule, options);
+  }
+
+  /** Lists what became of a schedule's occurrences, newest first. */
+  outcomes(name: string, options?: OutcomeOptions): Promise<OccurrenceRecord[]> {
+    return listOutcomes(this.engine, name, options);
+  }
+
+  /** Answers "why did it not run at 09:00?". @param at the occurrence, or its minute; local time where it has no offset */
+  explain(name: string, at: When): Promise<Explanation> {
+    return explainOccurrence(this.engine, name, at);
+  }
+
+  /** Looks for what is wrong and nobody would notice. */
+  health(options?: HealthOptions): Promise<HealthReport> {
+    return checkHealth(this.engine, options);
+  }
+
+  /** Tells what a schedule would do, over outages and nights on which clocks change; stores nothing. */
+  simulate(spec: ScheduleSpec, options: SimulateOptions): Promise<Simulation> {
+    return simulate(spec, options, this.engine);
   }
 
   // ---------------------------------------------------------------- time

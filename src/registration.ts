@@ -26,7 +26,7 @@ import {
   sameTiming,
   writeDefinition,
 } from "./schedule.ts";
-import type { Instant, SchedulePut, ScheduleRecord } from "./storage.ts";
+import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "./storage.ts";
 
 /** What registering did. */
 export interface Registered {
@@ -87,11 +87,27 @@ async function register(
   defined: DefinedSchedule,
   record: ScheduleRecord | null,
 ): Promise<Registered | undefined> {
+  const registered = await settleAndRegister(engine, defined, record, null);
+  return registered === "superseded" ? undefined : registered;
+}
+
+/**
+ * Writes one schedule, closing out first what its old timing had missed.
+ *
+ * @param owner whose it becomes, at which generation; null leaves that as it is
+ * @returns undefined where somebody else moved it; `superseded` where a later generation of the owner was here first
+ */
+export async function settleAndRegister(
+  engine: Engine,
+  defined: DefinedSchedule,
+  record: ScheduleRecord | null,
+  owner: PutSchedulesRequest["owner"],
+): Promise<Registered | "superseded" | undefined> {
   const { name, warnings } = defined;
   const now = engine.clock.now();
   const settled = record === null ? null : await drain(engine, defined, record, now);
   if (settled === undefined) return undefined;
-  const change = await planChange(engine, defined, settled, { owner: null, now });
+  const change = await planChange(engine, defined, settled, { owner: owner?.owner ?? null, now });
   const answer = (stored: ScheduleRecord, status: Registered["status"]): Registered => ({
     name,
     status,
@@ -100,7 +116,8 @@ async function register(
     schedule: scheduleInfo(stored, engine.temporal),
   });
   if (change === null) return answer(settled!, "unchanged");
-  const reply = await putSchedules(engine, { puts: [change] });
+  const reply = await putSchedules(engine, { puts: [change], owner });
+  if (!reply.current) return "superseded";
   if (!reply.written.includes(name)) return undefined;
   const stored = { ...change.record, revision: (change.revision ?? 0) + 1 };
   return answer(stored, record === null ? "created" : "updated");

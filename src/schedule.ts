@@ -201,7 +201,7 @@ export interface DefinedSchedule {
 export interface ScheduleSpec<Input = unknown> {
   readonly name: string;
   readonly expression: Expression;
-  readonly task: TaskReference<Input>;
+  readonly task: TaskReference;
   readonly options?: ScheduleOptions<Input> | undefined;
   /** When it was first registered, where it is: the anchor of `@every`. */
   readonly createdAt?: Instant | undefined;

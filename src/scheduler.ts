@@ -22,6 +22,8 @@ export interface SchedulerOptions {
   readonly leaseTtlMs: number;
   /** How long history is kept. @default finished jobs 7 days, failed ones and outcomes 30 */
   readonly retention?: Partial<Retention> | undefined;
+  /** Called when jobs were made that can run at once, so that a worker in this process need not be told by the storage. */
+  readonly onFired?: (() => void) | undefined;
 }
 
 /** Options of one tick. */
@@ -66,6 +68,7 @@ export class Scheduler {
   readonly lease: Lease;
   readonly #engine: Engine;
   readonly #retention: Retention;
+  readonly #onFired: () => void;
   /** The pass that is under way, for the next to wait for. */
   #turn: Promise<unknown> = Promise.resolve();
   #looping = 0;
@@ -77,6 +80,7 @@ export class Scheduler {
     this.#engine = engine;
     this.lease = new Lease(engine.holder, options.leaseTtlMs);
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
+    this.#onFired = options.onFired ?? (() => {});
   }
 
   /** Whether this scheduler believes that it leads. */
@@ -249,6 +253,7 @@ export class Scheduler {
       return { fired: 0, skipped: 0, moved: null };
     }
     if (resign) this.lease.resigned();
+    if (reply.jobs.length > 0) this.#onFired();
     const skipped = announce(this.#engine, plan, reply, now);
     return { fired: reply.jobs.length, skipped, moved: reply.fired.length };
   }

@@ -75,11 +75,39 @@ const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)
  * @throws BelfryError `OPTION_INVALID` where it is no instant, or a local time that does not exist
  */
 export function readWhen(value: When, option: string, timeZone: string, temporal: TemporalLike | undefined): number {
+  const { at, exists } = readMoment(value, option, timeZone, temporal);
+  if (exists) return at;
+  throw new BelfryError(
+    "OPTION_INVALID",
+    `Cannot use ${option}: ${JSON.stringify(value)} does not exist in ${timeZone}, where clocks go forward over it; ` +
+      "write a time after the change, or an instant with its offset",
+  );
+}
+
+/**
+ * Reads an instant that may be a local time which a change of clocks left out.
+ *
+ * @returns the instant, of a time that does not exist the first one after the gap; and whether it exists
+ * @throws BelfryError `OPTION_INVALID` where it is no instant
+ */
+export function readMoment(
+  value: When,
+  option: string,
+  timeZone: string,
+  temporal: TemporalLike | undefined,
+): { at: number; exists: boolean } {
   let at: number | undefined;
+  let exists = true;
   if (typeof value === "number") at = value;
   else if (value instanceof Date) at = value.getTime();
-  else if (typeof value === "string") at = readText(value, option, timeZone, temporal);
-  else if (typeof value === "object" && value !== null) at = value.epochMilliseconds;
+  else if (typeof value === "string") {
+    const localMs = readText(value);
+    if (typeof localMs === "object") {
+      at = instantOfLocal(localMs.localMs, timeZone, temporal);
+      exists =
+        !localMs.exact || openZone(timeZone, temporal).at(Math.floor(at / 1000)).offset * 1000 + at === localMs.localMs;
+    } else at = localMs;
+  } else if (typeof value === "object" && value !== null) at = value.epochMilliseconds;
   if (typeof at !== "number" || !(Math.abs(at) <= 8.64e15)) {
     throw new BelfryError(
       "OPTION_INVALID",
@@ -87,40 +115,20 @@ export function readWhen(value: When, option: string, timeZone: string, temporal
         'write "2026-12-24T18:00:00Z", "2026-12-24 18:00" (local time), a Date or epoch ms',
     );
   }
-  return Math.floor(at);
+  return { at: Math.floor(at), exists };
 }
 
-function readText(
-  text: string,
-  option: string,
-  timeZone: string,
-  temporal: TemporalLike | undefined,
-): number | undefined {
+/** Reads ISO text: an instant where it has an offset, else a local time (`exact` unless only a day was given). */
+function readText(text: string): number | { localMs: number; exact: boolean } | undefined {
   const match = ISO.exec(text.trim());
   if (!match) return undefined;
   const [, day, hour = "00", minute = "00", second = "00", fraction = "0", offset] = match;
-  const midnight = readDay(day!);
-  if (midnight === null || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
-  if (offset) {
-    const proper = offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase();
-    return Date.parse(`${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, "0")}${proper}`);
-  }
-  const localMs =
-    midnight +
-    Number(hour) * 3_600_000 +
-    Number(minute) * 60_000 +
-    Number(second) * 1000 +
-    Number(fraction.padEnd(3, "0"));
-  const at = instantOfLocal(localMs, timeZone, temporal);
-  const shown = openZone(timeZone, temporal).at(Math.floor(at / 1000)).offset * 1000 + at;
-  if (shown !== localMs && match[2] !== undefined) {
-    throw new BelfryError(
-      "OPTION_INVALID",
-      `Cannot use ${option}: ${JSON.stringify(text)} does not exist in ${timeZone}, where clocks go forward over it; ` +
-        "write a time after the change, or an instant with its offset",
-    );
-  }
-  return at;
+  if (readDay(day!) === null || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const localMs = Date.parse(`${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, "0")}Z`);
+  if (offset === undefined) return { localMs, exact: match[2] !== undefined };
+  if (/^z$/i.test(offset)) return localMs;
+  const aheadMs = (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(-2))) * 60_000;
+  return offset[0] === "-" ? localMs + aheadMs : localMs - aheadMs;
 }
 
 function writeOffset(seconds: number): string {

@@ -1,0 +1,120 @@
+/**
+ * Running occurrences of the past: those before a schedule existed, and those that were skipped.
+ *
+ * An occurrence that fired is left alone, and what the schedule has still to decide is left to it. Each job carries a key
+ * made of schedule and occurrence, so a backfill that was cut short, or is asked for again, makes nothing twice. The log
+ * keeps saying what became of the occurrence at its time; the backfilled job is found by its key.
+ */
+import { type Duration, parseDuration } from "../duration.ts";
+import type { Engine } from "../engine.ts";
+import { BelfryError } from "../error.ts";
+import { insertJobs } from "../job.ts";
+import type { Instant, NewJob } from "../storage.ts";
+import { need } from "./control.ts";
+import { jobLimit, jobOptions, occurrenceJob } from "./firing.ts";
+import { readWhen, type When } from "./local_time.ts";
+import { oneOf, wholeNumber } from "./options.ts";
+import { needSchedule } from "./store.ts";
+
+/** What to backfill, and how fast. */
+export interface BackfillOptions {
+  /** The first instant. */
+  readonly from: When;
+  /** The last instant; what has not come yet, or is for the schedule to decide, is left out. */
+  readonly to: When;
+  /** Whether the jobs may run beside others of the schedule or wait for them. @default "allow" where the schedule says so, else "queue" */
+  readonly overlap?: "allow" | "queue";
+  /** At most `count` jobs become available in each `per`. @default all at once */
+  readonly rate?: { readonly count: number; readonly per: Duration };
+  /** More occurrences than this are refused. @default 10,000 */
+  readonly max?: number;
+}
+
+/** What a backfill did. */
+export interface Backfilled {
+  /** Jobs that were made. */
+  enqueued: number;
+  /** Occurrences that had fired, or were backfilled before. */
+  existing: number;
+  /** Occurrences that the schedule excludes. */
+  excluded: number;
+}
+
+const CHUNK = 500;
+
+/** The key of a backfilled job. */
+export function backfillKey(name: string, at: Instant): string {
+  return `backfill:${name}:${at}`;
+}
+
+/**
+ * Makes jobs of a schedule's past occurrences that did not fire, oldest first.
+ *
+ * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`; `OPTION_INVALID` where the range has more than `max` occurrences
+ */
+export async function backfillSchedule(engine: Engine, name: string, options: BackfillOptions): Promise<Backfilled> {
+  const record = await needSchedule(engine, name);
+  const read = need(engine, record);
+  const { timing, excluded, definition } = read;
+  const { timeZone } = definition;
+  const now = engine.clock.now();
+  const from = readWhen(options.from, "from", timeZone, engine.temporal);
+  const wanted = readWhen(options.to, "to", timeZone, engine.temporal);
+  if (wanted < from)
+    throw new BelfryError("OPTION_INVALID", `Cannot backfill "${name}": "to" is before "from"; swap them`);
+  const to = Math.min(wanted, now, (record.nextAt ?? Infinity) - 1);
+  const overlap = oneOf(options.overlap ?? (definition.overlap === "allow" ? "allow" : "queue"), "overlap", [
+    "allow",
+    "queue",
+  ]);
+  const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
+  const apartMs = options.rate === undefined ? 0 : perJob(options.rate);
+  // Before its anchor @every has no occurrences; calendar expressions reach back as far as one likes.
+  const first = timing.next(from - 1);
+  const done: Backfilled = { enqueued: 0, existing: 0, excluded: 0 };
+  if (first === null || first > to) return done;
+  const { count } = timing.count(first, to, max + 1);
+  if (count > max) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `Cannot backfill more than ${max} occurrences of "${name}" at once; ask for a shorter range, or raise max`,
+    );
+  }
+  const limit = jobLimit(name, { ...definition, overlap });
+  const text = jobOptions(definition);
+  let next: Instant | null = first;
+  let made = 0;
+  while (next !== null && next <= to) {
+    const chunk: Instant[] = [];
+    for (; next !== null && next <= to && chunk.length < CHUNK; next = timing.next(next)) {
+      if (excluded?.at(next)) done.excluded++;
+      else chunk.push(next);
+    }
+    const fired = await firedAmong(engine, name, chunk);
+    done.existing += fired.size;
+    const jobs = chunk
+      .filter((at) => !fired.has(at))
+      .map((at): NewJob => {
+        const availableAt = now + Math.floor(apartMs * made++);
+        const job = occurrenceJob(name, definition, { id: engine.ids.id(now), at, options: text });
+        return { ...job, availableAt, expiresAt: null, key: backfillKey(name, at), limit };
+      });
+    if (jobs.length === 0) continue;
+    const inserted = await insertJobs(engine, jobs);
+    const created = inserted.filter((job) => job.created).length;
+    done.enqueued += created;
+    done.existing += inserted.length - created;
+  }
+  return done;
+}
+
+async function firedAmong(engine: Engine, schedule: string, chunk: readonly Instant[]): Promise<Set<Instant>> {
+  if (chunk.length === 0) return new Set();
+  const range = { from: chunk[0]!, to: chunk.at(-1)! };
+  const rows = await engine.storage.listOccurrences({ schedule, ...range, limit: 2 * CHUNK + 2 });
+  return new Set(rows.filter((row) => row.jobId !== null).map((row) => row.at));
+}
+
+function perJob({ count, per }: { count: number; per: Duration }): number {
+  return parseDuration(per, "rate.per", { minMs: 1 }) / wholeNumber(count, "rate.count", 1, 1_000_000);
+}
