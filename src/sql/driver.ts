@@ -1,0 +1,97 @@
+/**
+ * How do statements reach a database? One method: a batch of statements, all or nothing, in one round trip.
+ *
+ * A driver knows its client and nothing of Belfry; `storage.ts` knows Belfry and nothing of clients. A new SQL database
+ * costs a driver and, where its SQL differs, rows in `dialect.ts`. A driver turns what its client throws into a
+ * {@link BelfryError}: `STORAGE_BUSY` for a lock that was not released in time, `STORAGE_UNAVAILABLE` where there was no
+ * answer (then the batch may have happened), `STORAGE_UNUSABLE` where the database refuses, whatever is tried.
+ */
+import { BelfryError } from "../error.ts";
+import type { Wake } from "../storage.ts";
+
+/** What a parameter may be; lists travel as JSON text. */
+export type Value = string | number | null;
+
+/** Parameters by name. */
+export type Args = Readonly<Record<string, Value>>;
+
+/** A row by column; integers may arrive as text or BigInt, `rows.ts` reads them. */
+export type Row = Record<string, unknown>;
+
+/** A statement made ready for one dialect; see `template.ts`. */
+export interface Sql {
+  /** The text with numbered placeholders. */
+  readonly text: string;
+  /** Names of the parameters in the order of their numbers. */
+  readonly names: readonly string[];
+  /** The text around the parameters, for drivers that write values into it. */
+  readonly parts: readonly string[];
+  /** The parameter that follows each part but the last. */
+  readonly slots: readonly string[];
+  /** Whether it gives rows. */
+  readonly returns: boolean;
+}
+
+/** A statement and its parameters. */
+export interface Query {
+  readonly sql: Sql;
+  readonly args: Args;
+}
+
+/** Whether a batch writes: reads need no write lock, but see one moment. */
+export type BatchMode = "read" | "write";
+
+/** What was sent and touched since the start; rows stay 0 where the engine does not tell. */
+export interface Counters {
+  roundTrips: number;
+  statements: number;
+  rowsRead: number;
+  rowsWritten: number;
+}
+
+/** Runs batches. */
+export interface Driver {
+  /** The adapter's name, for messages: `"sqlite"`. */
+  readonly name: string;
+  readonly counters: Counters;
+  /** Runs all statements in order in one transaction. @returns the rows of each statement */
+  batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]>;
+  /** Calls back when another connection has written; absent where the database cannot tell. */
+  listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
+  /** Tells other connections that something was written; absent where they find out by themselves. */
+  announce?(wake: Wake): Query | null;
+  /**
+   * Sets the database up for work, once its schema is known to be ours and before anything is written to it; absent
+   * where there is nothing to set.
+   */
+  prepare?(): Promise<void>;
+  /** Sentences on what is wrong with the footing but can be lived with. */
+  warnings?(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Fresh counters. */
+export function counters(): Counters {
+  return { roundTrips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 };
+}
+
+/** An error of a driver that the storage can act on. */
+export class DriverError extends BelfryError {
+  /** The batch may have happened. It is sent again only with marks of its own. */
+  readonly ambiguous: boolean;
+  /** A table or column is missing: the schema is not there yet. */
+  readonly missing: boolean;
+  /** A unique key stopped the batch. */
+  readonly conflict: boolean;
+
+  constructor(
+    code: BelfryError["code"],
+    message: string,
+    options: { cause?: unknown; ambiguous?: boolean; missing?: boolean; conflict?: boolean } = {},
+  ) {
+    super(code, message, { cause: options.cause });
+    this.ambiguous = options.ambiguous ?? false;
+    this.missing = options.missing ?? false;
+    this.conflict = options.conflict ?? false;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * How does a database get its tables? The stored version says which migrations are left; each is one batch that writes
+ * its version first, so that of many starters one makes it and the others find it made.
+ *
+ * A database with nothing to do costs one read. Tables of our names without our version row are somebody else's: they
+ * are named and left alone.
+ */
+import { BelfryError } from "../error.ts";
+import { type Driver, DriverError, type Query } from "./driver.ts";
+import { MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
+import type { Templates } from "./template.ts";
+
+/** Goes at a migration that another starter made at the same moment. */
+const MAX_ROUNDS = 50;
+
+/** What a migration found and did. */
+export interface Migrated {
+  from: number;
+  to: number;
+}
+
+/** The query of the stored version. */
+export function versionQuery(t: Templates): Query {
+  return { sql: t.sql("SELECT value FROM {meta} WHERE key = 'schema_version'"), args: {} };
+}
+
+/**
+ * Brings the schema up to date.
+ *
+ * @param where the database, for messages: `the file "app.db"`
+ * @throws `SCHEMA_NEWER`, `SCHEMA_INVALID`
+ */
+export async function migrateSchema(driver: Driver, t: Templates, where: string): Promise<Migrated> {
+  let from: number | undefined;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const version = await readVersion(driver, t, where);
+    from ??= version;
+    if (version > SCHEMA_VERSION) {
+      throw new BelfryError(
+        "SCHEMA_NEWER",
+        `Cannot open ${where}: its schema is of version ${version} and this Belfry knows versions up to ` +
+          `${SCHEMA_VERSION}; update Belfry here, or use another database or table prefix`,
+      );
+    }
+    if (round === 0) await driver.prepare?.();
+    const next = MIGRATIONS.find((migration) => migration.version === version + 1);
+    if (!next) return { from, to: version };
+    const queries = next.templates(t.dialect).map((template) => ({ sql: t.sql(template), args: {} }));
+    if (t.dialect.lockSchema) queries.unshift({ sql: t.sql(t.dialect.lockSchema), args: {} });
+    // Fails when another starter has written this version, and takes the whole batch with it.
+    queries.push({
+      sql: t.sql(
+        version === 0
+          ? `INSERT INTO {meta} (key, value) VALUES ('schema_version', '1')`
+          : `INSERT INTO {meta} (key, value) VALUES ('migrated_${next.version}', '1')`,
+      ),
+      args: {},
+    });
+    if (version > 0) {
+      queries.push({
+        sql: t.sql(`UPDATE {meta} SET value = '${next.version}' WHERE key = 'schema_version'`),
+        args: {},
+      });
+    }
+    try {
+      await driver.batch(queries, "write");
+    } catch (error) {
+      if (!(error instanceof DriverError) || !(error.conflict || error.ambiguous)) throw error;
+    }
+  }
+  throw new BelfryError("STORAGE_UNAVAILABLE", `Cannot migrate ${where}: others kept changing it; try again`);
+}
+
+async function readVersion(driver: Driver, t: Templates, where: string): Promise<number> {
+  const invalid = (found: string): BelfryError =>
+    new BelfryError(
+      "SCHEMA_INVALID",
+      `Cannot open ${where}: ${found} that Belfry did not make; choose another prefix with the option "prefix", ` +
+        "or another database",
+    );
+  try {
+    const [rows] = await driver.batch([versionQuery(t)], "read");
+    const version = Number(rows?.[0]?.["value"]);
+    if (Number.isSafeInteger(version) && version > 0) return version;
+    throw invalid(`it has a table "${t.prefix}meta"`);
+  } catch (error) {
+    if (!(error instanceof DriverError) || !error.missing) throw error;
+  }
+  const names = JSON.stringify(TABLES.map(({ name }) => t.prefix + name));
+  const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read");
+  if (existing!.length === 0) return 0;
+  // Another starter may have made them between the two reads.
+  try {
+    const [rows] = await driver.batch([versionQuery(t)], "read");
+    if (rows!.length > 0) return Number(rows![0]!["value"]);
+  } catch (error) {
+    if (!(error instanceof DriverError) || !error.missing) throw error;
+  }
+  throw invalid(`it has a table "${existing![0]!["name"] as string}"`);
+}

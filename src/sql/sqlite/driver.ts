@@ -1,0 +1,155 @@
+/**
+ * How does a batch run on a SQLite database in this process? Synchronously, inside BEGIN IMMEDIATE, with statements that
+ * were prepared once.
+ *
+ * Waiting for another writer's lock must not stop the event loop: SQLite itself waits a few milliseconds, then the batch
+ * is tried again after a random pause, for `busyTimeoutMs` in all. A transaction that the user has open on the same
+ * object is waited for in the same way.
+ */
+import { type Clock, delay } from "../../clock.ts";
+import { BelfryError } from "../../error.ts";
+import { systemIds } from "../../id.ts";
+import {
+  type BatchMode,
+  type Counters,
+  counters,
+  type Driver,
+  DriverError,
+  type Query,
+  type Row,
+  type Sql,
+} from "../driver.ts";
+import { explain, isBusy, type SqliteDatabase, type SqliteStatement } from "./client.ts";
+
+/** How long SQLite itself waits for a lock, with the event loop standing still. */
+export const BLOCKING_WAIT_MS = 10;
+const MAX_PAUSE_MS = 40;
+
+/** What the driver needs. */
+export interface LocalDriverOptions {
+  name: string;
+  where: string;
+  clock: Clock;
+  busyTimeoutMs: number;
+  /** Opens the database; called once, before the first batch. */
+  open(): Promise<SqliteDatabase>;
+  /** Sets the database up before it is first written to. */
+  prepare(database: SqliteDatabase): { warnings: string[] };
+  /** Whether the database was opened here, and so is closed here. */
+  owned: boolean;
+}
+
+/** Runs batches on a database object. */
+export class LocalDriver implements Driver {
+  readonly name: string;
+  readonly counters: Counters = counters();
+  readonly #options: LocalDriverOptions;
+  readonly #prepared = new Map<Sql | string, SqliteStatement>();
+  #database: Promise<SqliteDatabase> | undefined;
+  #warnings: string[] = [];
+  #closed = false;
+
+  constructor(options: LocalDriverOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]> {
+    const database = await this.database();
+    return this.#patiently(() => this.#run(database, queries, mode));
+  }
+
+  /** The database, opened when it is first asked for. */
+  async database(): Promise<SqliteDatabase> {
+    if (this.#closed) throw new BelfryError("CLOSED", `Cannot use ${this.#options.where}: its storage was closed`);
+    this.#database ??= this.#options.open();
+    try {
+      return await this.#database;
+    } catch (error) {
+      this.#database = undefined;
+      throw explain(error, this.#options.where);
+    }
+  }
+
+  async prepare(): Promise<void> {
+    const database = await this.database();
+    const { warnings } = await this.#patiently(() => this.#options.prepare(database));
+    this.#warnings = warnings;
+  }
+
+  async warnings(): Promise<string[]> {
+    return this.#warnings;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const database = await this.#database?.catch(() => undefined);
+    this.#prepared.clear();
+    if (this.#options.owned) database?.close();
+  }
+
+  #run(database: SqliteDatabase, queries: readonly Query[], mode: BatchMode): Row[][] {
+    const { counters } = this;
+    counters.roundTrips++;
+    this.#statement(database, mode === "write" ? "BEGIN IMMEDIATE" : "BEGIN").run();
+    try {
+      const rows: Row[][] = [];
+      for (const { sql, args } of queries) {
+        counters.statements++;
+        const statement = this.#statement(database, sql);
+        const params = sql.slots.map((name) => args[name] ?? null);
+        if (sql.returns) {
+          rows.push(statement.all(...params) as Row[]);
+        } else {
+          counters.rowsWritten += Number(statement.run(...params)?.changes ?? 0);
+          rows.push([]);
+        }
+      }
+      this.#statement(database, "COMMIT").run();
+      return rows;
+    } catch (error) {
+      // Some errors (a full disk) have ended the transaction already.
+      if (database.isTransaction ?? database.inTransaction ?? true) {
+        try {
+          this.#statement(database, "ROLLBACK").run();
+        } catch {
+          // There was none to end; the first error is the one that tells.
+        }
+      }
+      throw error;
+    }
+  }
+
+  #statement(database: SqliteDatabase, sql: Sql | string): SqliteStatement {
+    let statement = this.#prepared.get(sql);
+    if (!statement) {
+      statement = database.prepare(typeof sql === "string" ? sql : sql.parts.join("?")) as SqliteStatement;
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Tries until nobody is in the way. */
+  async #patiently<T>(work: () => T): Promise<T> {
+    const { clock, where, busyTimeoutMs } = this.#options;
+    const since = clock.monotonic();
+    for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      try {
+        return work();
+      } catch (error) {
+        if (!isBusy(error)) throw explain(error, where);
+        if (clock.monotonic() - since >= busyTimeoutMs) {
+          throw new DriverError(
+            "STORAGE_BUSY",
+            `Cannot use ${where}: another writer has held its lock for ${busyTimeoutMs} ms; end long transactions, ` +
+              'or raise the option "busyTimeout"',
+            { cause: error },
+          );
+        }
+      }
+      await delay(clock, pauseMs * (0.5 + systemIds.random()));
+      if (this.#closed) throw new BelfryError("CLOSED", `Cannot use ${where}: its storage was closed`);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * How does all that is stored leave one storage and enter another? Pages of rows in order of key, without the columns
+ * that only this storage sees; those are worked out anew where the rows come in.
+ *
+ * What came due is worked out by the next claim, so rows are written as "not due yet" with an alarm at their instant.
+ */
+import type { StoragePage } from "../../storage.ts";
+import type { ListColumns } from "../dialect.ts";
+import type { Args, Query, Row } from "../driver.ts";
+import { columnTypes, TABLES, TIED } from "../schema.ts";
+import type { Templates } from "../template.ts";
+
+/** What each table hands out, in the order of a copy; the rest is private. */
+const PRIVATE: Record<string, readonly string[]> = {
+  lease: ["id", "mark"],
+  owners: ["mark"],
+  schedules: ["mark"],
+  occurrences: [],
+  jobs: ["due", "tied", "alarm_at", "born", "mark"],
+  steps: [],
+  signals: [],
+  queues: [],
+  limits: ["room", "next_at", "mark"],
+  starts: ["op"],
+};
+const ORDER = Object.keys(PRIVATE);
+
+interface CopiedTable {
+  name: string;
+  columns: ListColumns;
+  key: readonly string[];
+}
+
+const COPIED: readonly CopiedTable[] = ORDER.map((name) => {
+  const table = TABLES.find((candidate) => candidate.name === name)!;
+  const hidden = PRIVATE[name]!;
+  return {
+    name,
+    columns: columnTypes(table).filter(([column]) => !hidden.includes(column)),
+    key: table.key.filter((column) => !hidden.includes(column)),
+  };
+});
+
+/** Values of the private columns of a row that comes in, as expressions over `item`. */
+const WORKED_OUT: Record<string, Record<string, string>> = {
+  jobs: {
+    due: "0",
+    tied: `(CASE WHEN item.schedule IS NULL THEN 0 ELSE ${TIED.schedule} END)
+      + (CASE WHEN item.parent_id IS NULL THEN 0 ELSE ${TIED.parent} END)
+      + (CASE WHEN item.limit_key IS NULL THEN 0 ELSE ${TIED.limit} END)
+      + (CASE WHEN item.finished_at IS NULL THEN ${TIED.children} ELSE 0 END)`,
+    alarm_at: `CASE WHEN item.state = 'running' THEN item.claim_expires_at WHEN item.state = 'waiting' THEN item.available_at
+      WHEN item.state = 'ready' AND item.held = 1 THEN CASE WHEN item.attempt = 0 THEN item.expires_at END
+      WHEN item.state = 'ready' THEN CASE WHEN item.attempt = 0 AND item.expires_at < item.available_at
+        THEN item.expires_at ELSE item.available_at END END`,
+  },
+  // The next claim looks at every limit once and works out the rest.
+  limits: { room: "0", next_at: "0" },
+  starts: { op: "'copied'" },
+};
+
+/** Where a copy stands: the table, and the key of the last row that was handed out. */
+interface Cursor {
+  table: number;
+  after: (string | number)[] | null;
+}
+
+/** The query of a page, and the way to read it. */
+export function exportPage(
+  t: Templates,
+  request: { cursor: string | null; limit: number },
+): { query: Query; read: (rows: Row[]) => { page: StoragePage; cursor: string | null } } {
+  const cursor: Cursor = request.cursor === null ? { table: 0, after: null } : (JSON.parse(request.cursor) as Cursor);
+  const { name, columns, key } = COPIED[cursor.table]!;
+  const args: Record<string, string | number | null> = { limit: request.limit };
+  let where = "";
+  if (cursor.after && key.length > 0) {
+    for (const [i, value] of cursor.after.entries()) args[`after${i}`] = value;
+    where = `WHERE (${key.join(", ")}) > (${cursor.after.map((_, i) => `:after${i}`).join(", ")})`;
+  }
+  const order = key.length > 0 ? `ORDER BY ${key.join(", ")} LIMIT :limit` : "";
+  const names = columns.map(([column]) => column);
+  const selected = name === "starts" ? "scope, at, sum(count) AS count" : names.join(", ");
+  const group = name === "starts" ? "GROUP BY scope, at" : "";
+  return {
+    query: { sql: t.sql(`SELECT ${selected} FROM {${name}} ${where} ${group} ${order}`), args },
+    read(rows) {
+      const page: StoragePage = {
+        table: name,
+        rows: rows.map((row) =>
+          Object.fromEntries(
+            columns.map(([column, type]) => {
+              const value = row[column] ?? null;
+              return [column, value === null ? null : type === "int" ? Number(value) : (value as string)];
+            }),
+          ),
+        ),
+      };
+      const last = page.rows.at(-1);
+      let next: Cursor | null;
+      if (last && key.length > 0 && page.rows.length === request.limit) {
+        next = { table: cursor.table, after: key.map((column) => last[column]!) };
+      } else {
+        next = cursor.table + 1 < COPIED.length ? { table: cursor.table + 1, after: null } : null;
+      }
+      return { page, cursor: next && JSON.stringify(next) };
+    },
+  };
+}
+
+/** The batch that writes a page; tables of no known name are left out. */
+export function importPage(t: Templates, page: StoragePage): Query[] {
+  const table = COPIED.find(({ name }) => name === page.table);
+  if (!table || page.rows.length === 0) return [];
+  const { columns } = table;
+  const rows = t.dialect.encodeList(
+    columns,
+    page.rows.map((row) => columns.map(([column]) => row[column] ?? null)),
+  );
+  const args: Args = { rows };
+  const list = t.dialect.list("rows", columns);
+  if (table.name === "lease") {
+    const sql = t.sql(`UPDATE {lease} AS l SET token = item.token,
+        holder = CASE WHEN l.holder IS NULL THEN item.holder ELSE l.holder END,
+        expires_at = CASE WHEN l.holder IS NULL THEN item.expires_at ELSE l.expires_at END
+      FROM ${list} AS item WHERE l.id = 1 AND l.token < item.token`);
+    return [{ sql, args }];
+  }
+  const extra = WORKED_OUT[table.name] ?? {};
+  const names = columns.map(([column]) => column);
+  const sql = t.sql(`INSERT INTO {${table.name}} (${[...names, ...Object.keys(extra)].join(", ")})
+    SELECT ${[...names.map((name) => `item.${name}`), ...Object.values(extra)].join(", ")} FROM ${list} AS item
+    WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`);
+  return [{ sql, args }];
+}

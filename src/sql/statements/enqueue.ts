@@ -1,0 +1,64 @@
+/**
+ * How do jobs come in? One insert that leaves what is stored alone, and one look at what became of each.
+ */
+import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage.ts";
+import type { Args, Query, Row, Sql } from "../driver.ts";
+import { int } from "../rows.ts";
+import { TIED } from "../schema.ts";
+import type { Templates } from "../template.ts";
+import type { ConsequenceStatements } from "./consequence.ts";
+import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
+import { encode, JOBS } from "./lists.ts";
+
+/** Statements of enqueueing. */
+export interface EnqueueStatements {
+  readonly insert: Sql;
+  /** Tells parents that they have children. */
+  readonly tieParents: Sql;
+  readonly stored: Sql;
+}
+
+/** Prepares the statements. */
+export function enqueueStatements(t: Templates): EnqueueStatements {
+  const list = t.dialect.list("jobs", JOBS.columns);
+  return {
+    insert: t.sql(`INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES} FROM ${list} AS item
+      WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`),
+    tieParents: t.sql(`UPDATE {jobs} SET tied = tied | ${TIED.children} WHERE (tied & ${TIED.children}) = 0
+      AND id IN (SELECT item.parent_id FROM ${list} AS item WHERE item.parent_id IS NOT NULL)`),
+    stored: t.sql(`SELECT COALESCE(j.id, k.id) AS id, CASE WHEN j.born = :op THEN 1 ELSE 0 END AS created
+      FROM ${list} AS item LEFT JOIN {jobs} AS j ON j.id = item.id
+        LEFT JOIN {jobs} AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
+      ORDER BY item.ord`),
+  };
+}
+
+/** The statements that insert, in order. */
+export function insertsOf(s: EnqueueStatements, c: ConsequenceStatements, jobs: readonly NewJob[]): Sql[] {
+  const sqls = [s.insert];
+  if (jobs.some((job) => job.parentId !== null)) sqls.push(s.tieParents);
+  if (jobs.some((job) => job.limit)) sqls.push(c.limits.markInserted, ...c.limits.admit);
+  return sqls;
+}
+
+/** Parameters of an enqueue. */
+export function enqueueArgs(t: Templates, request: EnqueueRequest, marks: Args): Args {
+  return { ...marks, now: request.now, jobs: encode(t.dialect, JOBS, request.jobs) };
+}
+
+/** The batch of an enqueue; the reply is read from its last statement. */
+export function enqueue(
+  s: EnqueueStatements,
+  c: ConsequenceStatements,
+  t: Templates,
+  request: EnqueueRequest,
+  marks: Args,
+): Query[] {
+  const args = enqueueArgs(t, request, marks);
+  return [...insertsOf(s, c, request.jobs), s.stored].map((sql) => ({ sql, args }));
+}
+
+/** Reads the reply of {@link enqueue}. */
+export function enqueueReply(rows: readonly Row[]): EnqueueReply {
+  return { jobs: rows.map((row) => ({ id: row["id"] as string, created: int(row["created"]) === 1 })) };
+}

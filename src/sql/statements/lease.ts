@@ -1,0 +1,69 @@
+/**
+ * Who leads, and what is due? The batch of an idle tick: one write of the lease, and reads that stop at the first row.
+ *
+ * The lease is one row that always exists; `holder` is null when nobody leads, and the token stays, so that it only
+ * grows. Whoever does not lead reads no due schedules.
+ */
+import type { BeginTickReply, BeginTickRequest } from "../../storage.ts";
+import type { Args, Query, Row, Sql } from "../driver.ts";
+import { dueScheduleOf, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
+import type { Templates } from "../template.ts";
+import { earliestOf, type LineStatements } from "./line.ts";
+
+/** Statements of the lease. */
+export interface LeaseStatements {
+  readonly acquire: Sql;
+  readonly read: Sql;
+  readonly due: Sql;
+  readonly nextAt: Sql;
+  readonly resignIfIdle: Sql;
+  readonly resign: Sql;
+}
+
+/** Prepares the statements. */
+export function leaseStatements(t: Templates): LeaseStatements {
+  const mine = "EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND mark = :mark)";
+  return {
+    acquire:
+      t.sql(`UPDATE {lease} SET token = CASE WHEN holder = :holder AND token = :token THEN token ELSE token + 1 END,
+      holder = :holder, expires_at = :until, mark = :mark WHERE id = 1 AND (holder IS NULL OR expires_at <= :now
+        OR (holder = :holder AND (:token IS NULL OR token = :token))) RETURNING token`),
+    read: t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
+    due: t.sql(`SELECT ${SCHEDULE_COLUMNS}, CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
+        WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
+      FROM {schedules} AS s WHERE state = 'active' AND next_at <= :now AND ${mine}
+      ORDER BY next_at, name LIMIT :most`),
+    nextAt: t.sql(`SELECT CASE WHEN ${mine} THEN
+        (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at > :now ORDER BY next_at LIMIT 1) ELSE
+        (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1)
+      END AS next_at`),
+    resignIfIdle: t.sql(`UPDATE {lease} SET holder = NULL WHERE id = 1 AND mark = :mark
+      AND NOT EXISTS (SELECT 1 FROM {schedules} WHERE state = 'active' AND next_at <= :now)`),
+    resign: t.sql(
+      "UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :token RETURNING token",
+    ),
+  };
+}
+
+/** The batch of a beginTick. */
+export function beginTick(s: LeaseStatements, lines: LineStatements, request: BeginTickRequest, marks: Args): Query[] {
+  const { holder, token, now, ttlMs, maxDue } = request;
+  const args = { ...marks, holder, token, now, until: now + ttlMs, most: maxDue + 1 };
+  const sqls = [s.acquire, s.due, s.nextAt, lines.all, ...(request.resignIfIdle ? [s.resignIfIdle] : []), s.read];
+  return sqls.map((sql) => ({ sql, args }));
+}
+
+/** Reads the reply of {@link beginTick}. */
+export function beginTickReply(rows: readonly Row[][], request: BeginTickRequest): BeginTickReply {
+  const [acquired, dueRows, nextRows, lineRows] = rows as [Row[], Row[], Row[], Row[]];
+  const leads = acquired.length > 0;
+  const due = leads ? dueRows.slice(0, request.maxDue).map(dueScheduleOf) : [];
+  const more = leads ? dueRows[request.maxDue] : undefined;
+  return {
+    lease: leaseOf(rows.at(-1)![0]),
+    leads,
+    due,
+    nextAt: intOrNull((more ?? nextRows[0]!)["next_at"]),
+    jobsAt: earliestOf(lineRows, request.now),
+  };
+}

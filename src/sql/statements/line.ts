@@ -1,0 +1,83 @@
+/**
+ * When could a job of a queue be claimed? For each queue: is one claimable now, is there room, and when is time next due.
+ *
+ * The indexes begin with the queue, so the next queue that has something is one seek away: all queues are found in as
+ * many seeks as there are queues, however many jobs wait in them.
+ */
+import type { Row, Sql } from "../driver.ts";
+import { int, intOrNull } from "../rows.ts";
+import type { Templates } from "../template.ts";
+
+/** What a job must be to be claimed now; the literal terms are those of the partial index. */
+export const CLAIMABLE = "state = 'ready' AND due = 1 AND held = 0";
+
+/** Room of the queue of the row `q` of queues; `limit` is what was asked for. */
+export function roomOf(t: Templates, limit: string): string {
+  const { least } = t.dialect;
+  const running = "(SELECT count(*) FROM {jobs} AS r WHERE r.queue = q.name AND r.claim_token IS NOT NULL)";
+  const used = `(SELECT COALESCE(sum(s.count), 0) FROM {starts} AS s
+    WHERE s.scope = 'queue:' || q.name AND s.at > :now - q.rate_per_ms)`;
+  const places = `CASE WHEN q.concurrency IS NULL THEN ${limit} ELSE q.concurrency - ${running} END`;
+  const starts = `CASE WHEN q.rate_count IS NULL THEN ${limit} ELSE q.rate_count - ${used} END`;
+  return `CASE WHEN q.paused = 1 THEN 0 ELSE ${least(limit, least(places, starts))} END`;
+}
+
+const FREE_AT = `(SELECT w.at + q.rate_per_ms FROM (SELECT s.at, sum(s.count) OVER (ORDER BY s.at DESC, s.op DESC) AS running
+  FROM {starts} AS s WHERE s.scope = 'queue:' || q.name AND s.at > :now - q.rate_per_ms) AS w
+  WHERE w.running >= q.rate_count ORDER BY w.at DESC LIMIT 1)`;
+
+/** Whether only the rate keeps the queue's jobs waiting. */
+const RATED = `CASE WHEN q.rate_count IS NULL OR q.rate_count <= 0 THEN NULL
+  WHEN q.concurrency IS NOT NULL AND q.concurrency <= (SELECT count(*) FROM {jobs} AS r
+    WHERE r.queue = q.name AND r.claim_token IS NOT NULL) THEN NULL ELSE ${FREE_AT} END`;
+
+/** Statements that tell how queues stand. */
+export interface LineStatements {
+  /** All queues. */
+  readonly all: Sql;
+  /** The queues of the texts `queues`. */
+  readonly asked: Sql;
+  /** The queues of the texts `queues`, looking only at tasks of the texts `tasks`. */
+  readonly askedTasks: Sql;
+}
+
+/** Prepares the statements. */
+export function lineStatements(t: Templates): LineStatements {
+  const columns = `CASE WHEN q.name IS NULL THEN 1 ELSE ${roomOf(t, "1")} END AS room, COALESCE(q.paused, 0) AS paused,
+    CASE WHEN q.name IS NULL THEN NULL ELSE ${RATED} END AS free_at, (SELECT min(next_at) FROM {limits}
+    WHERE next_at IS NOT NULL) AS limit_at`;
+  const first = (where: string): string => `(SELECT j.queue FROM {jobs} AS j WHERE ${where} ORDER BY j.queue LIMIT 1)`;
+  const walk = (name: string, where: string): string => `${name} (queue) AS (SELECT ${first(where)} UNION ALL
+    SELECT ${first(`${where} AND j.queue > w.queue`)} FROM ${name} AS w WHERE w.queue IS NOT NULL)`;
+  const asked = (tasks: string): Sql =>
+    t.sql(`SELECT a.value AS queue, ${columns},
+        CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE queue = a.value AND ${CLAIMABLE}${tasks}) THEN 1 ELSE 0 END AS ready,
+        (SELECT alarm_at FROM {jobs} WHERE queue = a.value AND alarm_at IS NOT NULL${tasks} ORDER BY alarm_at LIMIT 1) AS alarm_at
+      FROM ${t.dialect.texts("queues")} AS a LEFT JOIN {queues} AS q ON q.name = a.value`);
+  return {
+    all: t.sql(`WITH RECURSIVE ${walk("ready", CLAIMABLE)}, ${walk("timed", "j.alarm_at IS NOT NULL")},
+        line (queue, ready, alarm_at) AS (SELECT queue, CASE WHEN queue IS NULL THEN 0 ELSE 1 END, NULL FROM ready UNION ALL SELECT queue, 0,
+          (SELECT j.alarm_at FROM {jobs} AS j WHERE j.queue = timed.queue AND j.alarm_at IS NOT NULL
+            ORDER BY j.alarm_at LIMIT 1) FROM timed)
+      SELECT line.ready, line.alarm_at, ${columns} FROM line LEFT JOIN {queues} AS q ON q.name = line.queue`),
+    asked: asked(""),
+    askedTasks: asked(` AND task IN (SELECT value FROM ${t.dialect.texts("tasks")} AS known)`),
+  };
+}
+
+/** The earliest instant at which something could be claimed: `now` when it can be at once, null when nothing waits. */
+export function earliestOf(rows: readonly Row[], now: number): number | null {
+  let earliest: number | null = null;
+  const take = (at: number | null): void => {
+    if (at !== null && (earliest === null || at < earliest)) earliest = Math.max(at, now);
+  };
+  for (const row of rows) {
+    take(intOrNull(row["limit_at"]));
+    if (int(row["paused"]) === 1) continue;
+    take(intOrNull(row["alarm_at"]));
+    if (int(row["ready"]) !== 1) continue;
+    if (int(row["room"]) > 0) take(now);
+    else take(intOrNull(row["free_at"]));
+  }
+  return earliest;
+}

@@ -1,0 +1,60 @@
+/**
+ * How does history leave? A bounded chunk at a time: jobs that ended long ago with their steps and signals, old outcomes.
+ *
+ * The chunk is marked first, oldest ends first, so that a job that somebody puts back at the same moment keeps its
+ * steps; then all that carries the mark goes.
+ */
+import type { PurgeReply, PurgeRequest } from "../../storage.ts";
+import type { Args, Query, Row, Sql } from "../driver.ts";
+import type { Templates } from "../template.ts";
+
+/** Statements of purging, in order. */
+export interface PurgeStatements {
+  readonly all: readonly Sql[];
+}
+
+/** Prepares the statements. */
+export function purgeStatements(t: Templates): PurgeStatements {
+  const d = t.dialect;
+  const marked = "tied > 0 AND finished_at IS NOT NULL AND mark = :mark";
+  const old = (state: string, before: string): string =>
+    `SELECT id, finished_at FROM {jobs} AS j WHERE state = '${state}' AND finished_at < :${before} AND NOT EXISTS
+      (SELECT 1 FROM {jobs} AS p WHERE p.id = j.parent_id AND p.finished_at IS NULL)
+      ORDER BY finished_at LIMIT :limit${d.skipLockedOf("j")}`;
+  const chunk = [
+    old("completed", "finishedBefore"),
+    old("cancelled", "finishedBefore"),
+    old("expired", "finishedBefore"),
+    old("failed", "failedBefore"),
+  ].map((select, i) => `SELECT id, finished_at FROM (${select}) AS chunk${i}`);
+  return {
+    all: [
+      t.sql(`WITH chunk AS MATERIALIZED (${chunk.join(" UNION ALL ")})
+        UPDATE {jobs} SET mark = :mark, tied = tied | 1 WHERE finished_at IS NOT NULL
+          AND id IN (SELECT id FROM chunk ORDER BY finished_at, id LIMIT :limit)`),
+      t.sql(`DELETE FROM {steps} WHERE job_id IN (SELECT id FROM {jobs} WHERE ${marked})`),
+      t.sql(`DELETE FROM {signals} WHERE job_id IN (SELECT id FROM {jobs} WHERE ${marked})`),
+      t.sql(`DELETE FROM {jobs} WHERE ${marked} RETURNING id`),
+      t.sql(`DELETE FROM {occurrences} WHERE (schedule, at) IN (SELECT schedule, at FROM {occurrences}
+        WHERE until_at < :occurrencesBefore ORDER BY until_at, schedule, at LIMIT :limit) RETURNING at`),
+      t.sql(`DELETE FROM {starts} WHERE at <= :now - (SELECT COALESCE(max(rate_per_ms), 0) FROM
+        (SELECT rate_per_ms FROM {queues} UNION ALL SELECT rate_per_ms FROM {limits}) AS rates)`),
+      t.sql(`DELETE FROM {limits} WHERE mark IS NULL AND NOT EXISTS
+          (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = {limits}.key AND j.limit_key IS NOT NULL AND j.held = 0 AND j.finished_at IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = {limits}.key AND j.held = 1 AND j.due = 1)
+        AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = {limits}.key AND j.held = 1 AND j.due = 0)
+        AND NOT EXISTS (SELECT 1 FROM {starts} AS s WHERE s.scope = 'limit:' || {limits}.key)`),
+    ],
+  };
+}
+
+/** The batch of a purge. */
+export function purge(s: PurgeStatements, request: PurgeRequest, marks: Args): Query[] {
+  const args: Args = { ...marks, ...request };
+  return s.all.map((sql) => ({ sql, args }));
+}
+
+/** Reads the reply of {@link purge}. */
+export function purgeReply(rows: readonly Row[][]): PurgeReply {
+  return { jobs: rows[3]!.length, occurrences: rows[4]!.length };
+}

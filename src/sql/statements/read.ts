@@ -1,0 +1,117 @@
+/**
+ * What do people look at? Lists of schedules, outcomes and jobs, one job with its history, queues.
+ *
+ * Lists are built from the filters that are given, so that each keeps its index; all are bounded by `limit`.
+ */
+import type { ListJobsRequest, ListOccurrencesRequest, ListSchedulesRequest, QueueRecord } from "../../storage.ts";
+import type { Args, Query, Sql } from "../driver.ts";
+import { JOB_COLUMNS, SCHEDULE_COLUMNS } from "../rows.ts";
+import type { Templates } from "../template.ts";
+import { type HistoryStatements, historyStatements } from "./claim.ts";
+import { encode, type ListKind } from "./lists.ts";
+
+const QUEUES: ListKind<QueueRecord> = {
+  columns: [
+    ["name", "text"],
+    ["paused", "int"],
+    ["concurrency", "int"],
+    ["rate_count", "int"],
+    ["rate_per_ms", "int"],
+  ],
+  cells: (q) => [q.name, q.paused ? 1 : 0, q.concurrency, q.rate?.count ?? null, q.rate?.perMs ?? null],
+};
+
+/** Statements of reading. */
+export interface ReadStatements {
+  readonly job: HistoryStatements;
+  readonly queues: Sql;
+  readonly putQueues: Sql;
+}
+
+/** Prepares the statements. */
+export function readStatements(t: Templates): ReadStatements {
+  return {
+    job: historyStatements(t, "id = :id"),
+    queues: t.sql("SELECT name, paused, concurrency, rate_count, rate_per_ms FROM {queues} ORDER BY name"),
+    putQueues: t.sql(`INSERT INTO {queues} (name, paused, concurrency, rate_count, rate_per_ms)
+      SELECT name, paused, concurrency, rate_count, rate_per_ms FROM ${t.dialect.list("queues", QUEUES.columns)} AS item
+      WHERE true ORDER BY name ON CONFLICT (name) DO UPDATE SET paused = excluded.paused,
+        concurrency = excluded.concurrency, rate_count = excluded.rate_count, rate_per_ms = excluded.rate_per_ms`),
+  };
+}
+
+/** The batch that reads one job with its history. */
+export function getJob(s: ReadStatements, id: string): Query[] {
+  return [s.job.jobs, s.job.steps, s.job.signals, s.job.children].map((sql) => ({ sql, args: { id } }));
+}
+
+/** The batch that writes settings of queues. */
+export function putQueues(s: ReadStatements, t: Templates, queues: readonly QueueRecord[]): Query[] {
+  const last = new Map(queues.map((queue) => [queue.name, queue]));
+  return [{ sql: s.putQueues, args: { queues: encode(t.dialect, QUEUES, [...last.values()]) } }];
+}
+
+/** Terms of a WHERE clause, for the filters that are given. */
+function whereOf(terms: readonly (string | false | undefined)[]): string {
+  const given = terms.filter(Boolean);
+  return given.length > 0 ? `WHERE ${given.join(" AND ")}` : "";
+}
+
+/** Lists schedules in order of name. */
+export function listSchedules(t: Templates, request: ListSchedulesRequest): Query {
+  const { names, owner, state, after, limit } = request;
+  const where = whereOf([
+    names && `name IN (SELECT value FROM ${t.dialect.texts("names")} AS asked)`,
+    owner !== undefined && "owner = :owner",
+    state && "state = :state",
+    after !== undefined && "name > :after",
+  ]);
+  const args: Args = {
+    names: JSON.stringify(names ?? []),
+    owner: owner ?? null,
+    state: state ?? null,
+    after: after ?? null,
+    limit,
+  };
+  return { sql: t.sql(`SELECT ${SCHEDULE_COLUMNS} FROM {schedules} ${where} ORDER BY name LIMIT :limit`), args };
+}
+
+/** Lists outcomes of a schedule in order of time. */
+export function listOccurrences(t: Templates, request: ListOccurrencesRequest): Query {
+  const { schedule, from, to, newestFirst, limit } = request;
+  const where = whereOf([
+    "schedule = :schedule",
+    from !== undefined && "until_at >= :from",
+    to !== undefined && "at <= :to",
+  ]);
+  return {
+    sql: t.sql(`SELECT schedule, at, until_at, count, job_id, reason, recorded_at FROM {occurrences} ${where}
+      ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT :limit`),
+    args: { schedule, from: from ?? null, to: to ?? null, limit },
+  };
+}
+
+/** Lists jobs, newest id first. */
+export function listJobs(t: Templates, request: ListJobsRequest): Query {
+  const { states, queue, task, schedule, parentId, key, before, limit } = request;
+  const where = whereOf([
+    states && `state IN (SELECT value FROM ${t.dialect.texts("states")} AS asked)`,
+    queue !== undefined && "queue = :queue",
+    task !== undefined && "task = :task",
+    schedule !== undefined && "schedule = :schedule",
+    parentId !== undefined && "parent_id = :parent",
+    key !== undefined && "key = :key",
+    before !== undefined && "id < :before",
+  ]);
+  const args: Args = {
+    states: JSON.stringify(states ?? []),
+    queue: queue ?? null,
+    task: task ?? null,
+    schedule: schedule ?? null,
+    parent: parentId ?? null,
+    key: key ?? null,
+    before: before ?? null,
+    limit,
+  };
+  return { sql: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} ${where} ORDER BY id DESC LIMIT :limit`), args };
+}

@@ -1,0 +1,95 @@
+/**
+ * How does a signal reach its job? It is stored with its place in the order of arrival, and wakes the job if it waits.
+ *
+ * A fresh signal is one whose `seq` is past what its job has counted: storing it and counting it are two statements of
+ * one batch, so none is ever counted twice, and a signal sent again finds itself stored.
+ */
+import type { SignalReply, SignalRequest } from "../../storage.ts";
+import type { Query, Row, Sql } from "../driver.ts";
+import type { Templates } from "../template.ts";
+import { encode, type ListKind } from "./lists.ts";
+
+const SIGNALS: ListKind<SignalRequest["signals"][number]> = {
+  columns: [
+    ["job_id", "text"],
+    ["name", "text"],
+    ["key", "text"],
+    ["payload", "text"],
+  ],
+  cells: (signal) => [signal.jobId, signal.name, signal.key, signal.payload],
+};
+
+/** Statements of signals. */
+export interface SignalStatements {
+  readonly lock: Sql;
+  readonly insert: Sql;
+  readonly wake: Sql;
+  readonly outcomes: Sql;
+}
+
+/** Prepares the statements. */
+export function signalStatements(t: Templates): SignalStatements {
+  const d = t.dialect;
+  const list = d.list("signals", SIGNALS.columns);
+  const known =
+    "EXISTS (SELECT 1 FROM {signals} AS s WHERE s.job_id = item.job_id AND s.name = item.name AND s.key = item.key)";
+  return {
+    lock: t.sql(
+      `SELECT id FROM {jobs} WHERE id IN (SELECT item.job_id FROM ${list} AS item) ORDER BY id${d.forUpdate}`,
+    ),
+    insert: t.sql(`INSERT INTO {signals} (job_id, name, key, payload, sent_at, seq)
+      SELECT item.job_id, item.name, item.key, item.payload, :now,
+        j.wakes + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)
+      FROM ${list} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.finished_at IS NULL AND NOT ${known}
+      ORDER BY item.ord ON CONFLICT DO NOTHING RETURNING job_id, name, key`),
+    wake: t.sql(`UPDATE {jobs} AS j SET wakes = n.seq,
+        state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END,
+        due = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.due END,
+        resuming = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.resuming END,
+        available_at = CASE WHEN j.state = 'waiting' THEN :now ELSE j.available_at END,
+        alarm_at = CASE WHEN j.state = 'waiting' THEN NULL ELSE j.alarm_at END
+      FROM (SELECT s.job_id, max(s.seq) AS seq FROM {signals} AS s
+        WHERE s.job_id IN (SELECT item.job_id FROM ${list} AS item) GROUP BY s.job_id) AS n
+      WHERE j.id = n.job_id AND j.wakes < n.seq AND j.finished_at IS NULL`),
+    outcomes:
+      t.sql(`SELECT CASE WHEN ${known} THEN 'duplicate' WHEN j.id IS NULL THEN 'unknown' ELSE 'finished' END AS outcome
+      FROM ${list} AS item LEFT JOIN {jobs} AS j ON j.id = item.job_id ORDER BY item.ord`),
+  };
+}
+
+const keyOf = (job: string, name: string, key: string): string => JSON.stringify([job, name, key]);
+
+/** Signals without those that the list has before. */
+function distinct(signals: SignalRequest["signals"]): SignalRequest["signals"] {
+  const seen = new Set<string>();
+  return signals.filter(({ jobId, name, key }) => {
+    const text = keyOf(jobId, name, key);
+    return !seen.has(text) && seen.add(text);
+  });
+}
+
+/** The batch of signals. */
+export function signal(s: SignalStatements, t: Templates, request: SignalRequest): Query[] {
+  const args = { now: request.now, signals: encode(t.dialect, SIGNALS, distinct(request.signals)) };
+  const sqls = [...(t.dialect.concurrent ? [s.lock] : []), s.insert, s.wake, s.outcomes];
+  return sqls.map((sql) => ({ sql, args }));
+}
+
+/** Reads the reply of {@link signal}. */
+export function signalReply(rows: readonly Row[][], request: SignalRequest): SignalReply {
+  const [inserted, , outcomes] = rows.slice(-3) as [Row[], Row[], Row[]];
+  const accepted = new Set(
+    inserted.map((row) => keyOf(row["job_id"] as string, row["name"] as string, row["key"] as string)),
+  );
+  const byKey = new Map(
+    distinct(request.signals).map(({ jobId, name, key }, i) => [keyOf(jobId, name, key), outcomes[i]!]),
+  );
+  return {
+    outcomes: request.signals.map(({ jobId, name, key }) => {
+      const text = keyOf(jobId, name, key);
+      // Only the first of equal ones is the one that was stored.
+      if (accepted.delete(text)) return "accepted";
+      return byKey.get(text)!["outcome"] as SignalReply["outcomes"][number];
+    }),
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * How deep are the queues? Counts of what is unfinished or failed, read from the partial indexes that hold just that.
+ */
+import type { ScheduleState, StatsReply } from "../../storage.ts";
+import type { Query, Row, Sql } from "../driver.ts";
+import { int, intOrNull, leaseOf } from "../rows.ts";
+import type { Templates } from "../template.ts";
+import { CLAIMABLE } from "./line.ts";
+
+/** Statements of the counts, in order. */
+export interface StatsStatements {
+  readonly all: readonly Sql[];
+}
+
+/** Prepares the statements. */
+export function statsStatements(t: Templates): StatsStatements {
+  const count = (what: string, where: string, oldest = "NULL"): string =>
+    `SELECT queue, '${what}' AS what, count(*) AS jobs, CAST(${oldest} AS bigint) AS oldest FROM {jobs} WHERE ${where} GROUP BY queue`;
+  const later = (op: string): string =>
+    `alarm_at IS NOT NULL AND state = 'ready' AND due = 0 AND held = 0 AND available_at ${op} :now`;
+  return {
+    all: [
+      t.sql(
+        [
+          count("ready", `${CLAIMABLE} AND available_at <= :now`, "min(available_at)"),
+          // Their time has come, and the next claim will see it.
+          count("ready", later("<="), "min(available_at)"),
+          count("scheduled", later(">")),
+          // The clock went back after they had come due.
+          count("scheduled", `${CLAIMABLE} AND available_at > :now`),
+          count("held", "held = 1 AND due = 1 AND available_at <= :now"),
+          count("scheduled", "held = 1 AND due = 1 AND available_at > :now"),
+          count("held", "held = 1 AND due = 0 AND available_at <= :now"),
+          count("scheduled", "held = 1 AND due = 0 AND available_at > :now"),
+          count("running", "claim_token IS NOT NULL"),
+          count("waiting", "state = 'waiting'"),
+          count("failed", "state = 'failed' AND finished_at IS NOT NULL"),
+          "SELECT name, 'paused', paused, NULL FROM {queues}",
+        ].join(" UNION ALL "),
+      ),
+      t.sql("SELECT state, count(*) AS schedules FROM {schedules} GROUP BY state"),
+      t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
+      t.sql(`SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`),
+    ],
+  };
+}
+
+/** The batch of the counts. */
+export function stats(s: StatsStatements, now: number): Query[] {
+  return s.all.map((sql) => ({ sql, args: { now } }));
+}
+
+type QueueDepth = StatsReply["queues"][number];
+
+/** Reads the reply of {@link stats}. */
+export function statsReply(rows: readonly Row[][]): StatsReply {
+  const queues = new Map<string, QueueDepth>();
+  for (const row of rows[0]!) {
+    const name = row["queue"] as string;
+    let depth = queues.get(name);
+    if (!depth) {
+      depth = {
+        queue: name,
+        ready: 0,
+        scheduled: 0,
+        held: 0,
+        running: 0,
+        waiting: 0,
+        failed: 0,
+        oldestReadyAt: null,
+        paused: false,
+      };
+      queues.set(name, depth);
+    }
+    const what = row["what"] as "ready" | "scheduled" | "held" | "running" | "waiting" | "failed" | "paused";
+    if (what === "paused") depth.paused = int(row["jobs"]) === 1;
+    else depth[what] += int(row["jobs"]);
+    const oldest = intOrNull(row["oldest"]);
+    if (oldest !== null) depth.oldestReadyAt = Math.min(oldest, depth.oldestReadyAt ?? oldest);
+  }
+  const schedules: Record<ScheduleState, number> = { active: 0, paused: 0, ended: 0, broken: 0 };
+  for (const row of rows[1]!) schedules[row["state"] as ScheduleState] = int(row["schedules"]);
+  return {
+    queues: [...queues.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1)),
+    schedules,
+    lease: leaseOf(rows[2]![0]),
+    nextAt: intOrNull(rows[3]![0]?.["next_at"]),
+  };
+}
