@@ -18,7 +18,7 @@ export interface JobInfo {
   readonly id: string;
   readonly task: string;
   readonly queue: string;
-  /** Number of the try since the last progress, 1-based; a resume after waiting is not a new attempt. */
+  /** Number of the try, 1-based; a resume after waiting is not a new attempt. */
   readonly attempt: number;
   readonly priority: number;
   /** The schedule that made it; null for others. */

@@ -15,9 +15,20 @@ export interface Ending {
   error: string | null;
 }
 
+/** How many ends are kept for who asks a moment later, and how large a result may be for that. */
+const MAX_RECENT = 500;
+const MAX_RECENT_LENGTH = 4_000;
+
 /** Who waits for which job, in one engine. */
 class Waiters {
   readonly #waiting = new Map<string, Set<(ending: Ending) => void>>();
+  /** Ends that nobody waited for yet, the newest few: who enqueued a job may ask for its result a moment later. */
+  readonly #recent = new Map<string, Ending>();
+
+  /** The end of a job that ended here a moment ago. */
+  recent(id: string): Ending | undefined {
+    return this.#recent.get(id);
+  }
 
   add(id: string, waiter: (ending: Ending) => void): () => void {
     let waiters = this.#waiting.get(id);
@@ -32,9 +43,19 @@ class Waiters {
     };
   }
 
+  forget(id: string): void {
+    this.#recent.delete(id);
+  }
+
   tell(id: string, ending: Ending): void {
     const waiters = this.#waiting.get(id);
-    if (!waiters) return;
+    if (!waiters) {
+      if ((ending.result?.length ?? 0) > MAX_RECENT_LENGTH) return;
+      this.#recent.set(id, ending);
+      if (this.#recent.size > MAX_RECENT)
+        for (const oldest of this.#recent.keys()) return void this.#recent.delete(oldest);
+      return;
+    }
     this.#waiting.delete(id);
     for (const waiter of waiters) waiter(ending);
   }
@@ -58,6 +79,16 @@ function waitersOf(engine: Engine): Waiters {
  */
 export function onEnding(engine: Engine, id: string, waiter: (ending: Ending) => void): () => void {
   return waitersOf(engine).add(id, waiter);
+}
+
+/** The end of a job that ended in this process a moment ago, where it is still known. */
+export function recentEnding(engine: Engine, id: string): Ending | undefined {
+  return waitersOf(engine).recent(id);
+}
+
+/** Forgets an end, since the job goes on. */
+export function forgetEnding(engine: Engine, id: string): void {
+  waitersOf(engine).forget(id);
 }
 
 /** Tells those who wait in this process that a job is over. */

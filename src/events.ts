@@ -24,8 +24,8 @@ export interface JobRunEvent extends JobEvent {
   attempt: number;
   /** How often it was claimed: the fence of this run. */
   fence: number;
-  /** W3C trace context it was enqueued with. */
-  traceparent?: string | undefined;
+  /** JSON of what it brought with it: see `JobOptions`. */
+  options: string;
 }
 
 /** Which step of which job. */

@@ -9,6 +9,7 @@ import { encodePayload } from "./codec.ts";
 import { announceEnding } from "./ending.ts";
 import { type Engine, timed } from "./engine.ts";
 import { BelfryError } from "./error.ts";
+import { ATTEMPT_NOTE } from "./execution/history.ts";
 import { parseFailure } from "./failure.ts";
 import { checkName } from "./names.ts";
 import type { ClaimedJob, JobState, ListJobsRequest } from "./storage.ts";
@@ -148,10 +149,8 @@ async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<string[]> {
     }
     const from = step?.seq ?? null;
     const forget = from === null ? [] : job.steps.filter((other) => other.seq === null || other.seq >= from);
-    plan.set(
-      job.id,
-      forget.map((other) => other.name),
-    );
+    // Attempts are counted anew, so the note about those that threw goes, too.
+    plan.set(job.id, [...forget.map((other) => other.name), ATTEMPT_NOTE]);
   };
   for (const job of jobs) await visit(job);
   const now = engine.clock.now();

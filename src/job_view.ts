@@ -5,6 +5,7 @@
  */
 import { decodePayload } from "./codec.ts";
 import { type Engine, timed } from "./engine.ts";
+import { ATTEMPT_NOTE } from "./execution/history.ts";
 import { type Failure, parseFailure } from "./failure.ts";
 import { type JobOptions, parseJobOptions } from "./job.ts";
 import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord } from "./storage.ts";
@@ -85,9 +86,8 @@ export async function getJob(engine: Engine, id: string): Promise<Job | null> {
       return unreadable;
     }
   };
-  const steps = [...record.steps].sort(
-    (a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || a.startedAt - b.startedAt,
-  );
+  const steps = record.steps.filter((step) => step.name !== ATTEMPT_NOTE);
+  steps.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || a.startedAt - b.startedAt);
   return {
     ...summary(record),
     input: await read(record.input, "input"),
@@ -118,7 +118,7 @@ async function viewStep(
     output: await read(step.output, `output of step ${name}`),
     error: step.error === null ? null : parseFailure(step.error),
     wakeAt,
-    ref,
+    ref: kind === "step" || kind === "sleep" ? null : ref,
     startedAt,
     finishedAt,
   };

@@ -6,9 +6,8 @@
  * Architecture Blog, 2015). A policy that is data travels with the job, so a schedule's or an enqueuer's policy holds on
  * every worker; a function can only live with the task's code.
  *
- * Attempts are counted from the last progress: an attempt that finished a step which no attempt had finished before
- * starts the count again. So the policy speaks of one place of the job, a long job is not worn down by the deploys of a
- * year, and a job that always dies in one place still ends after its attempts.
+ * What counts against `maxAttempts`: every attempt that ended with an error, and every one that ended with its worker
+ * unless it had made progress; see `execution/attempts.ts`.
  */
 import { type Duration, parseDuration } from "./duration.ts";
 import { BelfryError } from "./error.ts";

@@ -13,7 +13,6 @@ import { type Engine, timed } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import type { JobRunEvent } from "./events.ts";
 import type { Run, RunEnd, RunHost } from "./execution/run.ts";
-import { parseJobOptions } from "./job.ts";
 import type { ClaimedJob, JobWrite, StepRecord } from "./storage.ts";
 import { Claims } from "./worker/claims.ts";
 import { Pace } from "./worker/pace.ts";
@@ -96,7 +95,7 @@ export class Worker {
     this.#engine = engine;
     this.#options = options;
     const claimMs = options.claimTtlMs;
-    this.#pace = new Pace(engine.clock);
+    this.#pace = new Pace(engine.clock, engine.storage.capabilities.shared);
     this.#claims = new Claims(engine, {
       claimMs,
       onLost: (id) => this.#lost(id),
@@ -390,7 +389,6 @@ export class Worker {
 }
 
 function runEvent(run: Run): JobRunEvent {
-  const { id, task, queue, schedule, scheduledAt, claims, options } = run.job;
-  const { traceparent } = parseJobOptions(options);
-  return { id, task, queue, schedule, scheduledAt, attempt: run.tries, fence: claims, traceparent };
+  const { id, task, queue, schedule, scheduledAt, claims, attempt, options } = run.job;
+  return { id, task, queue, schedule, scheduledAt, attempt, fence: claims, options };
 }

@@ -143,9 +143,8 @@ class DurableContext implements Context {
 }
 
 function jobInfo(run: Run): JobInfo {
-  const { id, task, queue, priority, schedule, scheduledAt, createdAt, parentId, key, options } = run.job;
+  const { id, task, queue, priority, schedule, scheduledAt, createdAt, parentId, key, options, attempt } = run.job;
   const { version, tags = [] } = parseJobOptions(options);
-  const attempt = run.tries;
   return { id, task, queue, attempt, priority, schedule, scheduledAt, createdAt, parentId, key, version, tags };
 }
 
@@ -155,7 +154,7 @@ function liveLogger(run: Run): Logger {
     (level: keyof Logger) =>
     (message: string, details?: Record<string, unknown>): void => {
       if (run.replaying) return;
-      run.engine.logger[level](message, { job: run.job.id, task: run.job.task, attempt: run.tries, ...details });
+      run.engine.logger[level](message, { job: run.job.id, task: run.job.task, attempt: run.job.attempt, ...details });
     };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }

@@ -6,7 +6,7 @@
  * saw the first time. What is new goes to the end and is told in the same way. Values that are asked for synchronously
  * (`now`, `random`, `uuid`, `patched`) are taken by name at once and the cursor steps over them.
  */
-import type { StepKind, StepRecord } from "../storage.ts";
+import type { StepRecord } from "../storage.ts";
 
 /** The record of an engine's note in a job's steps; it is no part of what code asks for. */
 export const ATTEMPT_NOTE = "attempt()";
@@ -86,16 +86,16 @@ export class History {
   }
 
   /** Adds an outcome at the end and gives it its place. */
-  append(record: Omit<StepRecord, "seq">, value: unknown): Outcome {
-    const outcome: Outcome = { record: { ...record, seq: this.#nextSeq++ }, value, decoded: true, told: false };
+  append(record: Omit<StepRecord, "seq">): Outcome {
+    const outcome: Outcome = {
+      record: { ...record, seq: this.#nextSeq++ },
+      value: undefined,
+      decoded: false,
+      told: false,
+    };
     this.#outcomes.push(outcome);
     this.#finished.set(record.name, outcome);
     this.#pending.delete(record.name);
     return outcome;
   }
-}
-
-/** A step as people read it in messages. */
-export function describeStep(name: string, kind: StepKind): string {
-  return `${JSON.stringify(name)} (${kind})`;
 }

@@ -15,32 +15,31 @@
  *               └─ nothing asked ──────────────> save; the code awaits something of its own
  *
  * Saving is lazy: an outcome is told at once and saved together with what the code does next; but nothing durable
- * begins before what came before it is saved. A failure is saved only when something begins after it.
- *
- * History that does not fit is REPLAY_MISMATCH: at once when an ask has another kind than its record, or when the
- * handler returns with records unasked; after a grace when the next record is not asked for while other asks wait (the
- * code may be awaiting something of its own). When the handler *throws* with records unasked it is an ordinary failure:
- * code between steps may fail, and no wrong value has come of it. A mismatch fails the job without further attempts,
- * since they would all end alike, and touches nothing in its history: mend the code, and `retry(id)` goes on.
+ * begins before what came before it is saved.
  */
 import type { Timer } from "../clock.ts";
-import { decodeNow, encodeNow } from "../codec.ts";
+import { encodeNow } from "../codec.ts";
 import { endingError } from "../ending.ts";
 import type { Engine } from "../engine.ts";
 import { BelfryError } from "../error.ts";
-import { type Failure, fromFailure, parseFailure, toFailure } from "../failure.ts";
+import { type Failure, toFailure } from "../failure.ts";
 import { NO_RETRY, type RetryFunction, type RetryPolicy, retryDelayMs } from "../retry.ts";
 import type { ClaimedJob, JobState, JobTransition, JobWrite, NewJob, StepKind, StepRecord } from "../storage.ts";
 import { type Arrived, type Ask, type Due, findDue, nearestWake, signalId, type Wanted } from "./ask.ts";
+import { attemptsUsed, thrownNote } from "./attempts.ts";
+import { Causes } from "./causes.ts";
 import { childId } from "./child_id.ts";
-import { ATTEMPT_NOTE, describeStep, History, type Outcome } from "./history.ts";
-import { findInCauses, settleFailure, timeoutText } from "./settle.ts";
+import { History, type Outcome } from "./history.ts";
+import { GRACE_MS, kindMismatch, orderMismatch, returnMismatch } from "./mismatch.ts";
+import { Namer } from "./namer.ts";
+import { Outbox, type Reply } from "./outbox.ts";
+import { pendingRow, valueRow } from "./rows.ts";
+import { settleFailure, timeoutText } from "./settle.ts";
+import { decodeOutcome, tellOutcome } from "./tell.ts";
 import { runTry } from "./try.ts";
 
 /** Waits that are over within this time are waited for in memory: a suspension would cost more than it gives back. */
 const HOLD_MS = 200;
-/** How long recorded steps may stay unasked while the code waits for others, before the history counts as not fitting. */
-const GRACE_MS = 2_000;
 /** How long a failed handler's other steps may go on, so that what they do is saved and not done again beside them. */
 const LINGER_MS = 5_000;
 
@@ -48,8 +47,8 @@ const LINGER_MS = 5_000;
 export interface RunHost {
   readonly engine: Engine;
   /** Saves; null when the claim is lost. */
-  save(write: JobWrite): Promise<{ state: JobState; wakes: number } | null>;
-  /** Tells of steps that were saved. */
+  save(write: JobWrite): Promise<Reply>;
+  /** Hears of steps that were saved. */
   saved(run: Run, steps: StepRecord[]): void;
 }
 
@@ -79,28 +78,28 @@ export class Run {
   readonly engine: Engine;
   /** Resolves when the run is over. */
   readonly ended: Promise<RunEnd>;
-  readonly #host: RunHost;
   readonly #request: RunRequest;
   readonly #history: History;
+  readonly #causes: Causes;
+  readonly #outbox: Outbox;
+  readonly #namer = new Namer();
   readonly #end: (end: RunEnd) => void;
 
-  readonly #names = new Set<string>();
-  readonly #counts = new Map<string, number>();
   /** Asks that were not answered yet, by name. */
   readonly #asks = new Map<string, Ask>();
   #fresh: Ask[] = [];
   readonly #waiting = new Set<Ask>();
   readonly #patches = new Map<string, boolean>();
-
-  #unsaved = new Map<string, StepRecord>();
-  #children: NewJob[] = [];
-  #progress: string | undefined;
-  /** The last write that is under way. */
-  #saving: Promise<{ state: JobState } | null> | undefined;
+  readonly #arrived: Arrived;
+  readonly #consumed = new Set<string>();
+  /** The job's `wakes` when `#arrived` was read. */
+  #wakes: number;
 
   #running = 0;
-  /** Things under way that will poke the pump: children being made, saves that something waits for. */
+  /** Things under way that will poke the pump: children being made, outputs being decoded, saves that steps wait for. */
   #busy = 0;
+  /** The output of the next outcome is being decoded, by a codec that takes its time. */
+  #decoding = false;
   #quiet = false;
   #poked = false;
   #over = false;
@@ -109,17 +108,6 @@ export class Run {
   #draining = false;
   #result: HandlerResult | undefined;
 
-  readonly #arrived: Arrived;
-  readonly #consumed = new Set<string>();
-  /** The job's `wakes` when `#arrived` was read. */
-  #wakes: number;
-
-  #lastTold: string | undefined;
-  /** Steps from whose outcome something followed. */
-  readonly #followed = new Set<string>();
-  /** Errors that came out of the history, and the step they are of. */
-  readonly #told = new WeakMap<object, string>();
-
   #controller: AbortController | undefined;
   #aborted: { reason: unknown } | undefined;
   #alarm: Timer | undefined;
@@ -127,23 +115,24 @@ export class Run {
   #linger: Timer | undefined;
   #limit: Timer | undefined;
 
-  /** Attempts before the last progress. */
-  #base: number;
-
   /**
    * @param host the worker
    * @param request the claimed job and how to run it
    */
   constructor(host: RunHost, request: RunRequest) {
     const { job } = request;
-    this.#host = host;
     this.#request = request;
     this.engine = host.engine;
     this.job = job;
     this.#history = new History(job.steps);
+    this.#causes = new Causes(this.#history);
     this.#arrived = { signals: job.signals, children: job.children };
     this.#wakes = job.wakes;
-    this.#base = attemptBase(job);
+    this.#outbox = new Outbox({ id: job.id, token: job.claimToken! }, async (write) => {
+      const reply = await host.save(write);
+      if (reply) host.saved(this, write.steps);
+      return reply;
+    });
     let end: (end: RunEnd) => void = () => {};
     this.ended = new Promise((resolve) => {
       end = resolve;
@@ -151,20 +140,21 @@ export class Run {
     this.#end = end;
   }
 
-  /** Attempts since the last progress, this one included. */
-  get tries(): number {
-    return this.job.attempt - this.#base;
-  }
-
   /** Whether code is being told what is recorded. */
   get replaying(): boolean {
     return this.#history.head !== undefined;
   }
 
-  /** Whether something from outside could change how it goes on while it runs. */
+  /** Whether it waits for something from outside while it runs. */
   get listens(): boolean {
-    for (const ask of this.#waiting) if (ask.wanted.kind === "wait" || ask.wanted.kind === "invoke") return !this.#over;
+    if (this.#over) return false;
+    for (const { wanted } of this.#waiting) if (wanted.kind === "wait" || wanted.kind === "invoke") return true;
     return false;
+  }
+
+  /** Whether a count of arrivals says that there are some which this run has not read. */
+  unread(wakes: number): boolean {
+    return wakes > this.#wakes;
   }
 
   /** The run's abort signal, made when somebody asks. */
@@ -173,6 +163,8 @@ export class Run {
     if (this.#aborted && !this.#controller.signal.aborted) this.#controller.abort(this.#aborted.reason);
     return this.#controller.signal;
   }
+
+  // ---------------------------------------------------------------- what the worker does to a run
 
   /** Calls the handler. */
   start(): void {
@@ -186,11 +178,10 @@ export class Run {
       this.#limit = this.engine.clock.setTimer(timeoutMs, () => {
         const error = new BelfryError("JOB_TIMEOUT", timeoutText(this.job.id, timeoutMs));
         this.#abort(error);
-        if (!this.#over) this.#settleFailed(error);
+        this.#settleFailed(error);
       });
     }
     const over = (result: HandlerResult): void => {
-      if (this.#over) return;
       this.#result = result;
       this.#poke();
     };
@@ -223,7 +214,7 @@ export class Run {
   release(reason: unknown): void {
     if (this.#over) return;
     this.#abort(reason);
-    void this.#giveBack();
+    this.#giveBack();
   }
 
   /** Takes in what has reached the job since it was claimed. */
@@ -234,6 +225,8 @@ export class Run {
     this.#wakes = found.wakes;
     this.#poke();
   }
+
+  // ---------------------------------------------------------------- what the code asks
 
   /** Gives a value that code has at once: the recorded one, or a new one. */
   value<T>(wanted: string, make: () => T): T {
@@ -267,43 +260,32 @@ export class Run {
 
   /** Keeps progress for the next write. */
   progress(value: unknown): void {
-    const stored = encodeNow(this.engine.codec, value, `progress of job ${this.job.id}`);
-    if (typeof stored === "string") {
-      this.#progress = stored;
+    const keep = (encoded: string): void => {
+      this.#outbox.progress = encoded;
       this.#poke();
-      return;
-    }
-    stored.then(
-      (text) => {
-        this.#progress = text;
-        this.#poke();
-      },
-      (error) => this.engine.report(error, `progress of job ${this.job.id}`),
-    );
+    };
+    const what = `progress of job ${this.job.id}`;
+    const encoded = encodeNow(this.engine.codec, value, what);
+    if (typeof encoded === "string") keep(encoded);
+    else encoded.then(keep, (error) => this.engine.report(error, what));
   }
 
-  /** Asks for something durable. The promise settles when it is over; never, when the run is over before. */
+  /** Asks for something durable. The promise settles when that is over; never, when the run is over before. */
   ask(wantedName: string, wanted: Wanted): Promise<unknown> {
     if (this.#over) return new Promise(() => {});
     const name = this.#takeName(wantedName);
-    if (this.#lastTold !== undefined) this.#followed.add(this.#lastTold);
+    this.#causes.ask();
     if (!this.#fits(name, wanted.kind)) return new Promise(() => {});
+    const outcome = this.#history.outcome(name);
     const promise = new Promise((resolve, reject) => {
-      const outcome = this.#history.outcome(name);
-      const ask: Ask = {
-        name,
-        wanted,
-        resolve,
-        reject,
-        state: outcome ? "recorded" : "fresh",
-        pending: this.#history.pending(name),
-      };
+      const state = outcome ? "recorded" : "fresh";
+      const ask: Ask = { name, wanted, resolve, reject, state, pending: this.#history.pending(name) };
       this.#asks.set(name, ask);
       if (!outcome) this.#fresh.push(ask);
-      else if (wanted.kind === "wait" && outcome.record.ref !== null) {
-        this.#consumed.add(signalId(wanted.signal, outcome.record.ref));
-      }
     });
+    if (wanted.kind === "wait" && outcome && outcome.record.ref !== null) {
+      this.#consumed.add(signalId(wanted.signal, outcome.record.ref));
+    }
     // A failure that the code looks at later, or never, is no unhandled rejection of ours.
     promise.catch(() => {});
     this.#grace?.cancel();
@@ -313,14 +295,8 @@ export class Run {
     return promise;
   }
 
-  // ---------------------------------------------------------------- names and fit
-
   #takeName(wanted: string): string {
-    let count = (this.#counts.get(wanted) ?? 0) + 1;
-    let name = count === 1 ? wanted : `${wanted}#${count}`;
-    while (this.#names.has(name)) name = `${wanted}#${++count}`;
-    this.#counts.set(wanted, count);
-    this.#names.add(name);
+    const name = this.#namer.take(wanted);
     this.#history.asked(name);
     return name;
   }
@@ -328,43 +304,15 @@ export class Run {
   #fits(name: string, kind: StepKind): boolean {
     const record = this.#history.find(name);
     if (!record || record.kind === kind) return true;
-    this.#mismatch(
-      `its history has ${describeStep(name, record.kind)} where the code asks for ${describeStep(name, kind)}`,
-    );
+    this.#settleFailed(kindMismatch(this.job, record, kind));
     return false;
   }
 
-  #mismatch(found: string): void {
-    if (this.#over) return;
-    this.#settleFailed(
-      new BelfryError(
-        "REPLAY_MISMATCH",
-        `Cannot go on with job ${this.job.id} of task ${JSON.stringify(this.job.task)}: ${found}; ` +
-          "bring the code back in line with the history (ctx.patched, a new version of the task) and retry the job",
-      ),
-    );
-  }
-
   #note(name: string, kind: StepKind, ref: string | null): void {
-    const now = this.engine.clock.now();
-    const outcome = this.#history.append(
-      {
-        jobId: this.job.id,
-        name,
-        kind,
-        state: "done",
-        attempt: 0,
-        output: null,
-        error: null,
-        wakeAt: null,
-        ref,
-        startedAt: now,
-        finishedAt: now,
-      },
-      undefined,
-    );
+    const row = valueRow({ jobId: this.job.id, name, kind, ref, now: this.engine.clock.now() });
+    const outcome = this.#history.append(row);
     outcome.told = true;
-    this.#unsaved.set(name, outcome.record);
+    this.#outbox.put(outcome.record);
     this.#poke();
   }
 
@@ -382,82 +330,57 @@ export class Run {
 
   #pump(): void {
     if (this.#over || this.#ending) return;
-    const head = this.#history.head;
-    if (this.#result && (!this.#result.ok || head === undefined || !this.#asks.has(head.record.name))) {
-      this.#finish(this.#result);
-      return;
-    }
-    if (head) {
-      const ask = this.#asks.get(head.record.name);
-      if (ask) this.#tell(ask, head);
-      else this.#armGrace(head);
-      return;
-    }
-    this.#advance();
+    const { head } = this.#history;
+    const ask = head && this.#asks.get(head.record.name);
+    if (this.#result && (!this.#result.ok || !ask)) this.#finish(this.#result);
+    else if (head && ask) this.#tell(ask, head);
+    else if (head) this.#awaitAsk(head);
+    else this.#advance();
   }
 
   #tell(ask: Ask, outcome: Outcome): void {
-    const { record } = outcome;
-    if (!outcome.decoded && record.output !== null && record.state === "done") {
-      try {
-        const value = decodeNow(this.engine.codec, record.output, `output of step ${JSON.stringify(record.name)}`);
-        outcome.decoded = !(value instanceof Promise);
-        outcome.value = value;
-        if (value instanceof Promise) {
-          this.#decodeLater(outcome, value);
-          return;
-        }
-      } catch (error) {
-        this.#settleFailed(error);
+    if (this.#decoding) return;
+    try {
+      const decoding = decodeOutcome(this.engine.codec, outcome);
+      if (decoding) {
+        this.#decodeLater(decoding);
         return;
       }
+    } catch (error) {
+      this.#settleFailed(error);
+      return;
     }
-    outcome.told = true;
-    this.#asks.delete(record.name);
-    this.#lastTold = record.name;
+    this.#asks.delete(ask.name);
     this.#quiet = false;
-    if (record.state === "failed") {
-      const error = fromFailure(parseFailure(record.error ?? ""));
-      this.#told.set(error, record.name);
-      ask.reject(error);
-    } else if (ask.wanted.kind === "wait" && ask.wanted.throws && record.ref === null) {
-      const text = `No signal ${JSON.stringify(ask.wanted.signal)} reached job ${this.job.id} in time`;
-      const error = new BelfryError("SIGNAL_TIMEOUT", text);
-      this.#told.set(error, record.name);
-      ask.reject(error);
-    } else {
-      ask.resolve(record.kind === "spawn" ? record.ref : outcome.value);
-    }
+    this.#causes.tell(ask.name, tellOutcome(ask, outcome));
     this.#poke();
   }
 
-  #decodeLater(outcome: Outcome, value: Promise<unknown>): void {
+  #decodeLater(decoding: Promise<void>): void {
+    this.#decoding = true;
     this.#busy++;
-    value.then(
-      (decoded) => {
-        this.#busy--;
-        outcome.value = decoded;
-        outcome.decoded = true;
-        this.#poke();
-      },
-      (error) => {
-        if (!this.#over) this.#settleFailed(error);
-      },
-    );
+    void decoding
+      .catch((error) => this.#settleFailed(error))
+      .then(() => {
+        this.#decoding = false;
+        this.#unbusy();
+      });
   }
 
-  #armGrace(head: Outcome): void {
-    void this.#flushQuietly();
+  #unbusy(): void {
+    this.#busy--;
+    this.#poke();
+  }
+
+  /** The next outcome was not asked for. The code may await something of its own before it does; but not for long. */
+  #awaitAsk(head: Outcome): void {
+    this.#flush();
     if (this.#grace || this.#asks.size === 0) return;
     this.#grace = this.engine.clock.setTimer(GRACE_MS, () => {
       this.#grace = undefined;
-      if (this.#over || this.#history.head !== head || this.#asks.has(head.record.name)) return;
       const [asked] = this.#asks.values();
-      if (!asked) return;
-      this.#mismatch(
-        `its history goes on with ${describeStep(head.record.name, head.record.kind)}, ` +
-          `but the code asks for ${describeStep(asked.name, asked.wanted.kind)}`,
-      );
+      if (this.#history.head !== head || this.#asks.has(head.record.name) || !asked) return;
+      this.#settleFailed(orderMismatch(this.job, head.record, asked));
     });
   }
 
@@ -465,15 +388,16 @@ export class Run {
   #advance(): void {
     if (this.#draining) {
       // Without asks the code awaits something of its own, which may end before the time to drain is over.
-      if (this.#running === 0 && this.#busy === 0 && this.#asks.size > 0) void this.#giveBack();
-      else void this.#flushQuietly();
+      if (this.#running === 0 && this.#busy === 0 && this.#asks.size > 0) this.#giveBack();
+      else this.#flush();
       return;
     }
     const starting: Ask[] = [];
     for (const ask of this.#fresh.splice(0)) this.#begin(ask, starting);
     const now = this.engine.clock.now();
-    const due = findDue(this.#waiting, this.#arrived, this.#consumed, now);
-    for (const { ask, due: how } of due) this.#endWait(ask, how, starting);
+    for (const { ask, due } of findDue(this.#waiting, this.#arrived, this.#consumed, now)) {
+      this.#endWait(ask, due, starting);
+    }
     if (starting.length > 0) this.#startSaved(starting);
     if (this.#history.head) {
       this.#pump();
@@ -484,17 +408,23 @@ export class Run {
     const stays = this.#running > 0 || this.#busy > 0 || this.#waiting.size === 0;
     if (stays || (wakeAt !== null && wakeAt - now <= HOLD_MS)) {
       this.#setAlarm(wakeAt === null ? null : wakeAt - now);
-      void this.#flushQuietly();
+      this.#flush();
       return;
     }
-    const listens = this.listens;
     void this.#settle(
-      listens || wakeAt === null
+      this.listens || wakeAt === null
         ? { to: "waiting", availableAt: wakeAt, wakes: this.#wakes }
         : { to: "ready", availableAt: wakeAt, resuming: true, error: null },
       null,
     );
   }
+
+  #setAlarm(delayMs: number | null): void {
+    this.#alarm?.cancel();
+    this.#alarm = delayMs === null ? undefined : this.engine.clock.setTimer(Math.max(delayMs, 1), () => this.#poke());
+  }
+
+  // ---------------------------------------------------------------- beginning
 
   #begin(ask: Ask, starting: Ask[]): void {
     const { wanted } = ask;
@@ -502,89 +432,64 @@ export class Run {
     if (ask.pending) {
       ask.state = "waiting";
       this.#waiting.add(ask);
-      return;
+    } else if (wanted.kind === "step") {
+      starting.push(ask);
+    } else if (wanted.kind === "sleep") {
+      const wakeAt = wanted.until(now);
+      // What is over before it could be suspended needs no row of its own while it waits.
+      this.#wait(ask, { wakeAt, startedAt: now }, wakeAt - now > HOLD_MS);
+    } else if (wanted.kind === "wait") {
+      this.#wait(ask, { wakeAt: wanted.timeoutMs === null ? null : now + wanted.timeoutMs, startedAt: now });
+    } else {
+      void this.#beginChild(ask, wanted.child);
     }
-    switch (wanted.kind) {
-      case "step":
-        starting.push(ask);
-        return;
-      case "sleep":
-        this.#wait(ask, now, wanted.until(now), null);
-        return;
-      case "wait":
-        this.#wait(ask, now, wanted.timeoutMs === null ? null : now + wanted.timeoutMs, null);
-        return;
-      case "invoke":
-      case "spawn":
-        void this.#beginChild(ask, wanted.child);
-    }
+  }
+
+  #wait(ask: Ask, row: Pick<StepRecord, "wakeAt" | "startedAt"> & Partial<StepRecord>, saved = true): void {
+    ask.state = "waiting";
+    ask.pending = pendingRow({ jobId: this.job.id, name: ask.name, kind: ask.wanted.kind, ...row });
+    this.#waiting.add(ask);
+    if (saved) this.#outbox.put(ask.pending);
   }
 
   async #beginChild(ask: Ask, make: (id: string) => Promise<NewJob>): Promise<void> {
     this.#busy++;
     ask.state = "running";
+    const startedAt = this.engine.clock.now();
     try {
       const child = await make(childId(this.job.id, ask.name));
       if (this.#over) return;
-      this.#children.push(child);
-      const now = this.engine.clock.now();
-      if (ask.wanted.kind === "spawn")
-        this.#complete(ask, { startedAt: now, tries: 1, ref: child.id, output: null, value: undefined });
-      else this.#wait(ask, now, null, child.id);
+      this.#outbox.addChild(child);
+      if (ask.wanted.kind === "spawn") this.#complete(ask, { startedAt, tries: 1, ref: child.id, output: null });
+      else this.#wait(ask, { wakeAt: null, startedAt, ref: child.id });
     } catch (error) {
-      if (!this.#over) this.#fail(ask, { startedAt: this.engine.clock.now(), tries: 1, error });
+      if (!this.#over) this.#fail(ask, { startedAt, tries: 1, error });
     } finally {
-      this.#busy--;
-      this.#poke();
+      this.#unbusy();
     }
-  }
-
-  #wait(ask: Ask, now: number, wakeAt: number | null, ref: string | null): void {
-    ask.state = "waiting";
-    ask.pending = {
-      jobId: this.job.id,
-      name: ask.name,
-      kind: ask.wanted.kind,
-      state: "pending",
-      seq: null,
-      attempt: 0,
-      output: null,
-      error: null,
-      wakeAt,
-      ref,
-      startedAt: now,
-      finishedAt: null,
-    };
-    this.#waiting.add(ask);
-    // What is over before it could be suspended needs no row of its own while it waits.
-    const brief = ask.wanted.kind === "sleep" && wakeAt !== null && wakeAt - now <= HOLD_MS;
-    if (!brief) this.#unsaved.set(ask.name, ask.pending);
   }
 
   #endWait(ask: Ask, due: Due, starting: Ask[]): void {
     this.#waiting.delete(ask);
-    const { startedAt } = ask.pending!;
+    const { startedAt, ref } = ask.pending!;
     const { wanted } = ask;
     if (wanted.kind === "step") {
       starting.push(ask);
-      return;
-    }
-    const ref = ask.pending!.ref;
-    if (due.by === "signal") {
-      const { signal } = due;
-      this.#consumed.add(signalId(signal.name, signal.key));
-      this.#complete(ask, { startedAt, tries: 1, ref: signal.key, output: signal.payload });
+    } else if (due.by === "signal") {
+      const { name, key, payload } = due.signal;
+      this.#consumed.add(signalId(name, key));
+      this.#complete(ask, { startedAt, tries: 1, ref: key, output: payload });
     } else if (due.by === "child" && due.child.state === "completed") {
       this.#complete(ask, { startedAt, tries: 1, ref, output: due.child.result });
     } else if (due.by === "child") {
-      this.#fail(ask, { startedAt, tries: 1, ref, error: endingError(due.child.id, due.child.state, due.child.error) });
+      const { id, state, error } = due.child;
+      this.#fail(ask, { startedAt, tries: 1, ref, error: endingError(id, state, error) });
     } else {
       this.#complete(ask, {
         startedAt,
         tries: 1,
-        ref: wanted.kind === "wait" ? null : ref,
+        ref: wanted.kind === "sleep" ? String(this.job.attempt) : null,
         output: null,
-        value: undefined,
       });
     }
   }
@@ -594,39 +499,31 @@ export class Run {
   /** Begins steps when what came before them is saved. */
   #startSaved(asks: Ask[]): void {
     for (const ask of asks) ask.state = "running";
-    const clean = this.#unsaved.size === 0 && this.#children.length === 0;
-    if (clean && this.#saving === undefined) {
+    const saving = this.#outbox.settled();
+    if (!saving) {
       for (const ask of asks) void this.#runStep(ask);
       return;
     }
     this.#busy++;
-    void (clean ? this.#saving : this.#save(null))?.then((reply) => {
-      this.#busy--;
-      if (!reply || this.#over) return;
-      if (this.#draining) {
-        this.#fresh.push(...asks);
-        this.#poke();
-      } else for (const ask of asks) void this.#runStep(ask);
+    void saving.then((reply) => {
+      this.#unbusy();
+      if (!this.#held(reply)) return;
+      if (this.#draining) this.#fresh.push(...asks);
+      else for (const ask of asks) void this.#runStep(ask);
     });
   }
 
   async #runStep(ask: Ask): Promise<void> {
     const { wanted, name } = ask;
     if (wanted.kind !== "step") return;
-    const { clock } = this.engine;
+    const { clock, codec } = this.engine;
     this.#running++;
     const startedAt = ask.pending?.startedAt ?? clock.now();
     const tries = (ask.pending?.attempt ?? 0) + 1;
-    const outcome = await runTry({
-      clock,
-      name,
-      run: wanted.run,
-      attempt: tries,
-      key: `${this.job.id}:${name}`,
-      fence: this.job.claims,
-      timeoutMs: wanted.timeoutMs,
-      signal: () => this.signal,
-    });
+    const { run, timeoutMs } = wanted;
+    const key = `${this.job.id}:${name}`;
+    const signal = (): AbortSignal => this.signal;
+    const outcome = await runTry({ clock, name, run, attempt: tries, key, fence: this.job.claims, timeoutMs, signal });
     if (this.#over) return;
     if (!outcome.ok) {
       this.#running--;
@@ -634,11 +531,11 @@ export class Run {
       return;
     }
     try {
-      const stored = encodeNow(this.engine.codec, outcome.value, `output of step ${JSON.stringify(name)}`);
-      const output = typeof stored === "string" ? stored : await stored;
+      const encoded = encodeNow(codec, outcome.value, `output of step ${JSON.stringify(name)}`);
+      const output = typeof encoded === "string" ? encoded : await encoded;
       if (this.#over) return;
       this.#running--;
-      this.#complete(ask, { startedAt, tries, ref: null, output, value: outcome.value });
+      this.#complete(ask, { startedAt, tries, ref: String(this.job.attempt), output, value: outcome.value });
     } catch (error) {
       if (this.#over) return;
       this.#running--;
@@ -647,7 +544,7 @@ export class Run {
   }
 
   #tryFailed(ask: Ask, failed: { startedAt: number; tries: number; error: unknown }): void {
-    const { wanted, name } = ask;
+    const { wanted } = ask;
     const { startedAt, tries, error } = failed;
     let delayMs: number | null = null;
     if (wanted.kind === "step" && wanted.retry !== null && !this.#result) {
@@ -662,44 +559,29 @@ export class Run {
       this.#fail(ask, failed);
       return;
     }
-    ask.state = "waiting";
-    ask.pending = {
-      jobId: this.job.id,
-      name,
-      kind: "step",
-      state: "pending",
-      seq: null,
-      attempt: tries,
-      output: null,
-      error: JSON.stringify(toFailure(error)),
-      wakeAt: this.engine.clock.now() + delayMs,
-      ref: null,
-      startedAt,
-      finishedAt: null,
-    };
-    this.#waiting.add(ask);
-    this.#unsaved.set(name, ask.pending);
+    const wakeAt = this.engine.clock.now() + delayMs;
+    this.#wait(ask, { startedAt, wakeAt, attempt: tries, error: JSON.stringify(toFailure(error)) });
     this.#poke();
   }
 
   #fail(ask: Ask, failed: { startedAt: number; tries: number; error: unknown; ref?: string | null }): void {
-    const failure = toFailure(failed.error);
+    const { startedAt, tries, error, ref = null } = failed;
     this.#append(ask, {
       state: "failed",
-      attempt: failed.tries,
+      attempt: tries,
       output: null,
-      error: JSON.stringify(failure),
-      ref: failed.ref ?? null,
-      startedAt: failed.startedAt,
+      error: JSON.stringify(toFailure(error)),
+      ref,
+      startedAt,
     });
   }
 
-  /** `value` is given where it is known already; it is told as it will be read back. */
+  /** `value` is given where it is known already. */
   #complete(
     ask: Ask,
     done: { startedAt: number; tries: number; ref: string | null; output: string | null; value?: unknown },
   ): void {
-    const { startedAt, tries, ref, output } = done;
+    const { startedAt, tries, ref, output, value } = done;
     const outcome = this.#append(ask, {
       state: "done",
       attempt: tries,
@@ -708,11 +590,11 @@ export class Run {
       ref,
       startedAt,
     });
-    const plain =
-      "value" in done && (typeof done.value !== "object" || done.value === null) && !Object.is(done.value, -0);
-    outcome.decoded = plain || outcome.record.output === null;
-    outcome.value = plain ? done.value : undefined;
-    if (this.tries > 1) this.#progressed();
+    // Objects are told as they will be read back, so that the first run sees what replay sees.
+    if (outcome.record.output !== null && (typeof value === "string" || typeof value === "boolean")) {
+      outcome.value = value;
+      outcome.decoded = true;
+    }
   }
 
   #append(
@@ -720,166 +602,96 @@ export class Run {
     over: Pick<StepRecord, "attempt" | "output" | "error" | "ref" | "startedAt"> & { state: "done" | "failed" },
   ): Outcome {
     const { name, wanted, pending } = ask;
-    const now = this.engine.clock.now();
+    const finishedAt = this.engine.clock.now();
     const wakeAt = pending?.wakeAt ?? null;
-    const outcome = this.#history.append(
-      { jobId: this.job.id, name, kind: wanted.kind, wakeAt, finishedAt: now, ...over },
-      undefined,
-    );
-    outcome.decoded = false;
-    this.#unsaved.set(name, outcome.record);
+    const outcome = this.#history.append({ jobId: this.job.id, name, kind: wanted.kind, wakeAt, finishedAt, ...over });
+    this.#outbox.put(outcome.record);
     this.#waiting.delete(ask);
-    // Where the code is quiet it can be told at once; otherwise when it is.
-    if (this.#quiet && !this.#poked && this.#history.head === outcome)
-      queueMicrotask(() => this.#quiet && !this.#poked && this.#pump());
-    else this.#poke();
+    // Where the code is quiet it can be told in a moment; otherwise when it is.
+    if (this.#quiet && !this.#poked) {
+      queueMicrotask(() => {
+        if (this.#quiet && !this.#poked) this.#pump();
+      });
+    } else this.#poke();
     return outcome;
-  }
-
-  /** A step is over that no attempt had finished: attempts are counted from here. */
-  #progressed(): void {
-    this.#base = this.job.attempt - 1;
-    const now = this.engine.clock.now();
-    this.#unsaved.set(ATTEMPT_NOTE, {
-      jobId: this.job.id,
-      name: ATTEMPT_NOTE,
-      kind: "value",
-      state: "pending",
-      seq: null,
-      attempt: 0,
-      output: null,
-      error: null,
-      wakeAt: null,
-      ref: String(this.#base),
-      startedAt: now,
-      finishedAt: null,
-    });
   }
 
   // ---------------------------------------------------------------- saving and ending
 
-  /** Saves what is worth a write of its own; failures wait until something begins after them. */
-  async #flushQuietly(): Promise<void> {
-    if (this.#children.length === 0 && this.#progress === undefined) {
-      let worth = false;
-      for (const record of this.#unsaved.values()) worth ||= record.state !== "failed";
-      if (!worth) return;
-    }
-    await this.#save(null);
+  /** Saves what is worth a write of its own. */
+  #flush(): void {
+    if (this.#outbox.worthSending) void this.#outbox.send(null).then((reply) => this.#held(reply));
   }
 
-  /** Sends what is unsaved. @returns null when the claim was lost; then the run is over */
-  #save(transition: JobTransition | null, forget: string[] = []): Promise<{ state: JobState } | null> {
-    const saving = this.#send(transition, forget).finally(() => {
-      if (this.#saving === saving) this.#saving = undefined;
-    });
-    this.#saving = saving;
-    return saving;
+  /** Whether a write was taken and the run goes on. */
+  #held(reply: Reply): boolean {
+    if (!reply) this.lose(this.#lostError());
+    return !this.#over;
   }
 
-  async #send(transition: JobTransition | null, forget: string[]): Promise<{ state: JobState } | null> {
-    const steps = [...this.#unsaved.values()];
-    const write: JobWrite = {
-      id: this.job.id,
-      token: this.job.claimToken!,
-      steps,
-      forget,
-      children: this.#children,
-      transition,
-      ...(this.#progress === undefined ? {} : { progress: this.#progress }),
-    };
-    this.#unsaved = new Map();
-    this.#children = [];
-    this.#progress = undefined;
-    const reply = await this.#host.save(write);
-    if (reply) this.#host.saved(this, steps);
-    else this.lose(new BelfryError("CLAIM_LOST", `Job ${this.job.id} is no longer this worker's`));
-    return reply;
+  #lostError(): BelfryError {
+    return new BelfryError("CLAIM_LOST", `Job ${this.job.id} is no longer this worker's: nothing more of it is saved`);
   }
 
   #finish(result: HandlerResult): void {
     if (result.ok) {
       const unasked = this.#history.firstUnasked;
-      if (unasked) {
-        this.#mismatch(
-          `its history has ${describeStep(unasked.name, unasked.kind)}, but the code returned without asking for it`,
-        );
-      } else void this.#settleCompleted(result.value);
-      return;
-    }
-    // Other steps of a failed handler may finish, so that the next attempt need not repeat what is half done.
-    if (this.#running > 0 && !this.#draining) {
-      this.#linger ??= this.engine.clock.setTimer(LINGER_MS, () => {
-        if (!this.#over) this.#settleFailed(result.error);
-      });
-      return;
-    }
-    this.#settleFailed(result.error);
+      if (unasked) this.#settleFailed(returnMismatch(this.job, unasked));
+      else void this.#settleCompleted(result.value);
+    } else if (this.#running > 0 && !this.#draining) {
+      // Other steps of a failed handler may finish, so that the next attempt need not repeat what is half done.
+      this.#linger ??= this.engine.clock.setTimer(LINGER_MS, () => this.#settleFailed(result.error));
+    } else this.#settleFailed(result.error);
   }
 
   async #settleCompleted(value: unknown): Promise<void> {
     this.#ending = true;
     try {
-      const stored = encodeNow(this.engine.codec, value, `output of task ${JSON.stringify(this.job.task)}`);
-      const result = typeof stored === "string" ? stored : await stored;
+      const encoded = encodeNow(this.engine.codec, value, `output of task ${JSON.stringify(this.job.task)}`);
+      const result = typeof encoded === "string" ? encoded : await encoded;
       await this.#settle({ to: "completed", result }, null);
     } catch (error) {
-      if (!this.#over) this.#settleFailed(error);
+      this.#settleFailed(error);
     }
   }
 
   #settleFailed(error: unknown): void {
-    const forget: string[] = [];
-    for (const { record } of this.#history.outcomes()) {
-      const kept = record.kind === "invoke" || this.#followed.has(record.name);
-      if (record.state !== "failed" || kept) continue;
-      // Not saved yet: it never will be. Otherwise the storage must forget it too.
-      if (!this.#unsaved.delete(record.name)) forget.push(record.name);
-    }
-    const gone = new Set(forget);
-    const culprit = findInCauses(error, (candidate) => {
-      const name = this.#told.get(candidate);
-      return name !== undefined && this.#isKept(name, gone) ? name : undefined;
-    });
+    if (this.#over) return;
+    const now = this.engine.clock.now();
     const { transition, failure } = settleFailure({
       error,
-      tries: this.tries,
+      tries: attemptsUsed(this.job),
       policy: this.#request.verdict ? NO_RETRY : this.#request.policy,
       random: () => this.engine.ids.random(),
-      now: this.engine.clock.now(),
-      culprit,
+      now,
+      culprit: this.#causes.culprit(error),
     });
-    void this.#settle(transition, failure, forget);
+    const records = this.#history.outcomes().map((outcome) => outcome.record);
+    const note = transition.to === "ready" ? thrownNote(this.job, records, now) : null;
+    if (note) this.#outbox.put(note);
+    // Failures that were not saved yet never are; of the others the storage must know.
+    const forget = this.#causes.forgettable().filter((name) => !this.#outbox.drop(name));
+    void this.#settle(transition, failure, { forget });
   }
 
-  /** Whether the next attempt would be told the same outcome again. */
-  #isKept(name: string, gone: ReadonlySet<string>): boolean {
-    const record = this.#history.find(name);
-    if (!record || gone.has(name)) return false;
-    return record.state === "done" || record.kind === "invoke" || this.#followed.has(name);
-  }
-
-  async #giveBack(): Promise<void> {
-    const now = this.engine.clock.now();
+  #giveBack(): void {
     // Failures that were not gone on from are left to the next worker, which runs those steps again.
-    for (const [name, record] of this.#unsaved) if (record.state === "failed") this.#unsaved.delete(name);
-    await this.#settle({ to: "ready", availableAt: now, resuming: true, error: null }, null, [], true);
+    this.#outbox.dropFailures();
+    const availableAt = this.engine.clock.now();
+    void this.#settle({ to: "ready", availableAt, resuming: true, error: null }, null, { released: true });
   }
 
   async #settle(
     transition: JobTransition,
     failure: Failure | null,
-    forget: string[] = [],
-    released = false,
+    { forget = [], released = false }: { forget?: string[]; released?: boolean } = {},
   ): Promise<void> {
     if (this.#over) return;
     this.#close();
     if (this.#running > 0) this.#abort(new BelfryError("CLOSED", `Job ${this.job.id} is over`));
-    const reply = await this.#save(transition, forget);
-    if (!reply) {
-      this.#abort(new BelfryError("CLAIM_LOST", `Job ${this.job.id} is no longer this worker's`));
-      this.#end({ how: "lost" });
-    } else this.#end({ how: "settled", transition, failure, state: reply.state, released });
+    const reply = await this.#outbox.send(transition, forget);
+    if (!reply) this.#abort(this.#lostError());
+    this.#end(reply ? { how: "settled", transition, failure, state: reply.state, released } : { how: "lost" });
   }
 
   #close(): void {
@@ -891,22 +703,4 @@ export class Run {
     this.#aborted ??= { reason };
     this.#controller?.abort(reason);
   }
-
-  #setAlarm(delayMs: number | null): void {
-    this.#alarm?.cancel();
-    this.#alarm = undefined;
-    if (delayMs === null) return;
-    this.#alarm = this.engine.clock.setTimer(Math.max(delayMs, 1), () => this.#poke());
-  }
-
-  /** What a save's reply says about arrivals that this run has not read. */
-  unread(wakes: number): boolean {
-    return wakes > this.#wakes;
-  }
-}
-
-/** Attempts of a job before its last progress. */
-export function attemptBase(job: ClaimedJob): number {
-  const note = job.steps.find((step) => step.name === ATTEMPT_NOTE)?.ref;
-  return note === null || note === undefined ? 0 : Number(note);
 }

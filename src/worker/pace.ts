@@ -3,7 +3,8 @@
  *
  * It asks at once after a hint (somebody says that jobs came, a slot became free while more were there), at the instant
  * the storage named, and otherwise now and then: every 100 ms after it found work, more and more rarely, up to once a
- * second, while it finds none. Where nothing can come unheard the fallback is all there is to pay.
+ * second, while it finds none. A storage that no other process shares tells all there is to tell, so nobody asks it for
+ * nothing.
  */
 import type { Clock } from "../clock.ts";
 
@@ -22,9 +23,16 @@ export class Pace {
   #dueMs = 0;
   #hinted = true;
 
-  /** @param clock the engine's */
-  constructor(clock: Clock) {
+  /** Jobs may come unheard, from other processes. */
+  readonly #polls: boolean;
+
+  /**
+   * @param clock the engine's
+   * @param polls whether jobs may come unheard
+   */
+  constructor(clock: Clock, polls: boolean) {
     this.#clock = clock;
+    this.#polls = polls;
   }
 
   /** How long until the next claim, in ms; 0: now. */
@@ -54,7 +62,7 @@ export class Pace {
     this.#penaltyMs = 0;
     this.#pollMs = found > 0 ? FIRST_POLL_MS : Math.min(this.#pollMs * 2, LAST_POLL_MS);
     if (full) this.#hinted = true;
-    this.#dueMs = this.#clock.monotonic() + this.#pollMs;
+    this.#dueMs = this.#polls ? this.#clock.monotonic() + this.#pollMs : Infinity;
     if (nextAt !== null) this.at(nextAt);
   }
 

@@ -8,8 +8,9 @@
  */
 import { decodeNow } from "../codec.ts";
 import { BelfryError } from "../error.ts";
+import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
-import { attemptBase, Run, type RunHost } from "../execution/run.ts";
+import { Run, type RunHost } from "../execution/run.ts";
 import { toFailure } from "../failure.ts";
 import { parseJobOptions } from "../job.ts";
 import { maxAttempts } from "../retry.ts";
@@ -40,7 +41,7 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
   }
   const policy = options.retry ?? definition.retry;
   const allowed = maxAttempts(policy);
-  if (job.attempt - attemptBase(job) > allowed) {
+  if (attemptsUsed(job) > allowed) {
     const text = `Job ${job.id} used up its ${allowed} attempts: its worker died or lost it in the last one`;
     const failure = toFailure(new BelfryError("CLAIM_LOST", text));
     if (job.error !== null) failure.cause = JSON.parse(job.error);

@@ -1,0 +1,132 @@
+/**
+ * What the tests of execution share: engines on one storage with a clock that is moved by hand, and workers that can
+ * "crash": a crashed worker's writes go nowhere and nothing of it is heard again, as after kill -9.
+ */
+import { memory } from "../../adapters/memory.ts";
+import { CorrectedClock } from "../../src/clock.ts";
+import { type Codec, plainCodec } from "../../src/codec.ts";
+import type { Engine } from "../../src/engine.ts";
+import { type EventMap, type EventName, EventSink } from "../../src/events.ts";
+import { type EnqueueOptions, insertJobs, newJob } from "../../src/job.ts";
+import { JobHandle } from "../../src/job_handle.ts";
+import { getJob, type Job } from "../../src/job_view.ts";
+import { silentLogger } from "../../src/log.ts";
+import type { Storage } from "../../src/storage.ts";
+import { type TaskReference, TaskRegistry } from "../../src/task.ts";
+import { countedIds, FakeClock } from "../../src/testing/mod.ts";
+import { Worker, type WorkerOptions } from "../../src/worker.ts";
+
+/** One engine with its worker, as a process would hold them. */
+export class Node {
+  readonly engine: Engine;
+  readonly worker: Worker;
+  readonly errors: unknown[] = [];
+  readonly #stop = new AbortController();
+  readonly #gate: { dead: boolean };
+  #running: Promise<void> | undefined;
+
+  constructor(
+    bench: Bench,
+    seed: number,
+    options: Partial<WorkerOptions> & { codec?: Codec; tasks?: TaskRegistry } = {},
+  ) {
+    const gate = { dead: false };
+    this.#gate = gate;
+    const storage = mortal(bench.storage, gate);
+    const errors = this.errors;
+    const report = (error: unknown): void => void errors.push(error);
+    this.engine = {
+      storage,
+      clock: new CorrectedClock(bench.clock),
+      ids: countedIds(seed),
+      codec: options.codec ?? plainCodec,
+      tasks: options.tasks ?? bench.tasks,
+      events: new EventSink(report),
+      logger: silentLogger,
+      timeZone: "UTC",
+      temporal: undefined,
+      holder: `node-${seed}`,
+      open: async () => {},
+      report,
+    };
+    this.worker = new Worker(this.engine, { concurrency: 10, claimTtlMs: 30_000, ...options });
+  }
+
+  /** Starts the worker's loop. */
+  start(): this {
+    void this.engine.storage.listen?.(() => this.worker.wake());
+    this.#running = this.worker.run(this.#stop.signal);
+    return this;
+  }
+
+  /** Stops as a clean shutdown does. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Dies: from now on no call reaches the storage, and none is answered. */
+  crash(): void {
+    this.#gate.dead = true;
+  }
+
+  /** Listens to events and keeps what came. */
+  record<Name extends EventName>(name: Name): EventMap[Name][] {
+    const seen: EventMap[Name][] = [];
+    this.engine.events.on(name, (payload) => void seen.push(payload));
+    return seen;
+  }
+
+  async enqueue<Output = unknown>(
+    task: TaskReference,
+    input?: unknown,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<Output>> {
+    const [inserted] = await insertJobs(this.engine, [await newJob(this.engine, task, input, options)]);
+    return new JobHandle<Output>(this.engine, inserted!.id, inserted!.created);
+  }
+
+  async job(id: string): Promise<Job> {
+    const job = await getJob(this.engine, id);
+    if (!job) throw new Error(`no job ${id}`);
+    return job;
+  }
+}
+
+/** A storage, a clock, tasks, and any number of nodes on them. */
+export class Bench {
+  readonly clock: FakeClock = new FakeClock();
+  readonly storage: Storage;
+  readonly tasks: TaskRegistry = new TaskRegistry();
+  #nodes = 0;
+
+  constructor(storage: Storage = memory()) {
+    this.storage = storage;
+  }
+
+  /** A node that is not started. */
+  node(options: Partial<WorkerOptions> & { codec?: Codec; tasks?: TaskRegistry } = {}): Node {
+    return new Node(this, ++this.#nodes, options);
+  }
+
+  /** A started node. */
+  start(options: Partial<WorkerOptions> & { codec?: Codec; tasks?: TaskRegistry } = {}): Node {
+    return this.node(options).start();
+  }
+}
+
+/** A storage as a process sees it that may die: then calls neither arrive nor return. */
+function mortal(storage: Storage, gate: { dead: boolean }): Storage {
+  const never = new Promise<never>(() => {});
+  return new Proxy(storage, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      return async (...args: unknown[]) => {
+        if (gate.dead) return never;
+        const answer = await (value as (...args: unknown[]) => unknown).apply(target, args);
+        return gate.dead ? never : answer;
+      };
+    },
+  });
+}

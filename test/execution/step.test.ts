@@ -1,0 +1,89 @@
+/** Steps: once saved they never run again; they run side by side; their failures and retries. */
+import { describe, expect, test } from "vitest";
+import { Bench } from "./harness.ts";
+
+describe("step()", () => {
+  test("runs each function once and gives its output to the next", async () => {
+    const bench = new Bench();
+    const ran: string[] = [];
+    const add = bench.tasks.define("add", async (ctx, input: { a: number; b: number }) => {
+      const a = await ctx.step("a", () => {
+        ran.push("a");
+        return input.a;
+      });
+      const b = await ctx.step("b", async () => {
+        ran.push("b");
+        return { value: input.b };
+      });
+      return a + b.value;
+    });
+    const node = bench.start();
+    const handle = await node.enqueue<number>(add, { a: 1, b: 2 });
+    await bench.clock.settle();
+    expect(await handle.result()).toBe(3);
+    expect(ran).toEqual(["a", "b"]);
+    const job = await node.job(handle.id);
+    expect(job).toMatchObject({ state: "completed", attempt: 1, output: 3, input: { a: 1, b: 2 } });
+    expect(job.steps.map((step) => [step.name, step.state, step.output])).toEqual([
+      ["a", "done", 1],
+      ["b", "done", { value: 2 }],
+    ]);
+    await node.stop();
+  });
+
+  test("is not run again by the worker that takes over after a crash", async () => {
+    const bench = new Bench();
+    const ran: string[] = [];
+    let first: ReturnType<Bench["start"]> | undefined;
+    bench.tasks.define("report", async (ctx) => {
+      await ctx.step("load", () => void ran.push("load"));
+      await ctx.step("count", () => void ran.push("count"));
+      await ctx.step("crash", () => {
+        ran.push("crash");
+        if (first) {
+          first.crash();
+          first = undefined;
+          return new Promise<void>(() => {});
+        }
+        return undefined;
+      });
+      await ctx.step("write", () => void ran.push("write"));
+      return ran.length;
+    });
+    first = bench.start();
+    const dead = first;
+    const { id } = await dead.enqueue("report");
+    await bench.clock.settle();
+    expect(ran).toEqual(["load", "count", "crash"]);
+    const second = bench.start();
+    await bench.clock.advance("31s");
+    expect(ran).toEqual(["load", "count", "crash", "crash", "write"]);
+    expect(await second.job(id)).toMatchObject({ state: "completed", attempt: 2, claims: 2 });
+    await second.stop();
+  });
+
+  test("sleep() suspends: no claim is held, and the job goes on at the instant", async () => {
+    const bench = new Bench();
+    const ran: string[] = [];
+    bench.tasks.define("nap", async (ctx) => {
+      try {
+        await ctx.step("before", () => void ran.push("before"));
+        await ctx.sleep("year", "365d");
+        ran.push("awake");
+      } finally {
+        ran.push("finally");
+      }
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("nap");
+    await bench.clock.settle();
+    expect(await node.job(id)).toMatchObject({ state: "ready", availableAt: bench.clock.now() + 365 * 86_400_000 });
+    expect(node.worker.running).toBe(0);
+    await bench.clock.advance("364d");
+    expect(ran).toEqual(["before"]);
+    await bench.clock.advance("1d");
+    expect(ran).toEqual(["before", "awake", "finally"]);
+    expect(await node.job(id)).toMatchObject({ state: "completed", attempt: 1 });
+    await node.stop();
+  });
+});
