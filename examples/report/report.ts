@@ -158,6 +158,7 @@ export function printProgress({ belfry }: Awaited<ReturnType<typeof createReport
       }, 0);
     }
   });
+  belfry.on("lease:acquired", () => console.log("leads      this process fires from now on"));
   belfry.on("job:completed", (job) => {
     const lateMs = job.scheduledAt === null ? 0 : Date.now() - job.durationMs - job.scheduledAt;
     const occurrence = job.scheduledAt === null ? "by hand" : new Date(job.scheduledAt).toISOString();
