@@ -50,7 +50,7 @@ export function fireStatements(t: Templates): FireStatements {
   const move = (lease: string): Sql =>
     t.sql(`UPDATE {schedules} AS s SET mark = :mark, revision = s.revision + 1, updated_at = :now, state = f.state,
         next_at = f.next_at, fired = f.fired, last_at = f.last_at, note = f.note
-      FROM ${list} AS f WHERE s.name = f.name AND s.revision = f.expected${lease} RETURNING s.name`);
+      FROM ${list} AS f WHERE s.name = f.name AND s.revision = f.expected${lease}`);
   return {
     move: move(""),
     moveLeased: move(

@@ -16,7 +16,7 @@ import { columnsOf, encode, JOBS, type ListKind, STEP_NAMES, STEPS, WRITES } fro
 
 const CLAIMS: ListKind<{ id: string; token: string }> = {
   columns: [
-    ["id", "text"],
+    ["job_id", "text"],
     ["token", "text"],
   ],
   cells: ({ id, token }) => [id, token],
@@ -70,7 +70,7 @@ export function saveStatements(t: Templates): SaveStatements {
     saved: t.sql(`SELECT j.id, j.state, j.wakes FROM ${d.list("writes", WRITES.columns)} AS w
       JOIN {jobs} AS j ON j.id = w.id WHERE j.mark >= :from AND j.mark < :to ORDER BY w.ord`),
     renew: t.sql(`UPDATE {jobs} AS j SET claim_expires_at = :until, alarm_at = :until
-      FROM ${d.list("claims", CLAIMS.columns)} AS c WHERE j.id = c.id AND j.claim_token = c.token RETURNING j.id`),
+      FROM ${d.list("claims", CLAIMS.columns)} AS c WHERE j.id = c.job_id AND j.claim_token = c.token RETURNING id`),
   };
 }
 
