@@ -83,7 +83,7 @@ const DEFAULTS: ScheduleDefinition = {
   task: "",
   queue: "default",
   priority: 0,
-  input: "null",
+  input: "",
   catchUp: "all",
   expiresInMs: null,
   overlap: "allow",
@@ -238,7 +238,7 @@ export async function defineSchedule(engine: Engine, spec: ScheduleSpec): Promis
       { engine, now },
     );
     const warnings = scheduleWarnings(name, definition, { engine, now, createdAt: spec.createdAt ?? now });
-    return { name, definition, text: writeDefinition(definition), input: options.input ?? null, warnings };
+    return { name, definition, text: writeDefinition(definition), input: options.input, warnings };
   } catch (error) {
     throw inSchedule(name, error);
   }
