@@ -3,6 +3,12 @@
  *
  * @module
  */
+export {
+  type ConformanceOptions,
+  type ConformanceTarget,
+  storageConformance,
+  type TestFunction,
+} from "./conformance/mod.ts";
 export { FakeClock } from "./fake_clock.ts";
 export { countedIds } from "./ids.ts";
 export { type Random, seededRandom } from "./random.ts";
