@@ -177,7 +177,9 @@ async function writeOf(
     });
   }
   const progress =
-    body.progress === undefined ? {} : { progress: await encodePayload(engine.codec, body.progress, `progress of job ${job.id}`) };
+    body.progress === undefined
+      ? {}
+      : { progress: await encodePayload(engine.codec, body.progress, `progress of job ${job.id}`) };
   return { id: job.id, token: body.token, steps, forget: [], children: [], ...progress };
 }
 
@@ -191,7 +193,10 @@ async function transitionOf(
   const after = (duration: wire.WireDuration): number => now + parseDuration(duration, "for");
   switch (body.outcome) {
     case "completed":
-      return done({ to: "completed", result: await encodePayload(engine.codec, body.output, `output of job ${job.id}`) });
+      return done({
+        to: "completed",
+        result: await encodePayload(engine.codec, body.output, `output of job ${job.id}`),
+      });
     case "released":
       return done({ to: "ready", availableAt: now, resuming: true, error: null });
     case "sleeping":
@@ -232,7 +237,8 @@ async function save(engine: Engine, write: JobWrite, op: string, claimMs: number
   const after = saved.find((job) => job.id === write.id);
   if (!after) throw lost(write.id);
   const { transition } = write;
-  const later = transition !== null && "availableAt" in transition && (after.state === "ready" || after.state === "waiting");
+  const later =
+    transition !== null && "availableAt" in transition && (after.state === "ready" || after.state === "waiting");
   // What came while it ran makes a waiting job ready at once.
   const woken = transition?.to === "waiting" && after.state === "ready";
   return { state: after.state, wakes: after.wakes, availableAt: woken ? now : later ? transition.availableAt : null };
@@ -252,7 +258,10 @@ function eventOf(job: ClaimedJob): JobRunEvent {
 
 /** Tells those who listen in this process, as its own worker would. */
 function announce(engine: Engine, job: ClaimedJob, transition: JobTransition, failure: Failure | null): void {
-  const event = { ...eventOf(job), durationMs: Math.max(0, engine.clock.now() - (job.startedAt ?? engine.clock.now())) };
+  const event = {
+    ...eventOf(job),
+    durationMs: Math.max(0, engine.clock.now() - (job.startedAt ?? engine.clock.now())),
+  };
   const { events } = engine;
   if (transition.to === "completed") events.emit("job:completed", event);
   else if (transition.to === "failed") events.emit("job:failed", { ...event, error: failure! });

@@ -1,0 +1,203 @@
+/**
+ * The HTTP face of a Belfry: a Hono app to mount under any path of another, or to serve by itself.
+ *
+ * One function serves every row of the table of routes, always in the same order: who are you, may you, what do you say,
+ * is it of the right form; only then the engine is asked. Nothing is written before all of these have agreed. Whatever
+ * fails is answered as a problem, so that no stack and no text of a database leaves the process.
+ */
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { Belfry, TickOptions } from "../../src/belfry.ts";
+import { parseDuration } from "../../src/duration.ts";
+import { problem as problemSchema } from "./answers.ts";
+import { type Auth, Gate, type Scope } from "./auth.ts";
+import { check, queryOf, readJsonBody } from "./body.ts";
+import { digest, hexOf } from "./digest.ts";
+import { EventFeed } from "./events.ts";
+import { Metrics } from "./metrics.ts";
+import { openApiDocument } from "./openapi.ts";
+import { problemOf, Refusal } from "./problem.ts";
+import type { AnyRoute, AppParts, RouteTable } from "./route.ts";
+import { coreRoutes } from "./routes_core.ts";
+import { jobRoutes } from "./routes_jobs.ts";
+import { queueRoutes } from "./routes_queues.ts";
+import { scheduleRoutes } from "./routes_schedules.ts";
+import type { BelfryApp, BelfrySchema } from "./schema.ts";
+import { checkSignature, SIGNATURE_HEADER } from "./signature.ts";
+import { VERSION } from "./version.ts";
+
+/** Options of {@link createApp}. */
+export interface AppOptions {
+  /** Who may do what. Nothing starts without it: write `"none"` to open the app to everybody. */
+  auth: Auth;
+  /** Largest body that is read, in bytes. @default 2 MiB */
+  maxBodyBytes?: number;
+  /** Bounds of a tick that is called over HTTP; `maxFor`: the longest `?for=`. @default 25 s, 10,000 jobs, 5 min */
+  tick?: Pick<TickOptions, "budget" | "maxJobs"> & { maxFor?: string | number };
+  /** How many clients may listen to `/events` at once. @default 100 */
+  maxStreams?: number;
+  /** Runs before every route: `cors()` of `hono/cors`, a logger, an IP filter. @default none, so no CORS */
+  middleware?: readonly MiddlewareHandler[];
+}
+
+const MAX_BODY_BYTES = 2_097_152;
+
+/** All rows. */
+const ROUTES: RouteTable<BelfrySchema> = { ...coreRoutes, ...scheduleRoutes, ...jobRoutes, ...queueRoutes };
+/** The same when their types do not matter: each checks its own input before its function sees it. */
+const TABLE = ROUTES as object as Readonly<Record<string, Readonly<Record<string, AnyRoute>>>>;
+
+const SECURE: Readonly<Record<string, string>> = {
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+/**
+ * Makes the app.
+ *
+ * @param belfry what it speaks for; the app neither runs nor closes it
+ * @returns a Hono app: serve its `fetch`, or mount it with `app.route("/belfry", createApp(...))`
+ * @throws BelfryError `OPTION_INVALID` without `auth`, and where a token or secret in it cannot protect anything
+ *
+ * @example
+ * ```ts
+ * import { Belfry } from "belfry";
+ * import { memory } from "belfry/memory";
+ * import { createApp } from "belfry/hono";
+ *
+ * const belfry = new Belfry({ storage: memory() });
+ * const app = createApp(belfry, {
+ *   auth: { tokens: [{ token: "a-long-random-text", scopes: ["tick", "read"] }] },
+ * });
+ * const answer = await app.request("/tick", {
+ *   method: "POST",
+ *   headers: { Authorization: "Bearer a-long-random-text" },
+ * });
+ * if (answer.status !== 200) throw new Error(await answer.text());
+ * await belfry.close();
+ * ```
+ */
+export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
+  const { auth, maxBodyBytes = MAX_BODY_BYTES, tick = {}, maxStreams = 100, middleware = [] } = options ?? {};
+  const gate = new Gate(auth);
+  const { maxFor = "5m", ...bounds } = tick;
+  let document: object | undefined;
+  const parts: AppParts = {
+    metrics: new Metrics(belfry),
+    feed: new EventFeed(belfry, maxStreams),
+    document: () => {
+      document ??= openApiDocument(TABLE, {
+        version: VERSION,
+        problem: problemSchema,
+        signing: gate.signing !== undefined,
+      });
+      return document;
+    },
+    tick: { ...bounds, maxForMs: parseDuration(maxFor, "tick.maxFor", { minMs: 1_000 }) },
+  };
+  const server = new Server(belfry, gate, parts, maxBodyBytes);
+  const app: BelfryApp = new Hono<object, BelfrySchema, "/">();
+  for (const handler of middleware) app.use("*", handler);
+  for (const [path, methods] of Object.entries(TABLE)) {
+    const allowed = Object.keys(methods).map((method) => method.slice(1).toUpperCase());
+    for (const [method, route] of Object.entries(methods)) {
+      app.on(method.slice(1).toUpperCase(), path, (c) => server.answer(c, route));
+    }
+    app.all(path, (c) => server.refuse(c, wrongMethod(c, allowed)));
+  }
+  app.notFound((c) =>
+    server.refuse(c, new Refusal("NOT_FOUND", "Nothing is at this path; /openapi.json lists what is.")),
+  );
+  app.onError((error, c) => server.refuse(c, error));
+  return app;
+}
+
+function wrongMethod(c: Context, allowed: string[]): Refusal {
+  const list = allowed.includes("GET") ? [...allowed, "HEAD"] : allowed;
+  return new Refusal("METHOD_NOT_ALLOWED", `Cannot ${c.req.method} this path; it takes ${list.join(", ")}.`, {
+    headers: { Allow: list.join(", ") },
+  });
+}
+
+/** Serves calls of the table. */
+class Server {
+  readonly #belfry: Belfry;
+  readonly #gate: Gate;
+  readonly #parts: AppParts;
+  readonly #maxBodyBytes: number;
+
+  constructor(belfry: Belfry, gate: Gate, parts: AppParts, maxBodyBytes: number) {
+    this.#belfry = belfry;
+    this.#gate = gate;
+    this.#parts = parts;
+    this.#maxBodyBytes = maxBodyBytes;
+  }
+
+  async answer(c: Context, route: AnyRoute): Promise<Response> {
+    try {
+      return secured(await this.#serve(c, route));
+    } catch (error) {
+      return this.refuse(c, error);
+    }
+  }
+
+  refuse(c: Context, error: unknown): Response {
+    // The path may carry names, never payloads or tokens: it is safe in a log.
+    const report = (cause: unknown): void => this.#belfry.engine.report(cause, `${c.req.method} ${c.req.path}`);
+    return secured(problemOf(error, report));
+  }
+
+  async #serve(c: Context, route: AnyRoute): Promise<Response> {
+    const request = c.req.raw;
+    const scopes = await this.#admit(request, route);
+    const param = route.param ? check(route.param, c.req.param(), "path") : undefined;
+    const query = route.query ? check(route.query, queryOf(c), "query") : undefined;
+    const json = route.json
+      ? check(route.json, (await readJsonBody(request, this.#maxBodyBytes)) ?? {}, "body")
+      : undefined;
+    const call = { belfry: this.#belfry, app: this.#parts, request, scopes, status: route.status };
+    const given = await route.run(call, { param, query, json });
+    if (given instanceof Response) return given;
+    const text = JSON.stringify(given);
+    const headers = { "Content-Type": "application/json" };
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response(text, { status: call.status, headers: { ...headers, "Cache-Control": "no-store" } });
+    }
+    return tagged(request, text, call.status, headers);
+  }
+
+  async #admit(request: Request, route: AnyRoute): Promise<ReadonlySet<Scope>> {
+    const now = this.#belfry.engine.clock.now();
+    const { scopes } = route;
+    if (scopes === "public") return (await this.#gate.scopesOf(request, now)) ?? new Set();
+    const { signing } = this.#gate;
+    if (signing && scopes.includes("tick") && request.headers.has(SIGNATURE_HEADER)) {
+      await checkSignature(signing, request, now);
+      return new Set<Scope>(["tick"]);
+    }
+    return await this.#gate.check(request, scopes, now);
+  }
+}
+
+/** Answers a read with an ETag, or says that nothing has changed. */
+async function tagged(
+  request: Request,
+  text: string,
+  status: number,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const tag = `W/"${hexOf(await digest(text)).slice(0, 32)}"`;
+  const all = { ...headers, ETag: tag, "Cache-Control": "private, no-cache", Vary: "Authorization" };
+  const known = request.headers.get("If-None-Match")?.match(/"[^"]*"|\*/g) ?? [];
+  if (status === 200 && known.some((other) => other === "*" || `W/${other}` === tag)) {
+    return new Response(null, { status: 304, headers: all });
+  }
+  return new Response(text, { status, headers: all });
+}
+
+function secured(response: Response): Response {
+  for (const [name, value] of Object.entries(SECURE)) response.headers.set(name, value);
+  return response;
+}

@@ -1,0 +1,184 @@
+/**
+ * Who may do what? Bearer tokens with scopes; nothing is open by accident.
+ *
+ * Tokens are configured plain or as SHA-256 and compared as digests: the presented token is hashed once, and its digest
+ * is compared with every configured one, all bytes of all of them, so the time says nothing about how near a guess was.
+ * A verifier of the user's own (a JWT, a session table) is asked when no configured token fits. An app without tokens
+ * refuses to be made, unless `auth: "none"` is written out.
+ */
+import { BelfryError } from "../../src/error.ts";
+import { bytesOfHex, digest, sameBytes } from "./digest.ts";
+import { Refusal } from "./problem.ts";
+import { readSigning, type SigningOptions, type SigningRule } from "./signature.ts";
+
+/**
+ * What a token allows.
+ *
+ * - `tick`: to ring: `/tick`.
+ * - `work`: to enqueue, signal, cancel, put back and run jobs.
+ * - `read`: to look at everything.
+ * - `admin`: all of these, and to change schedules and queues.
+ */
+export type Scope = "tick" | "work" | "read" | "admin";
+
+/** All scopes. */
+export const SCOPES: readonly Scope[] = ["tick", "work", "read", "admin"];
+
+/** A token that opens the app: plain, or as the SHA-256 of it (then the configuration holds no secret). */
+export type TokenRule = {
+  /** What it allows. */
+  scopes: readonly Scope[];
+  /** From this instant on it opens nothing: epoch ms. @default it does not expire */
+  expiresAt?: number;
+} & ({ token: string | undefined; sha256?: never } | { sha256: string | undefined; token?: never });
+
+/** What a verifier finds a token to be. */
+export interface Grant {
+  scopes: readonly Scope[];
+}
+
+/** Looks at a token that is not among the configured ones. A rejection counts as a refusal. */
+export type Verifier = (token: string, request: Request) => Grant | null | Promise<Grant | null>;
+
+/** How callers prove who they are. */
+export interface AuthOptions {
+  tokens?: readonly TokenRule[];
+  /** Asked when no token fits: a JWT, a session, an introspection endpoint. */
+  verify?: Verifier;
+  /** Lets `/tick` be called with an HMAC signature instead of a token. */
+  signing?: SigningOptions;
+}
+
+/** Says who may do what; `"none"` opens everything to everybody. */
+export type Auth = AuthOptions | "none";
+
+const HOW = `give createApp tokens:
+
+  createApp(belfry, { auth: { tokens: [{ token: env.BELFRY_TOKEN, scopes: ["tick", "read"] }] } })
+
+scopes are "tick", "work", "read" and "admin"; \`openssl rand -hex 32\` makes a token; { sha256: "..." } takes its hash.
+To open the app to everybody (behind a gateway of your own), write auth: "none"`;
+
+/** Shorter ones can be guessed: 128 bits written in hex have 32 characters, in base64url 22. */
+const MIN_TOKEN_LENGTH = 16;
+const MAX_TOKEN_LENGTH = 4_096;
+
+interface Entry {
+  digest: Promise<Uint8Array>;
+  scopes: ReadonlySet<Scope>;
+  expiresAt: number;
+}
+
+/** Checks requests. */
+export class Gate {
+  readonly open: boolean;
+  readonly #entries: Entry[];
+  readonly #verify: Verifier | undefined;
+  /** How ticks may be signed; undefined: they may not. */
+  readonly signing: SigningRule | undefined;
+
+  /** @throws BelfryError `OPTION_INVALID` when nothing would protect the app, or a token could not */
+  constructor(auth: Auth | undefined) {
+    this.open = auth === "none";
+    const { tokens = [], verify, signing } = auth === "none" || auth === undefined ? {} : auth;
+    if (!this.open && tokens.length === 0 && verify === undefined && signing === undefined) {
+      throw new BelfryError("OPTION_INVALID", `Cannot make the app: nothing protects it; ${HOW}`);
+    }
+    this.#entries = tokens.map(readToken);
+    this.#verify = verify;
+    this.signing = signing === undefined ? undefined : readSigning(signing);
+  }
+
+  /**
+   * Lets a request pass that carries a token with one of the scopes.
+   *
+   * @returns the scopes it has
+   * @throws Refusal `UNAUTHORIZED` no token, or none that we know; `FORBIDDEN` known, but without such a scope
+   */
+  async check(request: Request, needed: readonly Scope[], now: number): Promise<ReadonlySet<Scope>> {
+    if (this.open) return new Set(SCOPES);
+    const scopes = await this.scopesOf(request, now);
+    if (scopes === null) throw unauthorized(request.headers.has("Authorization"));
+    if (!allows(scopes, needed)) {
+      throw new Refusal("FORBIDDEN", `Cannot do this with this token: it needs the scope ${needed.join(" or ")}.`, {
+        headers: { "WWW-Authenticate": `Bearer realm="belfry", error="insufficient_scope", scope="${needed[0]}"` },
+      });
+    }
+    return scopes;
+  }
+
+  /** Finds what the request's token allows; null where it has none that we know. */
+  async scopesOf(request: Request, now: number): Promise<ReadonlySet<Scope> | null> {
+    if (this.open) return new Set(SCOPES);
+    const token = /^Bearer +([\w\-.~+/]+=*)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
+    if (token === undefined || token.length > MAX_TOKEN_LENGTH) return null;
+    const presented = await digest(token);
+    let found: Entry | undefined;
+    // Every entry is compared, whether one fits or not.
+    for (const entry of this.#entries) {
+      const same = sameBytes(await entry.digest, presented);
+      if (same && entry.expiresAt > now) found ??= entry;
+    }
+    if (found) return found.scopes;
+    const grant = await this.#ask(token, request);
+    return grant === null ? null : new Set(grant.scopes.filter((scope) => SCOPES.includes(scope)));
+  }
+
+  async #ask(token: string, request: Request): Promise<Grant | null> {
+    if (!this.#verify) return null;
+    try {
+      return (await this.#verify(token, request)) ?? null;
+    } catch {
+      // Verifiers of JWTs throw at what they do not accept.
+      return null;
+    }
+  }
+}
+
+/** Whether some scopes allow what one of the needed ones does. */
+export function allows(scopes: ReadonlySet<Scope>, needed: readonly Scope[]): boolean {
+  return scopes.has("admin") || needed.some((scope) => scopes.has(scope));
+}
+
+/** Makes the refusal of a request without a token that we know. */
+export function unauthorized(presented: boolean): Refusal {
+  const error = presented ? ', error="invalid_token"' : "";
+  return new Refusal(
+    "UNAUTHORIZED",
+    presented
+      ? "Cannot do this: the token is not known here, or has expired."
+      : "Cannot do this without a token; send Authorization: Bearer <token>.",
+    { headers: { "WWW-Authenticate": `Bearer realm="belfry"${error}` } },
+  );
+}
+
+function readToken(rule: TokenRule, index: number): Entry {
+  const refuse = (problem: string): never => {
+    throw new BelfryError("OPTION_INVALID", `Cannot make the app: auth.tokens[${index}] ${problem}; ${HOW}`);
+  };
+  const { token, sha256, scopes, expiresAt = Number.POSITIVE_INFINITY } = rule;
+  if (!Array.isArray(scopes) || scopes.length === 0) refuse("has no scopes");
+  const unknown = scopes.find((scope) => !SCOPES.includes(scope));
+  if (unknown !== undefined) refuse(`has the scope ${JSON.stringify(unknown)}, which does not exist`);
+  if (typeof expiresAt !== "number" || Number.isNaN(expiresAt)) refuse("has an expiresAt that is not epoch ms");
+  if (sha256 !== undefined) {
+    const bytes = bytesOfHex(sha256);
+    if (bytes?.length !== 32) return refuse("has a sha256 that is not 64 hex digits");
+    return { digest: Promise.resolve(bytes), scopes: new Set(scopes), expiresAt };
+  }
+  if (typeof token !== "string" || token === "") return refuse("is missing: is the variable of its token set?");
+  if (token.length < MIN_TOKEN_LENGTH) refuse(`is too short to be a secret: ${MIN_TOKEN_LENGTH} characters at least`);
+  if (token.length > MAX_TOKEN_LENGTH || !/^[\w\-.~+/]+=*$/.test(token)) {
+    refuse("cannot travel in a header: letters, digits and -._~+/ may be in it, 4,096 characters at most");
+  }
+  // Hashed at the first request: on the edge nothing may run before it.
+  let hashed: Promise<Uint8Array> | undefined;
+  return {
+    get digest() {
+      hashed ??= digest(token);
+      return hashed;
+    },
+    scopes: new Set(scopes),
+    expiresAt,
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Signed ticks: how does a foreign clock ring without a token that a log could leak?
+ *
+ * The caller signs `"<seconds>.<METHOD>.<path and query>"` with a shared secret (HMAC-SHA-256) and sends
+ * `Belfry-Signature: t=<seconds>,v1=<hex>`. Time and target are signed, so a signature opens this one call for a few
+ * minutes. Each is taken once: signatures that were used are remembered until they are too old anyway. That memory is
+ * this process's own unless `replay` gives a shared one; a second tick would do no harm, but it would cost.
+ */
+import { type Duration, parseDuration } from "../../src/duration.ts";
+import { BelfryError } from "../../src/error.ts";
+import { bytesOfHex, hexOf, hmac, sameBytes } from "./digest.ts";
+import { Refusal } from "./problem.ts";
+
+/** How ticks may be signed. */
+export interface SigningOptions {
+  /** Shared secrets, 32 characters at least; several while one replaces another. */
+  secrets: readonly string[];
+  /** How far the caller's clock may be off, either way. @default "5m" */
+  tolerance?: Duration;
+  /**
+   * Remembers a signature where several processes must refuse its repetition: returns false when it was there already.
+   *
+   * @param untilMs after this instant the signature is too old anyway
+   * @default a memory of this process alone
+   */
+  replay?: (signature: string, untilMs: number) => boolean | Promise<boolean>;
+}
+
+/** {@link SigningOptions}, checked. */
+export interface SigningRule {
+  readonly secrets: readonly string[];
+  readonly toleranceMs: number;
+  readonly first: (signature: string, untilMs: number) => boolean | Promise<boolean>;
+}
+
+/** The header that carries a signature. */
+export const SIGNATURE_HEADER = "Belfry-Signature";
+
+const MIN_SECRET_LENGTH = 32;
+/** More valid signatures than this within the tolerance are nobody's cron; the oldest are forgotten then. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * Checks the options.
+ *
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
+ */
+export function readSigning({ secrets, tolerance = "5m", replay }: SigningOptions): SigningRule {
+  if (!Array.isArray(secrets) || secrets.length === 0 || secrets.some((secret) => !isSecret(secret))) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `Cannot make the app: auth.signing.secrets must be a list of texts of at least ${MIN_SECRET_LENGTH} characters; ` +
+        "is their variable set?",
+    );
+  }
+  const toleranceMs = parseDuration(tolerance, "auth.signing.tolerance", { minMs: 1_000, maxMs: 3_600_000 });
+  return { secrets, toleranceMs, first: replay ?? memory() };
+}
+
+function isSecret(secret: unknown): boolean {
+  return typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH;
+}
+
+function memory(): SigningRule["first"] {
+  const until = new Map<string, number>();
+  return (signature, untilMs) => {
+    if (until.has(signature)) return false;
+    // Insertion order is nearly the order of age, so what can be forgotten is in front.
+    for (const [old] of until) {
+      if (until.size < MAX_REMEMBERED) break;
+      until.delete(old);
+    }
+    until.set(signature, untilMs);
+    return true;
+  };
+}
+
+/**
+ * Signs a tick: what a foreign clock sends as the header `Belfry-Signature`.
+ *
+ * @param url the address that is called; its path and query are signed
+ * @param now epoch ms
+ *
+ * @example
+ * ```ts
+ * import { signTick } from "./signature.ts";
+ *
+ * const secret = "0123456789abcdef0123456789abcdef";
+ * const header = await signTick(secret, { method: "POST", url: "https://example.com/tick", now: 1_800_000_000_000 });
+ * if (!header.startsWith("t=1800000000,v1=")) throw new Error(header);
+ * ```
+ */
+export async function signTick(secret: string, call: { method: string; url: string; now: number }): Promise<string> {
+  const seconds = Math.floor(call.now / 1000);
+  return `t=${seconds},v1=${hexOf(await hmac(secret, signed(seconds, call.method, call.url)))}`;
+}
+
+function signed(seconds: number, method: string, url: string): string {
+  const { pathname, search } = new URL(url);
+  return `${seconds}.${method.toUpperCase()}.${pathname}${search}`;
+}
+
+/**
+ * Lets a signed request pass, once.
+ *
+ * @param now epoch ms
+ * @throws Refusal `UNAUTHORIZED` it is unsigned, signed wrongly, too old or from the future; `SIGNATURE_REPLAYED`
+ */
+export async function checkSignature(rule: SigningRule, request: Request, now: number): Promise<void> {
+  const parts = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(request.headers.get(SIGNATURE_HEADER) ?? "");
+  const seconds = Number(parts?.[1]);
+  const presented = parts ? bytesOfHex(parts[2]!) : undefined;
+  const refuse = (why: string): never => {
+    throw new Refusal("UNAUTHORIZED", `Cannot take the signed tick: ${why}.`);
+  };
+  if (!presented) return refuse(`its ${SIGNATURE_HEADER} is not of the form t=<seconds>,v1=<64 hex digits>`);
+  const text = signed(seconds, request.method, request.url);
+  let valid = false;
+  // Every secret is tried, whether one fits or not.
+  for (const secret of rule.secrets) valid = sameBytes(await hmac(secret, text), presented) || valid;
+  if (!valid) return refuse("its signature fits none of the secrets; sign <seconds>.<METHOD>.<path and query>");
+  const ageMs = now - seconds * 1000;
+  if (Math.abs(ageMs) > rule.toleranceMs) {
+    return refuse(`it was signed ${Math.round(ageMs / 1000)} s ago by this clock; is the caller's clock right?`);
+  }
+  if (!(await rule.first(hexOf(presented), seconds * 1000 + rule.toleranceMs))) {
+    throw new Refusal("SIGNATURE_REPLAYED", "Cannot take the signed tick: this signature was used before.");
+  }
+}
