@@ -108,7 +108,7 @@ export function readRuns(place: Place): string[] {
 
 /** Asks the database itself. */
 export function query<Row>(place: Place, sql: string): Row[] {
-  const db = new DatabaseSync(place.db, { readOnly: true });
+  const db = new DatabaseSync(place.db, { readOnly: true, timeout: 5_000 });
   try {
     return db.prepare(sql).all() as Row[];
   } finally {
