@@ -77,7 +77,7 @@ export class Lease {
       this.#token = lease.token;
       // A process may stall between its last look at the clock and the arrival of its batch: that is what the margin is for.
       this.#trustedUntilMs = sentMs + this.ttlMs - Math.max(50, this.ttlMs / 10);
-      this.#renewAtMs = sentMs + this.ttlMs / 3;
+      this.#renewAtMs = sentMs + Math.floor(this.ttlMs / 3);
       return had === this.#token ? "same" : "began";
     }
     this.forget();

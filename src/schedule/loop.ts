@@ -36,8 +36,8 @@ const JUMP_MS = 500;
 /** Wakes that come together are one. */
 const GATHER_MS = 5;
 const MAX_CHANCE_MS = 250;
-/** A standby without push looks in this long after an occurrence, and not more often than {@link MIN_LOOK_MS}. */
-const LOOK_AFTER_MS = 100;
+/** A standby without push looks in this long after an occurrence (and up to as much again), not more often than {@link MIN_LOOK_MS}. */
+const LOOK_AFTER_MS = 75;
 const MIN_LOOK_MS = 500;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
@@ -53,7 +53,7 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
   const unsubscribe = context.onWake(() => alarm.ring());
   let unlisten: (() => Promise<void>) | undefined;
   let failures = 0;
-  let maintainAtMs = clock.monotonic() + MAINTENANCE_MS * engine.ids.random();
+  let maintainAtMs = clock.monotonic() + Math.round(MAINTENANCE_MS * engine.ids.random());
   try {
     while (!signal.aborted) {
       alarm.reset();
@@ -66,7 +66,7 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
       } catch (error) {
         engine.report(error, "ticking");
         const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** failures++) * (0.5 + engine.ids.random() / 2);
-        await alarm.sleep({ at: Infinity, untilMs: clock.monotonic() + backoffMs });
+        await alarm.sleep({ at: Infinity, untilMs: clock.monotonic() + Math.round(backoffMs) });
         continue;
       }
       if (report.more) {
@@ -100,11 +100,12 @@ function nextLook(
 ): Sleep {
   const occurrence = report.nextAt ?? Infinity;
   if (report.leader) return { at: occurrence, untilMs: Math.min(lease.renewAtMs, maintainAtMs) };
-  const chanceMs = ids.random() * Math.min(MAX_CHANCE_MS, lease.ttlMs / 10);
+  const chanceMs = Math.round(ids.random() * Math.min(MAX_CHANCE_MS, lease.ttlMs / 10));
   const { seen } = lease;
   const now = clock.now();
   if (seen === null || seen.expiresAt <= now) return { at: now + 1 + chanceMs, untilMs: Infinity };
-  const look = pushed ? Infinity : Math.max(occurrence + LOOK_AFTER_MS, now + MIN_LOOK_MS) + chanceMs;
+  const lookMs = Math.round((1 + ids.random()) * LOOK_AFTER_MS);
+  const look = pushed ? Infinity : Math.max(occurrence + lookMs, now + MIN_LOOK_MS);
   return {
     at: Math.min(seen.expiresAt + chanceMs, look),
     // By a clock that jumped the lease may seem to last for hours: look at it once a ttl.
