@@ -142,12 +142,12 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
 /**
  * Finds the candidate nearest to a misspelt name: fewest insertions, deletions and replacements.
  *
- * @returns the nearest candidate, or `undefined` where none is near enough to be meant: within a third of the name's
+ * @returns the nearest candidate, or `undefined` where none is near enough to be meant: within half of the name's
  * length, at most 3
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let most = Math.min(3, Math.ceil(name.length / 3));
+  let most = Math.min(3, name.length >> 1);
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), most);
     if (distance <= most) {

@@ -145,7 +145,7 @@ export class Cron {
    * @throws {RangeError} where `count` or `after` is invalid
    */
   take(count: number, after?: InstantLike): Date[] {
-    if (!Number.isInteger(count) || count < 0) throw new RangeError(`Not a number of occurrences: ${count}`);
+    if (!Number.isInteger(count) || count < 0) throw new RangeError(`Not a count: ${count}`);
     const dates: Date[] = [];
     let at: number | null = instant(after);
     for (let i = 0; i < count; i++) {

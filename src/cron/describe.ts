@@ -31,15 +31,15 @@ export function describeExpression(expression: CronExpression): string {
 function saidField(field: Field, index: number): string {
   const { name, names, min } = FIELDS[index]!;
   const [unit] = name.split("-");
-  const value = (text: string): string => names[Number(text) - min] || text;
+  const value = (text: string): string => names[+text - min] || text;
   const words = canonical(field, index)
     .split(",")
     .map((item) => {
       const [, from = "", to, mark, step] = /^(\*|L|\d+)(?:-(\d+))?([WL]|#[\dL])?(?:\/(\d+))?$/.exec(item)!;
       if (mark === "W") return `the ${from === "L" ? "last weekday" : `weekday nearest day ${from}`}`;
-      const nth = Number(mark?.[1]);
+      const nth = +(mark ?? "")[1]!;
       if (mark) return `the ${nth ? nth + (["st", "nd", "rd"][nth - 1] ?? "th") : "last"} ${value(from)}`;
-      if (from === "L") return `${to ? `${to} days before ` : ""}the last day`;
+      if (from === "L") return `the last day${to ? ` minus ${to}` : ""}`;
       const range = from === "*" ? "" : value(from) + (to ? ` to ${value(to)}` : "");
       return (step ? `every ${step} ${unit}s${range && " from "}` : range ? "" : `every ${unit}`) + range;
     });

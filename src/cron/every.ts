@@ -24,10 +24,10 @@ export function readEvery(expression: string): Every | null {
   const [, head, found = ""] = /^([ \t]*@every(?![^ \t])[ \t]*)(.*?)[ \t]*$/is.exec(expression) ?? [];
   if (head === undefined) return null;
   const [, w, d, h, m, s] =
-    /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(found)?.map((part) => Number(part ?? 0)) ?? [];
+    /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(found)?.map((part) => +(part ?? 0)) ?? [];
   const ms = ((((w! * 7 + d!) * 24 + h!) * 60 + m!) * 60 + s!) * 1000;
   // Past the range of a Date even the first step would lead nowhere.
   if (ms >= 1_000 && ms <= 8.64e15) return { ms, text: `@every ${found}` };
-  const expected = "w, d, h, m, s in this order, at least 1s: 90s, 1h30m";
+  const expected = "at least 1s, like 90s or 1w2d3h4m5s";
   throw new CronSyntaxError({ expression, field: "interval", column: head.length, found, expected });
 }

@@ -58,7 +58,7 @@ export function readExpression(expression: string, { days, seed }: ReadOptions =
   const nickname = length === 1 && first[0] === "@" && NICKNAMES.get(first.slice(1).toLowerCase());
   if (!nickname && length !== 5 && length !== 6) {
     const guess = length === 1 && nearest(first.replace(/^@/, ""), [...NICKNAMES.keys(), "every"]);
-    const hint = /^@reboot$/i.test(first) ? "a database has no boot: call it where your program starts" : "";
+    const hint = /^@reboot$/i.test(first) ? "call it where your program starts" : "";
     const expected = "5 fields, 6 with seconds first, or a nickname like @daily";
     refuse(
       "expression",

@@ -16,9 +16,7 @@ export interface FieldRule {
   readonly name: string;
   /** Smallest value. */
   readonly min: number;
-  /** Largest value there is. */
-  readonly top: number;
-  /** Largest value that may be written: a week has seven days, 0 to 6, and 7 is 0 again. */
+  /** Largest value that may be written; in the week that is 7, which is 0 again. */
   readonly max: number;
   /** English names, the first for `min`. */
   readonly names: readonly string[];
@@ -46,7 +44,7 @@ export const FIELDS: readonly FieldRule[] = [
 function rule(name: string, min: number, max: number, text?: string): FieldRule {
   const names = text?.split(" ") ?? [];
   const short = names.map((long) => long.slice(0, 3).toUpperCase());
-  return { name, min, max, top: max === 7 ? 6 : max, names, short };
+  return { name, min, max, names, short };
 }
 
 /** A field that was read. */
@@ -84,7 +82,8 @@ const WEEKDAY_ITEM = /^(\w+?)(?:L|#([1-5L]))$/;
  * @param refuse called where the text is no such field
  */
 export function readField(word: string, index: number, seed: string | undefined, refuse: Refuse): Field {
-  const { min, top, max, short } = FIELDS[index]!;
+  const { min, max, short } = FIELDS[index]!;
+  const top = index === WEEKDAY ? 6 : max;
   const size = top - min + 1;
   const field: Field = { text: "", low: 0, high: 0, last: 0, near: 0, nth: [0, 0, 0, 0, 0, 0] };
   let column = 0;
@@ -100,7 +99,7 @@ export function readField(word: string, index: number, seed: string | undefined,
   };
   const number = (text: string, at: number): number => {
     // No such name is -1, which is below each field's values once `min` is added.
-    const value = /\D/.test(text) ? short.indexOf(text) + min : Number(text);
+    const value = /\D/.test(text) ? short.indexOf(text) + min : +text;
     return value < min || value > max ? fail(at, text) : value;
   };
   const days = index === MONTH_DAY ? DAY_ITEM : index === WEEKDAY ? WEEKDAY_ITEM : undefined;
@@ -108,8 +107,8 @@ export function readField(word: string, index: number, seed: string | undefined,
     let text = item;
     const [special, of, nth] = days?.exec(item) ?? [];
     if (special) {
-      const day = of === "L" ? 0 : of ? number(of, 0) : Number(nth ?? 0);
-      if (index === WEEKDAY) field.nth[(Number(nth) || 6) - 1]! |= 1 << (day % 7);
+      const day = of === "L" ? 0 : of ? number(of, 0) : +(nth ?? 0);
+      if (index === WEEKDAY) field.nth[(+nth! || 6) - 1]! |= 1 << (day % 7);
       else if (of) field.near |= 1 << day;
       else if (day > 30) fail(2, nth!, "0-30");
       else field.last |= 1 << day;
@@ -127,7 +126,7 @@ export function readField(word: string, index: number, seed: string | undefined,
       }
       if (last < first) last += size;
       const count = last - first + 1;
-      const step = Number(by ?? 1);
+      const step = +(by ?? 1);
       if (step < 1 || step > count) {
         fail(
           item.length - by!.length,
@@ -140,7 +139,8 @@ export function readField(word: string, index: number, seed: string | undefined,
         if (seed === undefined) fail(0, item, 'a number, or the option "seed" for H');
         first += hashed(seed!, index, by ? step : count);
         if (!by) last = first;
-        text = wrap(first) + (by ? `-${wrap(last)}/${step}` : "");
+        // What is left of the range may be shorter than the step, and is then one value.
+        text = wrap(first) + (step <= last - first ? `-${wrap(last)}/${step}` : "");
       }
       for (let value = first; value <= last; value += step) {
         const bit = wrap(value);
@@ -157,7 +157,7 @@ export function readField(word: string, index: number, seed: string | undefined,
 /** Writes a field that was read with numbers for names and without leading zeros. */
 export function canonical({ text }: Field, index: number): string {
   const { min, short } = FIELDS[index]!;
-  return text.replace(/[A-Z]{3}|\d+/g, (value) => `${/\d/.test(value) ? Number(value) : short.indexOf(value) + min}`);
+  return text.replace(/[A-Z]{3}|\d+/g, (value) => `${/\d/.test(value) ? +value : short.indexOf(value) + min}`);
 }
 
 /** Guesses what was meant, from the text that does not fit. */
@@ -165,5 +165,5 @@ function remedy(found: string, index: number): string {
   const { max, short } = FIELDS[index]!;
   const guess = /[A-Z]{3}/.test(found) && nearest(found, short);
   if (guess) return `did you mean "${guess}"?`;
-  return index < 3 && Number(found) === max + 1 ? `${found} is 0 of the next` : "";
+  return index < 3 && +found === max + 1 ? `${found} is 0 of the next` : "";
 }

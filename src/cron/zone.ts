@@ -99,11 +99,11 @@ export function resolveTimeZone(name: string): string {
  * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone
  */
 export function openZone(name: string, temporal: TemporalLike | undefined = (globalThis as Runtime).Temporal): Zone {
-  if (/^local$/i.test(name)) return openZone(new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC", temporal);
-  const usable = temporal && "getTimeZoneTransition" in temporal.ZonedDateTime.prototype;
-  const zones = opened.get(usable ? temporal : Intl) ?? new Map<string, Zone>();
+  if (/^local$/i.test(name)) return openZone(formatter().resolvedOptions().timeZone || "UTC", temporal);
+  const source = "getTimeZoneTransition" in (temporal?.ZonedDateTime.prototype ?? {}) ? temporal : undefined;
+  const zones = opened.get(source ?? Intl) ?? new Map<string, Zone>();
   // Bounded, since any mix of cases is a name.
-  opened.set(usable ? temporal : Intl, zones.size > 2_000 ? new Map() : zones);
+  opened.set(source ?? Intl, zones.size > 2_000 ? new Map() : zones);
   let zone = zones.get(name);
   if (zone === undefined) {
     const fixed = offsetOf(name);
@@ -112,7 +112,7 @@ export function openZone(name: string, temporal: TemporalLike | undefined = (glo
     const changing = fixed === null && proper !== "UTC";
     zone = {
       name: proper,
-      at: changing ? inBlocks(usable ? fromTemporal(temporal, proper) : fromIntl(proper)) : () => always,
+      at: changing ? inBlocks(source ? fromTemporal(source, proper) : fromIntl(proper)) : () => always,
     };
     zones.set(name, zone);
   }
@@ -169,9 +169,13 @@ function fromTemporal(temporal: TemporalLike, zone: string): Clock {
   };
 }
 
+/** Shows "11/22/2026, GMT-05:00", and "GMT" alone for no offset. */
+function formatter(timeZone?: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
+}
+
 function fromIntl(zone: string): Clock {
-  const format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
-  // "11/22/2026, GMT-05:00", and "GMT" alone for none.
+  const format = formatter(zone);
   const offset = (second: number): number => offsetOf(format.format(milliseconds(second)).split("GMT")[1]!) ?? 0;
   return {
     offset,
@@ -191,7 +195,7 @@ function fromIntl(zone: string): Clock {
 /** Reads `+05:30` or, from `Intl`, `-04:56:02`; seconds, `null` where it is none. */
 function offsetOf(text: string): number | null {
   const [, sign, clock] = /^([+-])((?:[01]\d|2[0-3]):[0-5]\d(?::\d\d)?)$/.exec(text) ?? [];
-  return sign ? Date.parse(`1970-01-01T${clock}Z`) / Number(`${sign}1000`) : null;
+  return sign ? Date.parse(`1970-01-01T${clock}Z`) / +`${sign}1000` : null;
 }
 
 /** Finds a name as IANA spells it. */
@@ -200,7 +204,7 @@ function spelling(name: string, lower: string): string {
   // Some engines take abbreviations that IANA has not, like "bst", for Bangladesh.
   if (/^[a-z].{3}|^([cemw]et|[ehm]st|gmt|uct|prc|ro[ck]|gb|nz)$/.test(lower)) {
     try {
-      const known = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+      const known = formatter(name).resolvedOptions().timeZone;
       // For an alias some engines name its target; the alias stays, so that all hosts store the same.
       if (known.toLowerCase() === lower) return known;
       return name === lower ? name.replace(/\b[a-z]|_[a-z]/g, (letter) => letter.toUpperCase()) : name;

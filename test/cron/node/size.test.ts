@@ -1,0 +1,23 @@
+/** Is `belfry/cron` as small as promised when it is bundled alone, and does it pull nothing else in? */
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { expect, it } from "vitest";
+
+it("belfry/cron is under 6 kB gzip, without any import", async () => {
+  const entry = fileURLToPath(new URL("../../../src/cron/mod.ts", import.meta.url));
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    metafile: true,
+  });
+  const [file] = result.outputFiles;
+  expect(gzipSync(file!.contents, { level: 9 }).length).toBeLessThan(6 * 1024);
+  const outside = Object.keys(result.metafile.inputs).filter((path) => !/src\/(cron\/\w+|error)\.ts$/.test(path));
+  expect(outside).toEqual([]);
+  expect(Object.values(result.metafile.outputs)[0]!.imports).toEqual([]);
+});
