@@ -6,5 +6,8 @@ import process from "node:process";
 import { node, root } from "./ensure.mjs";
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
-const { status } = spawnSync(node, ["node_modules/.bin/tsc", "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(node, ["node_modules/.bin/tsc", "-p", "tsconfig.build.json"], {
+  cwd: root,
+  stdio: "inherit",
+});
 process.exitCode = status ?? 1;

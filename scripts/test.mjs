@@ -5,7 +5,7 @@
 //   npm run test:long             the same with all rounds (BELFRY_LONG=1)
 //
 // Each stage is one runtime under the same Vitest. A stage that cannot start counts as one failure.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,12 +44,19 @@ async function older(major) {
 /** Commands that pass or fail as a whole. */
 const checks = [
   ["types", node, [bin("tsc"), "-p", "."]],
-  ["format and lint", bin("biome"), ["ci", "--reporter=summary", "."]],
+  ["format and lint", bin("biome"), ["ci", "--colors=off", "."]],
   ["build", node, ["scripts/build.mjs"]],
   ["package: publint", node, [bin("publint"), "--strict"]],
   ["package: types resolve", node, [bin("attw"), "--pack", ".", "--profile", "esm-only"]],
   ["jsr: publish dry run", bin("deno"), ["publish", "--dry-run", "--allow-dirty", "--quiet"]],
 ];
+
+/** Runs a command and prints what it said only where it failed. */
+function check(command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
+  if (status !== 0) console.log(`${stdout}${stderr}`);
+  return status ?? 1;
+}
 
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
@@ -83,7 +90,7 @@ for (const name of names) {
   if (name === "checks") {
     let failed = 0;
     for (const [what, command, args] of checks) {
-      const code = await run(command, args);
+      const code = check(command, args);
       console.log(`${code === 0 ? "ok" : "FAILED"}  ${what}`);
       if (code !== 0) failed++;
     }

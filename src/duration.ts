@@ -36,7 +36,11 @@ export const MAX_DURATION_MS: number = 36_525 * 86_400_000;
  * if (parseDuration("1h30m", "timeout") !== 5_400_000) throw new Error("wrong");
  * ```
  */
-export function parseDuration(value: Duration, option: string, limits: { minMs?: number; maxMs?: number } = {}): number {
+export function parseDuration(
+  value: Duration,
+  option: string,
+  limits: { minMs?: number; maxMs?: number } = {},
+): number {
   const { minMs = 0, maxMs = MAX_DURATION_MS } = limits;
   const ms = typeof value === "number" ? value : readText(value);
   if (ms === undefined || !Number.isFinite(ms)) {

@@ -7,7 +7,9 @@ const signal = stopSignal();
 printProgress(reporter);
 
 for (const { name, status, nextAt } of await reporter.register()) {
-  console.log(`${status.padEnd(9)}  ${name.padEnd(16)}  next ${nextAt === null ? "never" : new Date(nextAt).toISOString()}`);
+  console.log(
+    `${status.padEnd(9)}  ${name.padEnd(16)}  next ${nextAt === null ? "never" : new Date(nextAt).toISOString()}`,
+  );
 }
 console.log(`running on ${settings.db}, reports go to ${settings.out}; stop with Ctrl-C, or kill -9 and start again`);
 await reporter.belfry.run({ signal });

@@ -8,8 +8,8 @@
 import { appendFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { parseArgs } from "node:util";
-import { Belfry } from "../../mod.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
+import { Belfry } from "../../mod.ts";
 
 /** Where things lie, and which folder the report is about. */
 export interface Settings {
@@ -81,7 +81,10 @@ export async function createReporter(settings: Settings) {
     };
     const pause = () => new Promise((resolve) => setTimeout(resolve, settings.pauseMs));
 
-    const listed = await ctx.step("list", async () => ({ files: await listFiles(input.folder), ran: await note("list") }));
+    const listed = await ctx.step("list", async () => ({
+      files: await listFiles(input.folder),
+      ran: await note("list"),
+    }));
     await pause();
 
     const counted = await ctx.step("count", async () => {
@@ -90,7 +93,8 @@ export async function createReporter(settings: Settings) {
         const text = await readFile(join(input.folder, path), "utf8").catch(() => undefined);
         if (text === undefined) continue; // gone since it was listed
         const type = extname(path) || "(none)";
-        const count = (byType[type] ??= { files: 0, lines: 0, bytes: 0 });
+        byType[type] ??= { files: 0, lines: 0, bytes: 0 };
+        const count = byType[type];
         count.files++;
         count.lines += text.split("\n").length - 1;
         count.bytes += Buffer.byteLength(text);
@@ -107,7 +111,11 @@ export async function createReporter(settings: Settings) {
         total.lines += count.lines;
         total.bytes += count.bytes;
       }
-      return { total, largest: counts.slice(0, 5).map(([type, count]) => ({ type, ...count })), ran: await note("summarise") };
+      return {
+        total,
+        largest: counts.slice(0, 5).map(([type, count]) => ({ type, ...count })),
+        ran: await note("summarise"),
+      };
     });
     await pause();
 
@@ -196,7 +204,8 @@ async function listFiles(folder: string): Promise<string[]> {
       if (LEFT_OUT.has(entry.name)) continue;
       const child = join(path, entry.name);
       if (entry.isDirectory()) await walk(child);
-      else if (entry.isFile() && /\.(ts|mjs|js|json|md)$/.test(entry.name)) found.push(relative(folder, child).split(sep).join("/"));
+      else if (entry.isFile() && /\.(ts|mjs|js|json|md)$/.test(entry.name))
+        found.push(relative(folder, child).split(sep).join("/"));
     }
   };
   await walk(folder);

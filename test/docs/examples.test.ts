@@ -34,7 +34,9 @@ function blocks(path: string, text: string): Example[] {
   return found;
 }
 
-const markdown = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter((path) => path.endsWith(".md"));
+const markdown = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter((path) =>
+  path.endsWith(".md"),
+);
 const examples = [
   ...markdown.flatMap((path) => blocks(path, readFileSync(join(root, path), "utf8"))),
   ...sourceFiles().flatMap(({ path, text }) => blocks(path, text)),
@@ -55,7 +57,12 @@ describe("examples in docs and docstrings", () => {
     mkdirSync(folder, { recursive: true });
     // `export {}` makes each a module of its own.
     for (const example of examples) writeFileSync(example.file, `${resolved(example)}\nexport {};\n`);
-    const config = { extends: "../../tsconfig.json", compilerOptions: { noUnusedLocals: false, noUnusedParameters: false }, include: ["*.ts"], exclude: [] };
+    const config = {
+      extends: "../../tsconfig.json",
+      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
+      include: ["*.ts"],
+      exclude: [],
+    };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,12 +72,18 @@ describe("examples in docs and docstrings", () => {
   });
 
   it("have right types", () => {
-    const { stdout } = spawnSync(process.execPath, [join(root, "node_modules/.bin/tsc"), "-p", folder], { cwd: root, encoding: "utf8" });
+    const { stdout } = spawnSync(process.execPath, [join(root, "node_modules/.bin/tsc"), "-p", folder], {
+      cwd: root,
+      encoding: "utf8",
+    });
     const named = stdout.replace(/\S*example_(\d+)\.ts/g, (_, i: string) => examples[Number(i)]!.place);
     expect(named).toBe("");
   });
 
-  it.each(examples.filter((example) => example.runs).map((example) => [example.place, example] as const))("%s runs", (_place, example) => {
-    execFileSync(process.execPath, [example.file], { cwd: folder, stdio: "pipe", timeout: 20_000 });
-  });
+  it.each(examples.filter((example) => example.runs).map((example) => [example.place, example] as const))(
+    "%s runs",
+    (_place, example) => {
+      execFileSync(process.execPath, [example.file], { cwd: folder, stdio: "pipe", timeout: 20_000 });
+    },
+  );
 });

@@ -14,7 +14,12 @@ cycle["self"] = cycle;
 /** What is done wrong, with which code it is refused, and what the message must say. */
 const table: [what: string, act: (belfry: Belfry) => unknown, code: ErrorCode, says: RegExp][] = [
   // expressions
-  ["a bad field", (b) => b.schedule("s", "0 25 * * *", "t"), "CRON_SYNTAX", /in hour, found "25", expected 0-23\n {2}0 25 \* \* \*\n {4}\^/],
+  [
+    "a bad field",
+    (b) => b.schedule("s", "0 25 * * *", "t"),
+    "CRON_SYNTAX",
+    /in hour, found "25", expected 0-23\n {2}0 25 \* \* \*\n {4}\^/,
+  ],
   ["too few fields", (b) => b.schedule("s", "0 9 *", "t"), "CRON_SYNTAX", /5|five/],
   ["a misspelt nickname", (b) => b.schedule("s", "@wekly", "t"), "CRON_SYNTAX", /@weekly/],
   ["a misspelt day", (b) => b.schedule("s", "0 9 * * MONN", "t"), "CRON_SYNTAX", /MON/],
@@ -23,7 +28,12 @@ const table: [what: string, act: (belfry: Belfry) => unknown, code: ErrorCode, s
   ["no expression", (b) => b.schedule("s", "", "t"), "CRON_SYNTAX", /nothing/],
   ["30 February", (b) => b.schedule("s", "0 0 30 2 *", "t"), "CRON_NEVER", /never|no occurrence/i],
   // zones
-  ["an unknown zone", (b) => b.schedule("s", "0 9 * * *", "t", { timeZone: "Europe/Olso" }), "ZONE_UNKNOWN", /did you mean "Europe\/Oslo"\?/],
+  [
+    "an unknown zone",
+    (b) => b.schedule("s", "0 9 * * *", "t", { timeZone: "Europe/Olso" }),
+    "ZONE_UNKNOWN",
+    /did you mean "Europe\/Oslo"\?/,
+  ],
   ["an empty zone", (b) => b.schedule("s", "0 9 * * *", "t", { timeZone: "" }), "ZONE_UNKNOWN", /UTC|did you mean/],
   // names
   ["an empty schedule name", (b) => b.schedule("", "* * * * *", "t"), "NAME_INVALID", /empty/],
@@ -39,22 +49,52 @@ const table: [what: string, act: (belfry: Belfry) => unknown, code: ErrorCode, s
   ["an endless delay", (b) => b.enqueue("t", 1, { delay: Infinity }), "DURATION_INVALID", /not a duration/],
   ["a delay of a thousand years", (b) => b.enqueue("t", 1, { delay: "365250d" }), "DURATION_INVALID", /out of range/],
   ["a negative expiry", (b) => b.schedule("s", "* * * * *", "t", { expiresIn: "-5m" }), "DURATION_INVALID", /negative/],
-  ["a lease of no time", () => new Belfry({ storage: memory(), leaseTtl: 0 }), "DURATION_INVALID", /leaseTtl.*between 1s and 1h/],
+  [
+    "a lease of no time",
+    () => new Belfry({ storage: memory(), leaseTtl: 0 }),
+    "DURATION_INVALID",
+    /leaseTtl.*between 1s and 1h/,
+  ],
   ["a claim of a year", () => new Belfry({ storage: memory(), claimTtl: "52w" }), "DURATION_INVALID", /claimTtl/],
   // inputs
-  ["a function", (b) => b.enqueue("t", { f: () => 1 }), "PAYLOAD_UNSERIALIZABLE", /value at f is a function.*data only/],
+  [
+    "a function",
+    (b) => b.enqueue("t", { f: () => 1 }),
+    "PAYLOAD_UNSERIALIZABLE",
+    /value at f is a function.*data only/,
+  ],
   ["a BigInt", (b) => b.enqueue("t", [1n]), "PAYLOAD_UNSERIALIZABLE", /\[0\] is a BigInt.*string/],
   ["a cycle", (b) => b.enqueue("t", cycle), "PAYLOAD_UNSERIALIZABLE", /self is a cycle/],
   ["NaN", (b) => b.enqueue("t", { a: { b: NaN } }), "PAYLOAD_UNSERIALIZABLE", /a\.b is NaN/],
   ["a Date", (b) => b.enqueue("t", { at: new Date(0) }), "PAYLOAD_UNSERIALIZABLE", /at is an instance of Date.*ISO/],
   ["a Map", (b) => b.enqueue("t", new Map()), "PAYLOAD_UNSERIALIZABLE", /instance of Map/],
   ["undefined in a list", (b) => b.enqueue("t", [undefined]), "PAYLOAD_UNSERIALIZABLE", /\[0\].*null/],
-  ["a schedule's input", (b) => b.schedule("s", "* * * * *", "t", { input: { f: Symbol() } }), "PAYLOAD_UNSERIALIZABLE", /symbol/],
+  [
+    "a schedule's input",
+    (b) => b.schedule("s", "* * * * *", "t", { input: { f: Symbol() } }),
+    "PAYLOAD_UNSERIALIZABLE",
+    /symbol/,
+  ],
   ["too much", (b) => b.enqueue("t", "x".repeat(2_000_000)), "PAYLOAD_TOO_LARGE", /bytes.*reference/],
   // options
-  ["a misspelt option", (b) => b.schedule("s", "* * * * *", "t", { timezone: "UTC" } as object), "OPTION_INVALID", /timeZone/],
-  ["an unknown catch-up", (b) => b.schedule("s", "* * * * *", "t", { catchUp: "some" as "all" }), "OPTION_INVALID", /"all"/],
-  ["an unknown overlap", (b) => b.schedule("s", "* * * * *", "t", { overlap: "never" as "skip" }), "OPTION_INVALID", /"skip"/],
+  [
+    "a misspelt option",
+    (b) => b.schedule("s", "* * * * *", "t", { timezone: "UTC" } as object),
+    "OPTION_INVALID",
+    /timeZone/,
+  ],
+  [
+    "an unknown catch-up",
+    (b) => b.schedule("s", "* * * * *", "t", { catchUp: "some" as "all" }),
+    "OPTION_INVALID",
+    /"all"/,
+  ],
+  [
+    "an unknown overlap",
+    (b) => b.schedule("s", "* * * * *", "t", { overlap: "never" as "skip" }),
+    "OPTION_INVALID",
+    /"skip"/,
+  ],
   ["half a priority", (b) => b.enqueue("t", 1, { priority: 0.5 }), "OPTION_INVALID", /whole number/],
   ["delay and runAt", (b) => b.enqueue("t", 1, { delay: 1, runAt: 1 }), "OPTION_INVALID", /exclude each other/],
   ["no storage", () => new Belfry({} as { storage: Storage }), "OPTION_INVALID", /belfry\/sqlite/],

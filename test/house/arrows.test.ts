@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import { type SourceFile, sourceFiles } from "./source.ts";
 
 const files = sourceFiles();
-const inside = (...prefixes: string[]) => (file: SourceFile) => prefixes.some((prefix) => file.path.startsWith(prefix));
+const inside =
+  (...prefixes: string[]) =>
+  (file: SourceFile) =>
+    prefixes.some((prefix) => file.path.startsWith(prefix));
 
 /** Lists the imports of some files that a rule does not allow, as `from -> to`. */
 function strays(which: (file: SourceFile) => boolean, allowed: (to: string, file: SourceFile) => boolean): string[] {
@@ -37,8 +40,19 @@ describe("the arrows of the house", () => {
   });
 
   it("storage adapters import the port and the sql core, not the engine", () => {
-    const storages = files.filter((file) => /^adapters\/(memory|sqlite|libsql|d1|durable_object|postgres)\.ts$/.test(file.path));
-    const below = ["src/sql/", "src/memory/", "src/storage.ts", "src/error.ts", "src/clock.ts", "src/id.ts", "src/duration.ts", "node:"];
+    const storages = files.filter((file) =>
+      /^adapters\/(memory|sqlite|libsql|d1|durable_object|postgres)\.ts$/.test(file.path),
+    );
+    const below = [
+      "src/sql/",
+      "src/memory/",
+      "src/storage.ts",
+      "src/error.ts",
+      "src/clock.ts",
+      "src/id.ts",
+      "src/duration.ts",
+      "node:",
+    ];
     const found = storages.flatMap((file) =>
       file.imports.filter((to) => !below.some((path) => to.startsWith(path))).map((to) => `${file.path} -> ${to}`),
     );

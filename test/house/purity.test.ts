@@ -17,10 +17,15 @@ const rooms: [what: string, pattern: RegExp, allowed: RegExp][] = [
 describe("every file of the product", () => {
   for (const [what, pattern, allowed] of rooms) {
     it(`leaves ${what} to its room`, () => {
-      const strays = files.filter((file) => pattern.test(file.code) && !allowed.test(file.path)).map((file) => file.path);
+      const strays = files
+        .filter((file) => pattern.test(file.code) && !allowed.test(file.path))
+        .map((file) => file.path);
       expect(strays).toEqual([]);
       // The pattern still finds what it looks for: a renamed call would make this test say nothing.
-      expect(files.some((file) => allowed.test(file.path)), `${allowed} matches no file`).toBe(true);
+      expect(
+        files.some((file) => allowed.test(file.path)),
+        `${allowed} matches no file`,
+      ).toBe(true);
     });
   }
 
@@ -36,14 +41,24 @@ describe("every file of the product", () => {
     const pattern = /\bas any\b|: any\b|<any>|@ts-(ignore|expect-error|nocheck)/;
     const isProse = (line: string) => /^\s*(\*|\/\*\*)/.test(line);
     const strays = files.flatMap((file) =>
-      file.text.split("\n").flatMap((line, i) => (pattern.test(line.replace(/"[^"]*"/g, '""')) && !isProse(line) ? [`${file.path}:${i + 1} ${line.trim()}`] : [])),
+      file.text
+        .split("\n")
+        .flatMap((line, i) =>
+          pattern.test(line.replace(/"[^"]*"/g, '""')) && !isProse(line)
+            ? [`${file.path}:${i + 1} ${line.trim()}`]
+            : [],
+        ),
     );
     expect(strays).toEqual([]);
   });
 
   it("is named in snake_case and has no default export, enum or parameter property", () => {
     expect(files.filter((file) => !/^[a-z0-9_/]+\.ts$/.test(file.path)).map((file) => file.path)).toEqual([]);
-    const strays = files.filter((file) => /^export default|^(export )?(const )?enum |constructor\((?:[^)]*,)?\s*(public|private|protected|readonly)\s+\w+[?:]/m.test(file.text));
+    const strays = files.filter((file) =>
+      /^export default|^(export )?(const )?enum |constructor\((?:[^)]*,)?\s*(public|private|protected|readonly)\s+\w+[?:]/m.test(
+        file.text,
+      ),
+    );
     expect(strays.map((file) => file.path)).toEqual([]);
   });
 });

@@ -28,7 +28,9 @@ export function sourceFiles(): SourceFile[] {
   }
   return paths.sort().map((path) => {
     const text = readFileSync(join(root, path), "utf8");
-    const imports = [...text.matchAll(/^(?:import|export)\b[^"';]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm)]
+    const imports = [
+      ...text.matchAll(/^(?:import|export)\b[^"';]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm),
+    ]
       .map((match) => (match[1] ?? match[2] ?? match[3])!)
       .map((name) => (name.startsWith(".") ? relative(root, resolve(root, dirname(path), name)) : name));
     const code = transformSync(text, { loader: "ts", minifyWhitespace: true, legalComments: "none" }).code;

@@ -69,13 +69,18 @@ describe("examples/report", () => {
 
         const next = launch("main", place, ["--pause", "20"]);
         await until(
-          () => query<{ n: number }>(place, "SELECT count(*) n FROM belfry_jobs WHERE state <> 'completed'")[0]!.n === 0,
+          () =>
+            query<{ n: number }>(place, "SELECT count(*) n FROM belfry_jobs WHERE state <> 'completed'")[0]!.n === 0,
           "all jobs completed",
         );
         await next.end(round % 2 === 0 ? "SIGTERM" : "SIGINT");
-        const ranAgain = readRuns(place).slice(ranBefore).map((run) => run.split(" ").slice(0, 2).join(" "));
+        const ranAgain = readRuns(place)
+          .slice(ranBefore)
+          .map((run) => run.split(" ").slice(0, 2).join(" "));
         expect(ranAgain.filter((run) => saved.includes(run))).toEqual([]);
-        takenOver += readReports(place).filter((report) => new Set(report.steps.map((step) => step.pid)).size > 1).length;
+        takenOver += readReports(place).filter(
+          (report) => new Set(report.steps.map((step) => step.pid)).size > 1,
+        ).length;
       }
       // The reports show it: their steps were run by two processes, each once.
       expect(takenOver).toBeGreaterThanOrEqual(ROUNDS);
@@ -134,7 +139,8 @@ describe("examples/report", () => {
     const reports = readReports(place).length;
     await until(() => readReports(place).length > reports + 1, "the new leader fires, and the jobs run");
     for (const worker of workers) await worker.end("SIGTERM");
-    const unfinished = query<{ n: number }>(place, "SELECT count(*) n FROM belfry_jobs WHERE state <> 'completed'")[0]!.n;
+    const unfinished = query<{ n: number }>(place, "SELECT count(*) n FROM belfry_jobs WHERE state <> 'completed'")[0]!
+      .n;
     if (unfinished > 0) await launch("worker", place).printed("completed");
     expectExactlyOnce(place);
   }, 60_000);
@@ -143,7 +149,8 @@ describe("examples/report", () => {
     const place = makePlace();
     const registering = launch("register", place);
     await until(() => registering.child.exitCode === 0, "registering ends");
-    const rows = () => query<{ name: string; next_at: number }>(place, "SELECT name, next_at FROM belfry_schedules ORDER BY name");
+    const rows = () =>
+      query<{ name: string; next_at: number }>(place, "SELECT name, next_at FROM belfry_schedules ORDER BY name");
     const before = rows();
     expect(before).toHaveLength(3);
     for (let i = 0; i < 3; i++) {

@@ -5,7 +5,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
   test: {
-    include: ["test/{cron,smoke,execution,schedule,testing}/**/*.test.ts", "test/storage/{memory,sqlite}.test.ts"],
+    include: [
+      "test/{cron,smoke,errors,execution,schedule,testing,http}/**/*.test.ts",
+      "test/storage/{memory,sqlite}.test.ts",
+    ],
     exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
     pool: "threads",
     testTimeout: 60_000,

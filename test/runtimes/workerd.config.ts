@@ -17,7 +17,11 @@ export default defineConfig({
     }),
   ],
   test: {
-    include: ["test/**/workerd/**/*.test.ts", "test/{cron,execution,schedule,testing}/**/*.test.ts", "test/storage/memory.test.ts"],
+    include: [
+      "test/**/workerd/**/*.test.ts",
+      "test/{cron,errors,execution,schedule,testing,http}/**/*.test.ts",
+      "test/storage/memory.test.ts",
+    ],
     exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { Belfry } from "../../mod.ts";
-import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 import type { Storage } from "../../src/storage.ts";
+import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 
 const MONDAY = Date.UTC(2026, 0, 5, 8, 59, 30);
 
@@ -142,7 +142,9 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       clock.jump(60_000);
       await belfry.tick();
       expect(await job.status()).toBe("failed");
-      expect(await belfry.listJobs({ states: ["failed"] })).toMatchObject([{ id: job.id, attempt: 2, error: { message: "no 2" } }]);
+      expect(await belfry.listJobs({ states: ["failed"] })).toMatchObject([
+        { id: job.id, attempt: 2, error: { message: "no 2" } },
+      ]);
       await expect(belfry.job(job.id).result()).rejects.toMatchObject({ code: "JOB_FAILED" });
       await belfry.close();
     });
