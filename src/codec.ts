@@ -78,7 +78,8 @@ export function decodeNow(codec: Codec, stored: string, what: string): unknown |
     const json = codec.decode(stored);
     return typeof json === "string" ? fromJson(json) : json.then(fromJson).catch(refuse);
   } catch (cause) {
-    return refuse(cause);
+    refuse(cause);
+    return;
   }
 }
 
@@ -118,11 +119,14 @@ function check(value: unknown, path: string, what: string, above: Set<object>): 
       if (!Number.isFinite(value)) refuse(String(value), "write null or a string");
       return;
     case "bigint":
-      return refuse("a BigInt", "write a string or a number");
+      refuse("a BigInt", "write a string or a number");
+      return;
     case "function":
-      return refuse("a function", "pass data only");
+      refuse("a function", "pass data only");
+      return;
     case "symbol":
-      return refuse("a symbol", "pass data only");
+      refuse("a symbol", "pass data only");
+      return;
   }
   if (value === null) return;
   const object = value as object;
