@@ -257,7 +257,7 @@ export class Worker {
       };
       const reply = await timed(this.#engine, () => storage.claim(request));
       this.#unanswered = undefined;
-      for (const job of reply.jobs) if (!this.#active.has(job.id)) this.#start(job, sentMs);
+      for (const job of reply.jobs) this.#take(job, sentMs);
       return { found: reply.jobs.length, nextAt: reply.nextAt };
     } catch (error) {
       this.#engine.report(error, "claiming jobs");
@@ -268,6 +268,14 @@ export class Worker {
   }
 
   // ---------------------------------------------------------------- running
+
+  /** Starts a claimed job, unless its claim is running already (a resent claim). */
+  #take(job: ClaimedJob, sentMs: number): void {
+    const before = this.#active.get(job.id)?.run;
+    if (!before) this.#start(job, sentMs);
+    // The storage has let go of a run whose reply is still on its way: its end is told first.
+    else if (before.job.claimToken !== job.claimToken) void before.ended.then(() => this.#start(job, sentMs));
+  }
 
   #start(job: ClaimedJob, sentMs: number): void {
     const engine = this.#engine;

@@ -140,9 +140,9 @@ export class Run {
     this.#end = end;
   }
 
-  /** Whether code is being told what is recorded. */
+  /** Whether the code is at a place that an earlier run has passed. */
   get replaying(): boolean {
-    return this.#history.head !== undefined;
+    return this.#history.head !== undefined || this.#history.firstUnasked !== undefined;
   }
 
   /** Whether it waits for something from outside while it runs. */

@@ -52,7 +52,9 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
     policy,
     timeoutMs: options.timeoutMs ?? definition.timeoutMs,
     handler: () => {
-      if (version === undefined && definition.version !== undefined) run.value(VERSION_NOTE, () => definition.version);
+      // Also where it is recorded: the history goes on only past what was asked for.
+      const notes = version === undefined && definition.version !== undefined;
+      if (noted || notes) run.value(VERSION_NOTE, () => definition.version);
       return callHandler(run, definition);
     },
   });

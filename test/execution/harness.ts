@@ -16,13 +16,21 @@ import { type TaskReference, TaskRegistry } from "../../src/task.ts";
 import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 import { Worker, type WorkerOptions } from "../../src/worker.ts";
 
+interface Gate {
+  dead: boolean;
+  /** Calls until it dies. */
+  left: number;
+  arrives: boolean;
+  calls: Record<string, number>;
+}
+
 /** One engine with its worker, as a process would hold them. */
 export class Node {
   readonly engine: Engine;
   readonly worker: Worker;
   readonly errors: unknown[] = [];
   readonly #stop = new AbortController();
-  readonly #gate: { dead: boolean };
+  readonly #gate: Gate;
   #running: Promise<void> | undefined;
 
   constructor(
@@ -30,7 +38,7 @@ export class Node {
     seed: number,
     options: Partial<WorkerOptions> & { codec?: Codec; tasks?: TaskRegistry } = {},
   ) {
-    const gate = { dead: false };
+    const gate: Gate = { dead: false, left: Infinity, arrives: false, calls: {} };
     this.#gate = gate;
     const storage = mortal(bench.storage, gate);
     const errors = this.errors;
@@ -68,6 +76,22 @@ export class Node {
   /** Dies: from now on no call reaches the storage, and none is answered. */
   crash(): void {
     this.#gate.dead = true;
+  }
+
+  /** Dies at the storage call after so many more; `arrives`: that call still reaches the storage, its answer nobody. */
+  crashAfter(calls: number, arrives: boolean): void {
+    this.#gate.left = calls;
+    this.#gate.arrives = arrives;
+  }
+
+  /** Whether it is dead. */
+  get dead(): boolean {
+    return this.#gate.dead;
+  }
+
+  /** How often it has called the storage. */
+  get calls(): Record<string, number> {
+    return this.#gate.calls;
   }
 
   /** Listens to events and keeps what came. */
@@ -116,7 +140,7 @@ export class Bench {
 }
 
 /** A storage as a process sees it that may die: then calls neither arrive nor return. */
-function mortal(storage: Storage, gate: { dead: boolean }): Storage {
+function mortal(storage: Storage, gate: Gate): Storage {
   const never = new Promise<never>(() => {});
   return new Proxy(storage, {
     get(target, key) {
@@ -124,6 +148,11 @@ function mortal(storage: Storage, gate: { dead: boolean }): Storage {
       if (typeof value !== "function") return value;
       return async (...args: unknown[]) => {
         if (gate.dead) return never;
+        gate.calls[String(key)] = (gate.calls[String(key)] ?? 0) + 1;
+        if (gate.left-- <= 0) {
+          gate.dead = true;
+          if (!gate.arrives) return never;
+        }
         const answer = await (value as (...args: unknown[]) => unknown).apply(target, args);
         return gate.dead ? never : answer;
       };

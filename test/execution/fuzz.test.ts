@@ -1,0 +1,149 @@
+/**
+ * Random programs, killed at every storage call: whatever the shape of the code, each branch gets its own answers, and
+ * what was saved is not run again.
+ *
+ * Programs are trees of sequences, `Promise.all`, `Promise.race` and `try`, over steps, sleeps, waits and values that
+ * share a few names, so that a branch which got another branch's answer would be seen: every answer names its place.
+ */
+import { describe, expect, test } from "vitest";
+import type { Context } from "../../src/context.ts";
+import { signalJob } from "../../src/job_control.ts";
+import { type Random, seededRandom } from "../../src/testing/mod.ts";
+import { Bench, type Node } from "./harness.ts";
+
+type Program =
+  | { do: "step"; name: string; ms: number; fails: boolean }
+  | { do: "sleep"; name: string; ms: number }
+  | { do: "wait"; name: string; ms: number }
+  | { do: "value" }
+  | { do: "hops"; count: number }
+  | { do: "seq" | "all" | "race" | "settled"; of: Program[] };
+
+function pick<T>(random: Random, of: readonly T[]): T {
+  return of[Math.floor(random.next() * of.length)]!;
+}
+
+function makeProgram(random: Random, depth: number): Program {
+  if (depth > 0 && random.next() < 0.6) {
+    const of = Array.from({ length: 2 + Math.floor(random.next() * 3) }, () => makeProgram(random, depth - 1));
+    return { do: pick(random, ["seq", "seq", "all", "race", "settled"] as const), of };
+  }
+  const name = pick(random, ["a", "b", "c"]);
+  switch (pick(random, ["step", "step", "step", "sleep", "wait", "value", "hops"] as const)) {
+    case "step":
+      return { do: "step", name, ms: pick(random, [0, 0, 5, 50, 3_000]), fails: random.next() < 0.15 };
+    case "sleep":
+      return { do: "sleep", name, ms: pick(random, [1, 100, 5_000, 86_400_000]) };
+    case "wait":
+      return { do: "wait", name, ms: pick(random, [10, 60_000]) };
+    case "hops":
+      return { do: "hops", count: Math.floor(random.next() * 20) };
+    default:
+      return { do: "value" };
+  }
+}
+
+/** Runs a program; `place` tells where in the code an operation stands, `entered` hears of step functions that ran. */
+async function runProgram(
+  ctx: Context,
+  program: Program,
+  place: string,
+  entered: (place: string) => void,
+  bench: Bench,
+): Promise<string> {
+  switch (program.do) {
+    case "step": {
+      const { name, ms, fails } = program;
+      try {
+        const answer = await ctx.step(name, async () => {
+          entered(place);
+          if (ms > 0) await new Promise<void>((resolve) => void bench.clock.setTimer(ms, resolve));
+          if (fails) throw new Error(place);
+          return { place };
+        });
+        if (answer.place !== place) throw new Error(`WRONG: ${place} got ${answer.place}`);
+        return place;
+      } catch (error) {
+        const { message } = error as Error;
+        if (message !== place) throw error;
+        return `!${place}`;
+      }
+    }
+    case "sleep":
+      await ctx.sleep(program.name, program.ms);
+      return "";
+    case "wait":
+      return String(await ctx.waitFor(program.name, { timeout: program.ms, signal: "go" }));
+    case "value":
+      return String(ctx.random());
+    case "hops":
+      for (let i = 0; i < program.count; i++) await null;
+      return "";
+    case "seq": {
+      let text = "";
+      for (const [i, part] of program.of.entries())
+        text += await runProgram(ctx, part, `${place}.${i}`, entered, bench);
+      return text;
+    }
+    default: {
+      const parts = program.of.map((part, i) => runProgram(ctx, part, `${place}.${i}`, entered, bench));
+      if (program.do === "race") return Promise.race(parts);
+      if (program.do === "all") return (await Promise.all(parts)).join("|");
+      return JSON.stringify(await Promise.allSettled(parts));
+    }
+  }
+}
+
+async function outcomeOf(
+  program: Program,
+  seed: number,
+  crashes: { calls: number; arrives: boolean }[],
+): Promise<string> {
+  const bench = new Bench();
+  bench.tasks.define("random", async (ctx) => runProgram(ctx, program, "p", () => {}, bench), {
+    retry: { maxAttempts: 100 },
+  });
+  const starter = bench.node();
+  const { id } = await starter.enqueue("random");
+  const random = seededRandom(seed);
+  const nodes: Node[] = [];
+  const launch = (): Node => {
+    const node = bench.node();
+    const crash = crashes.shift();
+    if (crash) node.crashAfter(crash.calls, crash.arrives);
+    node.start();
+    nodes.push(node);
+    return node;
+  };
+  let live = launch();
+  for (let round = 0; round < 200; round++) {
+    await bench.clock.advance(pick(random, [1, 20, 1_000, 31_000, 86_400_000]));
+    if (live.dead) live = launch();
+    const job = await starter.job(id);
+    if (job.state === "completed" || job.state === "failed") {
+      await Promise.all(nodes.filter((node) => !node.dead).map((node) => node.stop()));
+      if (job.state === "failed") return `failed: ${job.error?.message}`;
+      return String(job.output);
+    }
+    if (random.next() < 0.3) await signalJob(starter.engine, id, "go", `signal-${round}`).catch(() => {});
+  }
+  throw new Error(`seed ${seed} does not end: ${JSON.stringify(await starter.job(id), null, 1)}`);
+}
+
+describe("random programs killed at random calls", () => {
+  const seeds = Number(
+    (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env["BELFRY_LONG"] ? 2_000 : 120,
+  );
+  test(`${seeds} programs give every branch its own answers`, async () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const program = makeProgram(seededRandom(seed), 4);
+      const random = seededRandom(seed + 1_000_000);
+      const crashes = Array.from({ length: Math.floor(random.next() * 6) }, () => ({
+        calls: Math.floor(random.next() * 6),
+        arrives: random.next() < 0.5,
+      }));
+      const outcome = await outcomeOf(program, seed, crashes);
+      expect(outcome, `seed ${seed}: ${JSON.stringify(program)}`).not.toMatch(/WRONG|failed|MISMATCH/);
+    }
+  }, 600_000);
+});

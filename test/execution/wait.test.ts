@@ -1,0 +1,260 @@
+/** Waits: sleeps, signals, timeouts; suspension that user code cannot see. */
+import { describe, expect, test } from "vitest";
+import { signalJob } from "../../src/job_control.ts";
+import { getJob } from "../../src/job_view.ts";
+import { Bench } from "./harness.ts";
+
+const START = Date.parse("2026-01-01T00:00:00Z");
+
+describe("suspension", () => {
+  test("is not seen by try/catch/finally around any durable call", async () => {
+    const bench = new Bench();
+    const seen: string[] = [];
+    bench.tasks.define("child", async (ctx) => {
+      await ctx.sleep("work", "1h");
+      return "child";
+    });
+    bench.tasks.define("job", async (ctx) => {
+      const guarded = async <T>(name: string, call: () => Promise<T>): Promise<T | undefined> => {
+        try {
+          return await call();
+        } catch (error) {
+          seen.push(`catch ${name}: ${error}`);
+          throw error;
+        } finally {
+          seen.push(`finally ${name}`);
+        }
+      };
+      await guarded("step", () => ctx.step("step", () => 1));
+      await guarded("sleep", () => ctx.sleep("sleep", "1h"));
+      await guarded("until", () => ctx.sleepUntil("until", START + 3 * 3_600_000));
+      await guarded("signal", () => ctx.waitFor("signal", { timeout: "1h" }));
+      await guarded("child", () => ctx.invoke("child", "child"));
+      await guarded("all", () =>
+        Promise.all([ctx.sleep("x", "1h"), ctx.invoke("y", "child"), ctx.waitFor("z", { timeout: "2h" })]),
+      );
+      await guarded("retried", () => {
+        let tries = 0;
+        return ctx.step(
+          "retried",
+          ({ attempt }) => {
+            tries++;
+            if (attempt < 3) throw new Error(`try ${tries}`);
+            return attempt;
+          },
+          { retry: { maxAttempts: 3, initial: "1h", backoff: "constant", jitter: "none" } },
+        );
+      });
+      return "done";
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    const names = ["step", "sleep", "until", "signal", "child", "all", "retried"];
+    // Each run passes what is over once more; in none is anything caught, or "finally" reached before its time.
+    let longest = 0;
+    for (let hour = 0; hour < 14; hour++) {
+      seen.length = 0;
+      await bench.clock.advance("1h");
+      expect(seen.filter((line) => line.startsWith("catch"))).toEqual([]);
+      longest = Math.max(longest, new Set(seen).size);
+    }
+    expect(await node.job(id)).toMatchObject({ state: "completed", output: "done", attempt: 1 });
+    expect(longest).toBe(names.length);
+    await node.stop();
+  });
+
+  test("holds neither claim nor memory", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => ctx.waitFor("go"));
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("10m");
+    const stored = await bench.storage.getJob({ id });
+    expect(stored).toMatchObject({ state: "waiting", claimToken: null, claims: 1 });
+    expect(node.worker.running).toBe(0);
+    expect(bench.clock.timers).toBeLessThanOrEqual(1);
+    await node.stop();
+  });
+});
+
+describe("sleep()", () => {
+  test.each([1, 100, 199, 201, 1_000])("of %i ms in a running worker is late by less than 50 ms", async (ms) => {
+    const bench = new Bench();
+    let woke = 0;
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.sleep("nap", ms);
+      woke = bench.clock.now();
+    });
+    const node = bench.start();
+    await node.enqueue("job");
+    const start = bench.clock.now();
+    await bench.clock.advance("2s");
+    expect(woke - start).toBeGreaterThanOrEqual(ms);
+    expect(woke - start).toBeLessThan(ms + 50);
+    await node.stop();
+  });
+
+  test("of a year passes, though timers end at 24.8 days", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.sleep("year", "365d");
+      return bench.clock.now();
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("366d");
+    expect((await node.job(id)).output).toBe(START + 365 * 86_400_000);
+    await node.stop();
+  });
+
+  test("keeps its instant when it is resumed early, late or by another worker", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      const signal = ctx.waitFor("poke");
+      const nap = ctx.sleep("nap", "1h").then(() => "slept");
+      await Promise.race([signal, nap]);
+      await nap;
+      return bench.clock.now() - START;
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("30m");
+    await signalJob(node.engine, id, "poke");
+    await bench.clock.settle();
+    await node.stop();
+    await bench.clock.advance("10m");
+    const other = bench.start();
+    await bench.clock.advance("20m");
+    expect((await other.job(id)).output).toBe(3_600_000);
+    await other.stop();
+  });
+
+  test("sleepUntil() an instant of the past passes at once", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.sleepUntil("past", new Date(0));
+      await ctx.sleepUntil("instant", { epochMilliseconds: 5 });
+      return "on";
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    expect((await node.job(id)).output).toBe("on");
+    await node.stop();
+  });
+});
+
+describe("waitFor()", () => {
+  test("takes a signal that was sent before the wait began", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.sleep("first", "1h");
+      return ctx.waitFor("approval");
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    expect(await signalJob(node.engine, id, "approval", { by: "ada" })).toBe("accepted");
+    await bench.clock.advance("1h");
+    expect((await node.job(id)).output).toEqual({ by: "ada" });
+    await node.stop();
+  });
+
+  test("takes each signal once, in order of arrival, and the same key once", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => [
+      await ctx.waitFor("item"),
+      await ctx.waitFor("item"),
+      (await ctx.waitFor("item", { timeout: "1h" })) ?? "none",
+    ]);
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    expect(await signalJob(node.engine, id, "item", 1, { key: "k1" })).toBe("accepted");
+    expect(await signalJob(node.engine, id, "item", 1, { key: "k1" })).toBe("duplicate");
+    await bench.clock.settle();
+    expect(await signalJob(node.engine, id, "item", 9, { key: "k1" })).toBe("duplicate");
+    await signalJob(node.engine, id, "item", 2, { key: "k2" });
+    await bench.clock.advance("2h");
+    expect((await node.job(id)).output).toEqual([1, 2, "none"]);
+    await node.stop();
+  });
+
+  test("gives undefined at its timeout, or throws SIGNAL_TIMEOUT when asked to", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      const silent = await ctx.waitFor("a", { timeout: "1h" });
+      const code = await ctx.waitFor("b", { timeout: "1h", onTimeout: "throw" }).catch((error) => error.code);
+      await ctx.sleep("more", "1h");
+      return [silent === undefined, code];
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("3h");
+    expect((await node.job(id)).output).toEqual([true, "SIGNAL_TIMEOUT"]);
+    await node.stop();
+  });
+
+  test("a signal that came after the timeout does not beat it, though no worker looked in between", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => [
+      (await ctx.waitFor("go", { timeout: "1h" })) ?? "none",
+      await ctx.waitFor("go", { timeout: "1h" }),
+    ]);
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    await node.stop();
+    await bench.clock.advance("90m");
+    await signalJob(node.engine, id, "go", "late");
+    const other = bench.start();
+    await bench.clock.advance("2h");
+    expect((await other.job(id)).output).toEqual(["none", "late"]);
+    await other.stop();
+  });
+
+  test("hears a signal while a step of the same job runs for long", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      const work = ctx.step(
+        "work",
+        () => new Promise<string>((resolve) => void bench.clock.setTimer(3_600_000, () => resolve("worked"))),
+      );
+      return Promise.race([work, ctx.waitFor<string>("stop")]);
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("1m");
+    await signalJob(node.engine, id, "stop", "stopped");
+    await bench.clock.advance("30s");
+    expect((await node.job(id)).output).toBe("stopped");
+    await node.stop();
+  });
+
+  test("a signal between the last look and the suspension is not lost", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.step("tell", async () => {
+        await signalJob(node.engine, ctx.job.id, "echo", "heard");
+      });
+      return ctx.waitFor("echo");
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    expect((await node.job(id)).output).toBe("heard");
+    await node.stop();
+  });
+
+  test("signals to a finished or unknown job are refused", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", () => 1);
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    await expect(signalJob(node.engine, id, "x")).rejects.toMatchObject({ code: "JOB_STATE" });
+    await expect(signalJob(node.engine, "nobody", "x")).rejects.toMatchObject({ code: "JOB_UNKNOWN" });
+    expect(await getJob(node.engine, "nobody")).toBeNull();
+    await node.stop();
+  });
+});
