@@ -2,8 +2,8 @@
  * When does a running server tick? At the next occurrence, at a third of the lease's ttl, and when it is woken.
  *
  * A leader sleeps until the next occurrence or until its lease wants renewal, whichever is first. A standby sleeps until
- * the lease that it saw runs out (plus a little chance, so that many do not ask at once). Where the storage cannot push
- * wake-ups, a standby also looks in shortly after the next occurrence: a leader that resigned cannot tell it otherwise.
+ * the lease that it saw runs out (plus a little chance, so that many do not ask at once), and looks in shortly after the
+ * next occurrence: where the storage cannot push, a leader that resigned has no other way to tell it.
  *
  * Sleep is cut into parts of a second. Each part asks both clocks: an occurrence is a matter of wall time, a lease of
  * elapsed time, and when the two drift apart (a laptop slept, somebody set the clock) the loop ticks at once. So timers
@@ -36,7 +36,7 @@ const JUMP_MS = 500;
 /** Wakes that come together are one. */
 const GATHER_MS = 5;
 const MAX_CHANCE_MS = 250;
-/** A standby without push looks in this long after an occurrence (and up to as much again), not more often than {@link MIN_LOOK_MS}. */
+/** A standby looks in this long after an occurrence (and up to as much again), not more often than {@link MIN_LOOK_MS}. */
 const LOOK_AFTER_MS = 75;
 const MIN_LOOK_MS = 500;
 const MIN_BACKOFF_MS = 100;
@@ -77,7 +77,7 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
         const more = await ticker.maintain().catch((error: unknown) => engine.report(error, "clearing history away"));
         maintainAtMs = clock.monotonic() + (more === true ? MORE_MAINTENANCE_MS : MAINTENANCE_MS);
       }
-      await alarm.sleep(nextLook(engine, ticker.lease, report, { pushed: unlisten !== undefined, maintainAtMs }));
+      await alarm.sleep(nextLook(engine, ticker.lease, report, maintainAtMs));
       if (alarm.rang) await delay(clock, GATHER_MS, signal);
     }
   } finally {
@@ -92,12 +92,7 @@ interface Sleep {
   untilMs: number;
 }
 
-function nextLook(
-  { clock, ids }: Engine,
-  lease: Lease,
-  report: TickReport,
-  { pushed, maintainAtMs }: { pushed: boolean; maintainAtMs: number },
-): Sleep {
+function nextLook({ clock, ids }: Engine, lease: Lease, report: TickReport, maintainAtMs: number): Sleep {
   const occurrence = report.nextAt ?? Infinity;
   if (report.leader) return { at: occurrence, untilMs: Math.min(lease.renewAtMs, maintainAtMs) };
   const chanceMs = Math.round(ids.random() * Math.min(MAX_CHANCE_MS, lease.ttlMs / 10));
@@ -105,7 +100,7 @@ function nextLook(
   const now = clock.now();
   if (seen === null || seen.expiresAt <= now) return { at: now + 1 + chanceMs, untilMs: Infinity };
   const lookMs = Math.round((1 + ids.random()) * LOOK_AFTER_MS);
-  const look = pushed ? Infinity : Math.max(occurrence + lookMs, now + MIN_LOOK_MS);
+  const look = Math.max(occurrence + lookMs, now + MIN_LOOK_MS);
   return {
     at: Math.min(seen.expiresAt + chanceMs, look),
     // By a clock that jumped the lease may seem to last for hours: look at it once a ttl.

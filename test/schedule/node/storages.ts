@@ -1,0 +1,22 @@
+/** Opens a shared storage by a word, in the test and in the processes that it starts. */
+import type { Storage } from "../../../src/storage.ts";
+
+/** @param spec `sqlite:FILE`, `libsql:URL` or `postgres:URL` */
+export async function openStorage(spec: string): Promise<Storage> {
+  const kind = spec.slice(0, spec.indexOf(":"));
+  const rest = spec.slice(kind.length + 1);
+  switch (kind) {
+    case "sqlite":
+      return (await import("../../../adapters/sqlite.ts")).sqlite(rest);
+    case "libsql": {
+      const { createClient } = await import("@libsql/client");
+      return (await import("../../../adapters/libsql.ts")).libsql(createClient({ url: rest }));
+    }
+    case "postgres": {
+      const { Pool } = (await import("pg")).default;
+      return (await import("../../../adapters/postgres.ts")).postgres(new Pool({ connectionString: rest, max: 4 }));
+    }
+    default:
+      throw new Error(`No storage is named "${kind}"`);
+  }
+}
