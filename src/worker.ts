@@ -84,6 +84,10 @@ export class Worker {
   #draining = false;
   #nextAt: number | null = null;
   #lookedMs = 0;
+  /** Something ended since the last claim, so its answer is old. */
+  #stale = false;
+  /** Which queue has the first turn in the next claim. */
+  #firstQueue = 0;
   /** A claim whose reply is missing. */
   #unanswered: { token: string; tasks: string[]; limit: number; tries: number } | undefined;
 
@@ -147,6 +151,7 @@ export class Worker {
     const before = this.#ran;
     let started = 0;
     let idle = false;
+    this.#stale = true;
     const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || started >= maxJobs;
     while (!over()) {
       const room = Math.min(this.#room(), maxJobs - started);
@@ -155,7 +160,8 @@ export class Worker {
         if (claimed === null) throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
         started += claimed;
         idle = claimed === 0;
-      } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
+      } else if (this.#active.size === 0 && this.#stale) this.#pace.hint();
+      else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
       else await this.#sleep(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
     }
     // With the count used up the jobs that run may end; with the time used up they may not.
@@ -194,6 +200,13 @@ export class Worker {
     return [...new Set(["default", ...tasks.names().map((name) => tasks.get(name)!.queue)])];
   }
 
+  /** The storage takes turns within a claim; over claims the turn goes on from the queue that was served last. */
+  #queuesInTurn(): string[] {
+    const queues = this.#queues();
+    const first = this.#firstQueue % queues.length;
+    return [...queues.slice(first), ...queues.slice(0, first)];
+  }
+
   /** Sleeps until roused, aborted, or the time is over. */
   async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
     const controller = new AbortController();
@@ -211,6 +224,7 @@ export class Worker {
   /** Claims and starts jobs. @returns how many; null when the storage failed */
   async #claim(room: number): Promise<number | null> {
     this.#pace.asking();
+    this.#stale = false;
     const { tasks } = this.#engine;
     const names: string[] = [];
     const limited: { name: string; left: number }[] = [];
@@ -225,7 +239,11 @@ export class Worker {
     const plans = [{ names, limit: room }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
     for (const plan of plans) {
       const limit = Math.min(plan.limit, room - found);
-      if (plan.names.length === 0 || limit <= 0) continue;
+      if (plan.names.length === 0) continue;
+      if (limit <= 0) {
+        full = true;
+        continue;
+      }
       const answer = await this.#ask(plan.names, limit);
       if (!answer) {
         this.#pace.failed();
@@ -249,7 +267,7 @@ export class Worker {
       const request = {
         token: claim.token,
         worker: holder,
-        queues: this.#queues(),
+        queues: this.#queuesInTurn(),
         tasks: claim.tasks,
         limit: claim.limit,
         now: clock.now(),
@@ -257,6 +275,8 @@ export class Worker {
       };
       const reply = await timed(this.#engine, () => storage.claim(request));
       this.#unanswered = undefined;
+      const last = reply.jobs.at(-1);
+      if (last) this.#firstQueue = this.#queues().indexOf(last.queue) + 1;
       for (const job of reply.jobs) this.#take(job, sentMs);
       return { found: reply.jobs.length, nextAt: reply.nextAt };
     } catch (error) {
@@ -310,6 +330,9 @@ export class Worker {
     this.#claims.delete(job.id);
     this.#perTask.set(job.task, this.#perTask.get(job.task)! - 1);
     this.#ran++;
+    this.#stale = true;
+    // Its task was left out of claims while it was at its limit.
+    if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pace.hint();
     const about = { ...runEvent(run), durationMs: clock.monotonic() - active.startedMs };
     if (end.how === "lost") {
       events.emit("job:lost", about);

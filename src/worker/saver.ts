@@ -1,11 +1,11 @@
 /**
  * Group commit: what the jobs of one worker write while a batch is in flight goes together in the next.
  *
- * One `storage.save` is under way at a time. Writes that arrive meanwhile are gathered by job (several of one job become
- * one) and leave together when the reply is there, so a hundred busy jobs cost a few round trips, and a lone one waits
- * for nobody. An exception of the storage means "unknown": the same batch is sent again with the same `op`, and so does
- * nothing twice. When it has failed a few times its jobs are sent one by one, so that one write that the database
- * refuses does not hold up the others. A job gives up when its claim must be considered lost.
+ * One `storage.save` is under way at a time. Writes that arrive meanwhile, or in the same turn of the event loop, are
+ * gathered by job (several of one job become one) and leave together, so a hundred busy jobs cost a few round trips. An
+ * exception of the storage means "unknown": the same batch is sent again with the same `op`, and so does nothing twice.
+ * When it has failed a few times its jobs are sent one by one, beside the others, so that a write that the database
+ * refuses holds up nobody else. A job gives up when its claim must be considered lost.
  */
 import { delay } from "../clock.ts";
 import { type Engine, timed } from "../engine.ts";
@@ -37,6 +37,8 @@ export class Saver {
   readonly #prolonged: (ids: string[], sentMs: number) => void;
   #queue = new Map<string, Entry>();
   #sending = false;
+  /** Jobs whose writes are being sent by themselves: what they write next must wait for that. */
+  readonly #alone = new Set<string>();
 
   /**
    * @param engine the engine
@@ -65,15 +67,19 @@ export class Saver {
       const into = entry ?? newEntry(write);
       into.resolve.push(resolve);
       if (!entry) this.#queue.set(write.id, into);
-      if (this.#sending) return;
-      this.#sending = true;
-      // Writes of the same turn of the event loop belong together.
-      queueMicrotask(() => void this.#drain());
+      this.#kick();
     });
   }
 
+  #kick(): void {
+    if (this.#sending) return;
+    this.#sending = true;
+    // Other jobs that were told something in this turn will write, too.
+    void this.#engine.clock.turn().then(() => this.#drain());
+  }
+
   async #drain(): Promise<void> {
-    while (this.#queue.size > 0) await this.#send(this.#take());
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) await this.#send(batch);
     this.#sending = false;
   }
 
@@ -84,6 +90,7 @@ export class Saver {
     let rows = 0;
     let bytes = 0;
     for (const [id, entry] of this.#queue) {
+      if (this.#alone.has(id)) continue;
       if (batch.length > 0 && (rows + entry.rows > maxBatchRows || bytes + entry.bytes > maxBatchBytes)) break;
       rows += entry.rows;
       bytes += entry.bytes;
@@ -104,7 +111,7 @@ export class Saver {
         return;
       }
       if (tries >= WHOLE_TRIES && left.length > 1) {
-        for (const entry of left) await this.#send([entry]);
+        for (const entry of left) void this.#sendAlone(entry);
         return;
       }
       // The batch must stay as it was sent, so it is given up only as a whole.
@@ -116,6 +123,14 @@ export class Saver {
         delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
       }
     }
+  }
+
+  async #sendAlone(entry: Entry): Promise<void> {
+    const { id } = entry.write;
+    this.#alone.add(id);
+    await this.#send([entry]);
+    this.#alone.delete(id);
+    this.#kick();
   }
 
   async #try(op: string, batch: Entry[]): Promise<SaveReply | null> {
