@@ -164,8 +164,8 @@ export function memory(options: MemoryOptions = {}): Storage {
     async enqueue({ op, now, jobs: asked }) {
       const batch = new Batch(tables, now, op);
       const reply = asked.map((job) => {
-        const { row, op: mark } = batch.insert(job);
-        return { id: row.id, created: row.id === job.id && mark === op };
+        const { row, born } = batch.insert(job);
+        return { id: row.id, created: row.id === job.id && born === op };
       });
       batch.finish();
       tell(batch.wakes);

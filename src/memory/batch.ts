@@ -86,6 +86,7 @@ export class Batch {
       if (!row.held) this.#tables.limits.get(row.limitKey).admitted--;
     }
     this.#ended.push(job);
+    job.resuming = false;
     this.change(job, end.state, () => {
       row.finishedAt = this.#now;
       row.held = false;
@@ -107,9 +108,9 @@ export class Batch {
   /** Puts a finished job back in line, to be admitted again. */
   revive(job: Job): void {
     const { row } = job;
-    if (row.limitKey !== null) {
-      this.#tables.limits.get(row.limitKey);
-      this.#limits.add(row.limitKey);
+    if (job.limit) {
+      Object.assign(this.#tables.limits.get(job.limit.key), copyOf(job.limit));
+      this.#limits.add(job.limit.key);
     }
     job.op = this.#op;
     this.wakes.add("jobs");
@@ -141,13 +142,13 @@ export class Batch {
     if (job.row.state === "waiting") this.ready(job, this.#now, true);
   }
 
-  /** Cancels unfinished jobs and their descendants, through unfinished ones only. */
-  cancel(roots: Iterable<Job>, error: string): void {
+  /** Cancels unfinished jobs and their descendants, through unfinished ones only, and leaves a mark on them. */
+  cancel(roots: Iterable<Job>, error: string, mark: string | null = this.#op): void {
     const { jobs } = this.#tables;
     const stack = [...roots];
     for (let job = stack.pop(); job; job = stack.pop()) {
       if (isFinished(job.row.state)) continue;
-      job.op = this.#op;
+      job.op = mark;
       this.end(job, { state: "cancelled", error });
       stack.push(...jobs.childrenOf(job.row.id));
     }
@@ -159,7 +160,8 @@ export class Batch {
     for (const job of [...this.#ended]) {
       const { id, state } = job.row;
       if (state === "completed") continue;
-      this.cancel(jobs.childrenOf(id), errorText("JOB_CANCELLED", `its parent job ended as ${state}`));
+      // Not with the batch's own mark: who wrote the child in the same batch has lost it.
+      this.cancel(jobs.childrenOf(id), errorText("JOB_CANCELLED", `its parent job ended as ${state}`), null);
     }
     for (const { row } of this.#ended) {
       const parent = row.parentId === null ? undefined : jobs.byId.get(row.parentId);

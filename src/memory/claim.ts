@@ -8,7 +8,7 @@
 import type { ClaimReply, ClaimRequest } from "../storage.ts";
 import { Batch, EXPIRY_ERROR, type Tables } from "./batch.ts";
 import { byClaimOrder, type Job, type Lane, type Queue } from "./jobs.ts";
-import { forgetStarts, rateFreeAt } from "./limits.ts";
+import { rateFreeAt } from "./limits.ts";
 
 /** Claims jobs; see {@link import("../storage.ts").Storage.claim}. */
 export function claim(tables: Tables, request: ClaimRequest): ClaimReply {
@@ -40,14 +40,14 @@ export function claim(tables: Tables, request: ClaimRequest): ClaimReply {
       job.resuming = false;
     });
   }
-  let nextAt = limits.nextAt();
+  let nextAt = limits.nextAt(now);
   for (const queue of queues) nextAt = earliest(nextAt, claimableAt(queue, tasks, now));
   return { jobs: claimed.map((job) => jobs.claimed(job)), nextAt };
 }
 
 /** When some job of any queue could be claimed, by any worker; null when nothing waits for time. */
 export function jobsAt(tables: Tables, now: number): number | null {
-  let at = tables.limits.nextAt();
+  let at = tables.limits.nextAt(now);
   for (const queue of tables.jobs.queues.values()) at = earliest(at, claimableAt(queue, null, now));
   return at;
 }
@@ -61,16 +61,16 @@ function earliest(a: number | null, b: number | null): number | null {
 /** Lets time do its work. */
 function passTime(tables: Tables, now: number): void {
   const batch = new Batch(tables, now, null);
-  for (const { lanes, expiring } of tables.jobs.queues.values()) {
-    for (const { timed } of lanes.values()) {
+  for (const { lanes } of tables.jobs.queues.values()) {
+    for (const { timed, expiring } of lanes.values()) {
       for (let job = timed.first(); job && job.timedAt <= now; job = timed.first()) {
         const { state, availableAt } = job.row;
         if (state === "running") batch.ready(job, now, false);
         else batch.ready(job, availableAt!, job.resuming);
       }
-    }
-    for (let job = expiring.first(); job && job.row.expiresAt! <= now; job = expiring.first()) {
-      batch.end(job, { state: "expired", error: EXPIRY_ERROR });
+      for (let job = expiring.first(); job && job.row.expiresAt! <= now; job = expiring.first()) {
+        batch.end(job, { state: "expired", error: EXPIRY_ERROR });
+      }
     }
   }
   batch.finish();
@@ -89,7 +89,7 @@ function takeTurns(
     const again: Queue[] = [];
     for (const queue of turn) {
       if (taken.length === limit) break;
-      if (!hasPlace(queue) || freeAt(queue, now) > now) continue;
+      if (!hasPlace(queue) || freeAt(queue) > now) continue;
       const job = best(queue, tasks);
       if (!job) continue;
       take(job);
@@ -108,9 +108,12 @@ function takeTurns(
  */
 function claimableAt(queue: Queue, tasks: ReadonlySet<string> | null, now: number): number | null {
   if (queue.settings?.paused) return null;
-  let at: number | null = queue.expiring.first()?.row.expiresAt ?? null;
-  for (const lane of lanesFor(queue, tasks)) at = earliest(at, lane.timed.first()?.timedAt ?? null);
-  const free = freeAt(queue, now);
+  let at: number | null = null;
+  for (const { timed, expiring } of lanesFor(queue, tasks)) {
+    at = earliest(at, timed.first()?.timedAt ?? null);
+    at = earliest(at, expiring.first()?.row.expiresAt ?? null);
+  }
+  const free = freeAt(queue);
   if (hasPlace(queue) && free < Number.POSITIVE_INFINITY && best(queue, tasks)) at = earliest(at, free);
   return at === null ? null : Math.max(at, now);
 }
@@ -121,10 +124,8 @@ function hasPlace(queue: Queue): boolean {
 }
 
 /** When the queue's rate has room. */
-function freeAt(queue: Queue, now: number): number {
-  const rate = queue.settings?.rate ?? null;
-  forgetStarts(queue.starts, rate, now);
-  return rateFreeAt(queue.starts, rate);
+function freeAt({ starts, settings }: Queue): number {
+  return rateFreeAt(starts, settings?.rate ?? null);
 }
 
 /** The ready job of the queue that comes first in claim order. */

@@ -23,6 +23,8 @@ export interface Job {
   readonly row: JobRecord;
   /** The next claim goes on with the same attempt. */
   resuming: boolean;
+  /** The batch that inserted it; null when it was imported. */
+  readonly born: string | null;
   /** The limit as it was given with the job. */
   readonly limit: JobLimit | null;
   /** The last batch that wrote the job; null after a claim. */
@@ -40,6 +42,8 @@ export interface Job {
 export interface Lane {
   ready: SortedSet<Job>;
   timed: SortedSet<Job>;
+  /** Jobs that expire if no attempt begins before. */
+  expiring: SortedSet<Job>;
 }
 
 /** A queue: its lanes by task, and what its settings count. */
@@ -47,10 +51,8 @@ export interface Queue {
   readonly name: string;
   settings: QueueRecord | null;
   lanes: Map<string, Lane>;
-  /** Jobs that expire if no attempt begins before. */
-  expiring: SortedSet<Job>;
   running: number;
-  /** Instants of the claims that its rate still counts, oldest first. */
+  /** Instants of the claims that its rate may count, oldest first; kept until a purge, as a rate may be changed. */
   starts: number[];
 }
 
@@ -130,7 +132,6 @@ export class JobTable {
         name,
         settings: null,
         lanes: new Map(),
-        expiring: new SortedSet(byExpiry),
         running: 0,
         starts: [],
       };
@@ -141,7 +142,17 @@ export class JobTable {
 
   /** Stores a new job. @param now what is available at or before it can be claimed at once */
   insert(row: JobRecord, limit: JobLimit | null, op: string | null, now: number): Job {
-    const job: Job = { row, limit, resuming: false, op, steps: NO_STEPS, signals: NO_SIGNALS, line: null, timedAt: 0 };
+    const job: Job = {
+      row,
+      born: op,
+      limit,
+      resuming: false,
+      op,
+      steps: NO_STEPS,
+      signals: NO_SIGNALS,
+      line: null,
+      timedAt: 0,
+    };
     this.byId.set(row.id, job);
     this.inOrder.add(job);
     if (row.key !== null) this.#byKey.set(keyOf(row.task, row.key), job);
@@ -210,7 +221,7 @@ export class JobTable {
         deleteFrom(this.#byToken, row.claimToken!, job);
         break;
       case "ready":
-        if (row.expiresAt !== null && row.attempt === 0) queue.expiring.delete(job);
+        if (row.expiresAt !== null && row.attempt === 0) laneOf(queue, row.task).expiring.delete(job);
         break;
       case "failed":
         this.failed.delete(job);
@@ -239,7 +250,7 @@ export class JobTable {
         if (row.availableAt !== null) this.#standByTime(job, queue, row.availableAt);
         break;
       case "ready":
-        if (row.expiresAt !== null && row.attempt === 0) queue.expiring.add(job);
+        if (row.expiresAt !== null && row.attempt === 0) laneOf(queue, row.task).expiring.add(job);
         if (row.held) this.#stand(job, this.#heldLine(job, now));
         else if (row.availableAt! <= now) this.#stand(job, laneOf(queue, row.task).ready);
         else this.#standByTime(job, queue, row.availableAt!);
@@ -270,7 +281,7 @@ export class JobTable {
 function laneOf(queue: Queue, task: string): Lane {
   let lane = queue.lanes.get(task);
   if (!lane) {
-    lane = { ready: new SortedSet(byClaimOrder), timed: new SortedSet(byTime) };
+    lane = { ready: new SortedSet(byClaimOrder), timed: new SortedSet(byTime), expiring: new SortedSet(byExpiry) };
     queue.lanes.set(task, lane);
   }
   return lane;

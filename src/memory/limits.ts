@@ -22,7 +22,7 @@ export interface Limit {
   rate: Rate | null;
   /** Unfinished jobs that were admitted. */
   admitted: number;
-  /** Instants of the admissions that the rate still counts, oldest first. */
+  /** Instants of the admissions that its rate may count, oldest first; kept until a purge, as a rate may be changed. */
   starts: number[];
   /** Held and available, in claim order. */
   held: SortedSet<Job>;
@@ -32,14 +32,14 @@ export interface Limit {
   admitAt: number | null;
 }
 
-/** Forgets the starts that a rate no longer counts at `now`. */
-export function forgetStarts(starts: number[], rate: Rate | null, now: number): void {
+/** Forgets the starts at or before an instant. */
+export function forgetStarts(starts: number[], until: number): void {
   let old = 0;
-  while (old < starts.length && (rate === null || starts[old]! <= now - rate.perMs)) old++;
+  while (old < starts.length && starts[old]! <= until) old++;
   if (old > 0) starts.splice(0, old);
 }
 
-/** When a rate next has room: `-Infinity` when it has now. Old starts must be forgotten before. */
+/** When a rate has room: the count-th most recent start must have left the window. `-Infinity` when there is none. */
 export function rateFreeAt(starts: number[], rate: Rate | null): number {
   if (rate === null || starts.length < rate.count) return Number.NEGATIVE_INFINITY;
   if (rate.count <= 0) return Number.POSITIVE_INFINITY;
@@ -78,9 +78,10 @@ export class LimitTable {
     return job.timedAt <= now ? limit.held : limit.later;
   }
 
-  /** The next instant at which time alone may admit a job; null when there is none. */
-  nextAt(): number | null {
-    return this.#timed.first()?.admitAt ?? null;
+  /** The next instant, `now` at the earliest, at which time alone may admit a job; null when there is none. */
+  nextAt(now: number): number | null {
+    const first = this.#timed.first();
+    return first ? Math.max(first.admitAt!, now) : null;
   }
 
   /** Admits what may go in every limit that time has opened. */
@@ -97,7 +98,6 @@ export class LimitTable {
       jobs.change(job, now, () => {});
     }
     const places = limit.concurrency ?? Number.POSITIVE_INFINITY;
-    forgetStarts(limit.starts, limit.rate, now);
     for (let job = limit.held.first(); job && limit.admitted < places; job = limit.held.first()) {
       if (rateFreeAt(limit.starts, limit.rate) > now) break;
       limit.admitted++;
@@ -109,7 +109,7 @@ export class LimitTable {
     limit.admitAt = null;
     if (limit.admitted < places) {
       const freeAt = rateFreeAt(limit.starts, limit.rate);
-      if (limit.held.size > 0) limit.admitAt = freeAt;
+      if (limit.held.size > 0) limit.admitAt = Math.max(freeAt, now);
       else if (limit.later.size > 0) limit.admitAt = Math.max(freeAt, limit.later.first()!.timedAt);
     }
     if (limit.admitAt === Number.POSITIVE_INFINITY) limit.admitAt = null;
@@ -117,10 +117,10 @@ export class LimitTable {
     this.#dropIdle(limit);
   }
 
-  /** Drops limits that nothing counts against any more. */
-  sweep(now: number): void {
+  /** Forgets starts, and drops limits that nothing counts against any more. @param until starts at or before go */
+  sweep(until: number): void {
     for (const limit of this.byKey.values()) {
-      forgetStarts(limit.starts, limit.rate, now);
+      forgetStarts(limit.starts, until);
       this.#dropIdle(limit);
     }
   }

@@ -7,6 +7,7 @@
 import type { PurgeReply, PurgeRequest, StatsReply } from "../storage.ts";
 import type { Tables } from "./batch.ts";
 import { isFinished, type Job } from "./jobs.ts";
+import { forgetStarts } from "./limits.ts";
 import { compareText, type SortedSet } from "./sorted_set.ts";
 
 type QueueStats = StatsReply["queues"][number];
@@ -54,7 +55,11 @@ export function purge(tables: Tables, request: PurgeRequest): PurgeReply {
   old.sort((a, b) => a.row.finishedAt! - b.row.finishedAt! || compareText(a.row.id, b.row.id));
   const removed = old.slice(0, limit);
   for (const job of removed) jobs.remove(job);
-  limits.sweep(request.now);
+  const rates = [...jobs.queues.values()].map(({ settings }) => settings?.rate);
+  for (const { rate } of limits.byKey.values()) rates.push(rate);
+  const until = request.now - Math.max(0, ...rates.map((rate) => rate?.perMs ?? 0));
+  for (const { starts } of jobs.queues.values()) forgetStarts(starts, until);
+  limits.sweep(until);
   return { jobs: removed.length, occurrences: schedules.purgeOutcomes(request.occurrencesBefore, limit) };
 }
 

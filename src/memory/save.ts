@@ -16,6 +16,7 @@ import type {
 } from "../storage.ts";
 import { Batch, type Tables } from "./batch.ts";
 import { isFinished, type Job } from "./jobs.ts";
+import { compareText } from "./sorted_set.ts";
 
 /** Saves; see {@link import("../storage.ts").Storage.save}. */
 export function save(tables: Tables, { op, now, claimMs, writes }: SaveRequest): { reply: SaveReply; batch: Batch } {
@@ -41,7 +42,8 @@ export function save(tables: Tables, { op, now, claimMs, writes }: SaveRequest):
     }
   }
   batch.finish();
-  return { reply: { saved: saved.map(({ row }) => ({ id: row.id, state: row.state, wakes: row.wakes })) }, batch };
+  const taken = saved.filter((job) => job.op === op);
+  return { reply: { saved: taken.map(({ row }) => ({ id: row.id, state: row.state, wakes: row.wakes })) }, batch };
 }
 
 function saveHistory(tables: Tables, batch: Batch, job: Job, write: JobWrite): void {
@@ -114,7 +116,8 @@ export function retry(tables: Tables, request: RetryRequest): { reply: string[];
   const { jobs } = tables;
   const batch = new Batch(tables, request.now, request.op);
   const reply: string[] = [];
-  for (const { id, forget } of request.jobs) {
+  // In order of id: of jobs with one key the settings of the last count.
+  for (const { id, forget } of [...request.jobs].sort((a, b) => compareText(a.id, b.id))) {
     const job = jobs.byId.get(id);
     if (!job) continue;
     const { state } = job.row;

@@ -63,7 +63,7 @@ export function fire(tables: Tables, request: FireRequest): { reply: FireReply; 
   const fired = new Set(reply.fired);
   for (const firing of request.firings) {
     if (!fired.has(firing.name)) continue;
-    for (const { id } of firing.jobs) if (jobs.byId.has(id)) reply.jobs.push(id);
+    for (const { id } of firing.jobs) if (jobs.byId.get(id)?.born === op) reply.jobs.push(id);
   }
   return { reply, batch };
 }

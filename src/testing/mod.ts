@@ -9,6 +9,7 @@ export {
   storageConformance,
   type TestFunction,
 } from "./conformance/mod.ts";
+export { type DifferentialOptions, type DifferentialReport, storageDifferential } from "./differential/mod.ts";
 export { FakeClock } from "./fake_clock.ts";
 export { countedIds } from "./ids.ts";
 export { type Random, seededRandom } from "./random.ts";
