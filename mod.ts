@@ -31,6 +31,7 @@
 export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
 export type { Clock, Timer } from "./src/clock.ts";
 export type { Codec } from "./src/codec.ts";
+export { type AesGcmOptions, aesGcm } from "./src/codec_aes.ts";
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/context.ts";
 export type { TemporalLike } from "./src/cron/mod.ts";
 export type { Duration } from "./src/duration.ts";
@@ -69,7 +70,7 @@ export type {
   When,
 } from "./src/schedule.ts";
 export type { TickReport } from "./src/scheduler.ts";
-export type { StandardSchema } from "./src/schema.ts";
+export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/schema.ts";
 export { type SimulatedOutcome, type SimulateOptions, type Simulation, simulate } from "./src/simulate.ts";
 export type {
   JobState,
@@ -83,3 +84,4 @@ export type {
 } from "./src/storage.ts";
 export type { SyncOptions, SyncReport } from "./src/sync.ts";
 export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task.ts";
+export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/telemetry.ts";

@@ -6,7 +6,7 @@
  * nobody else. Without listeners an event costs one look-up.
  */
 import type { Failure } from "./failure.ts";
-import type { SkipReason, StepKind } from "./storage.ts";
+import type { JobRecord, SkipReason, StepKind } from "./storage.ts";
 
 /** Which job an event speaks of. */
 export interface JobEvent {
@@ -119,4 +119,10 @@ export class EventSink {
       }
     }
   }
+}
+
+/** What events say of a claimed job. */
+export function runEvent(job: JobRecord): JobRunEvent {
+  const { id, task, queue, schedule, scheduledAt, claims, attempt, options } = job;
+  return { id, task, queue, schedule, scheduledAt, attempt, fence: claims, options };
 }

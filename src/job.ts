@@ -14,6 +14,7 @@ import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
 import { validate } from "./schema.ts";
 import type { JobLimit, NewJob } from "./storage.ts";
 import { type Rate, readRate, type TaskReference, taskName } from "./task.ts";
+import { tracingOf } from "./tracing.ts";
 
 /** What a job brings with it for the worker: JSON in `NewJob.options`. Absent means: as the task says. */
 export interface JobOptions {
@@ -69,7 +70,6 @@ export interface JobOrigin {
   traceparent?: string | undefined;
 }
 
-/** Most bytes of tags: they are for people. */
 const MAX_TAGS = 32;
 const MAX_PRIORITY = 1_000_000;
 
@@ -103,7 +103,8 @@ export async function newJob(
   }
   const travelling = readJobOptions(options, what);
   if (definition?.version !== undefined) travelling.version = definition.version;
-  if (origin.traceparent !== undefined) travelling.traceparent = origin.traceparent;
+  const traceparent = origin.traceparent ?? tracingOf(engine)?.traceparent();
+  if (traceparent !== undefined) travelling.traceparent = traceparent;
   const limit = readLimit(options.limit, what) ?? rateLimit(definition?.rate ?? null, name);
   if (definition?.schema) await validate(definition.schema, input, `input of task ${JSON.stringify(name)}`);
   return {

@@ -11,7 +11,7 @@ import { delay } from "./clock.ts";
 import { announceEnding } from "./ending.ts";
 import { type Engine, timed } from "./engine.ts";
 import { BelfryError } from "./error.ts";
-import type { JobRunEvent } from "./events.ts";
+import { runEvent } from "./events.ts";
 import type { Run, RunEnd, RunHost } from "./execution/run.ts";
 import type { ClaimedJob, JobWrite, StepRecord } from "./storage.ts";
 import { Claims } from "./worker/claims.ts";
@@ -83,7 +83,8 @@ export class Worker {
   #ran = 0;
   #draining = false;
   #nextAt: number | null = null;
-  #lookedMs = 0;
+  /** Monotonic time of the next look for jobs of unknown tasks; Infinity: nothing has come since the last. */
+  #lookAtMs = Infinity;
   /** Something ended since the last claim, so its answer is old. */
   #stale = false;
   /** Which queue has the first turn in the next claim. */
@@ -135,6 +136,7 @@ export class Worker {
 
   /** Says that jobs may be claimable; hints for other queues or tasks only are ignored. */
   wake(hint: WakeHint = {}): void {
+    this.#planLook();
     if (hint.queues && !hint.queues.some((queue) => this.#queues().includes(queue))) return;
     if (hint.tasks && !hint.tasks.some((task) => this.#engine.tasks.has(task))) return;
     this.#pace.hint();
@@ -179,13 +181,14 @@ export class Worker {
     await this.#engine.open();
     this.#draining = false;
     this.#pace.hint();
-    this.#lookedMs = this.#engine.clock.monotonic();
+    this.#planLook();
+    const { clock } = this.#engine;
     while (!signal.aborted) {
       const room = this.#room();
       const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
       if (waitMs === 0) await this.#claim(room);
-      else await this.#sleep(waitMs, signal);
-      this.#look();
+      else await this.#sleep(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
+      if (clock.monotonic() >= this.#lookAtMs) await this.#look();
     }
     await this.#drain();
   }
@@ -305,7 +308,7 @@ export class Worker {
     this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
     if (engine.events.heard("job:started")) {
       const lateMs = Math.max(0, engine.clock.now() - (job.availableAt ?? engine.clock.now()));
-      engine.events.emit("job:started", { ...runEvent(run), resumed: job.claims > job.attempt, lateMs });
+      engine.events.emit("job:started", { ...runEvent(run.job), resumed: job.claims > job.attempt, lateMs });
     }
     void run.ended.then((end) => this.#ended(run, end));
     run.start();
@@ -333,7 +336,7 @@ export class Worker {
     this.#stale = true;
     // Its task was left out of claims while it was at its limit.
     if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pace.hint();
-    const about = { ...runEvent(run), durationMs: clock.monotonic() - active.startedMs };
+    const about = { ...runEvent(run.job), durationMs: clock.monotonic() - active.startedMs };
     if (end.how === "lost") {
       events.emit("job:lost", about);
     } else {
@@ -392,13 +395,19 @@ export class Worker {
     await Promise.all(left.map(({ run }) => run.ended));
   }
 
-  #look(): void {
-    const nowMs = this.#engine.clock.monotonic();
-    if (nowMs - this.#lookedMs < LOOK_MS) return;
-    this.#lookedMs = nowMs;
-    this.#unknown
-      .look(this.#queues())
-      .catch((error) => this.#engine.report(error, "looking for jobs of unknown tasks"));
+  #planLook(): void {
+    this.#lookAtMs = Math.min(this.#lookAtMs, this.#engine.clock.monotonic() + LOOK_MS);
+  }
+
+  async #look(): Promise<void> {
+    this.#lookAtMs = Infinity;
+    let again = this.#engine.storage.capabilities.shared;
+    try {
+      again = (await this.#unknown.look(this.#queues())) || again;
+    } catch (error) {
+      this.#engine.report(error, "looking for jobs of unknown tasks");
+    }
+    if (again) this.#planLook();
   }
 
   // ---------------------------------------------------------------- telling
@@ -409,7 +418,7 @@ export class Worker {
     for (const step of steps) {
       if (step.kind === "value" || step.kind === "patch") continue;
       const durationMs = (step.finishedAt ?? this.#engine.clock.now()) - step.startedAt;
-      const about = { ...runEvent(run), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
+      const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
       const error = step.error === null ? null : JSON.parse(step.error);
       if (step.state === "done") events.emit("step:completed", about);
       else if (step.state === "failed") events.emit("step:failed", { ...about, error });
@@ -417,9 +426,4 @@ export class Worker {
         events.emit("step:retried", { ...about, error, delayMs: step.wakeAt! - this.#engine.clock.now() });
     }
   }
-}
-
-function runEvent(run: Run): JobRunEvent {
-  const { id, task, queue, schedule, scheduledAt, claims, attempt, options } = run.job;
-  return { id, task, queue, schedule, scheduledAt, attempt, fence: claims, options };
 }

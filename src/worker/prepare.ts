@@ -8,6 +8,7 @@
  */
 import { decodeNow } from "../codec.ts";
 import { BelfryError } from "../error.ts";
+import { runEvent } from "../events.ts";
 import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
@@ -17,6 +18,7 @@ import { maxAttempts } from "../retry.ts";
 import { validate } from "../schema.ts";
 import type { ClaimedJob } from "../storage.ts";
 import type { TaskDefinition } from "../task.ts";
+import { tracingOf } from "../tracing.ts";
 
 /** A job of a version that is not registered here is put off by this much. */
 const OTHER_VERSION_MS = 10_000;
@@ -55,7 +57,8 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
       // Also where it is recorded: the history goes on only past what was asked for.
       const notes = version === undefined && definition.version !== undefined;
       if (noted || notes) run.value(VERSION_NOTE, () => definition.version);
-      return callHandler(run, definition);
+      const tracing = tracingOf(engine);
+      return tracing ? tracing.wrap(runEvent(job), () => callHandler(run, definition)) : callHandler(run, definition);
     },
   });
   return run;

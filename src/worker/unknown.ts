@@ -26,13 +26,19 @@ export class UnknownTasks {
    * Reports names that were not reported before.
    *
    * @param queues the worker's queues
+   * @returns whether there are unknown ones too new to be told of
    */
-  async look(queues: readonly string[]): Promise<void> {
+  async look(queues: readonly string[]): Promise<boolean> {
     const { storage, tasks, clock } = this.#engine;
     const before = clock.now() - PATIENCE_MS;
+    let again = false;
     for (const queue of queues) {
       for (const job of await storage.listJobs({ states: ["ready"], queue, limit: SAMPLE })) {
-        if (tasks.has(job.task) || this.#told.has(job.task) || (job.availableAt ?? 0) > before) continue;
+        if (tasks.has(job.task) || this.#told.has(job.task)) continue;
+        if ((job.availableAt ?? 0) > before) {
+          again = true;
+          continue;
+        }
         this.#told.add(job.task);
         const near = tasks.suggestion(job.task);
         this.#engine.report(
@@ -46,5 +52,6 @@ export class UnknownTasks {
         );
       }
     }
+    return again;
   }
 }
