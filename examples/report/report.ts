@@ -139,13 +139,13 @@ export async function createReporter(settings: Settings) {
     });
   });
 
-  /** Registers the three schedules; doing it again changes nothing. */
+  /** Registers the three schedules; doing it again changes nothing. Jobs of one schedule run one after the other. */
   const register = async () => {
-    const input = { folder: settings.folder };
+    const options = { input: { folder: settings.folder }, overlap: "queue" } as const;
     return [
-      await belfry.schedule("every-5-seconds", "*/5 * * * * *", report, { input }),
-      await belfry.schedule("every-7s-elapsed", "@every 7s", report, { input }),
-      await belfry.schedule("daily-in-berlin", "0 9 * * *", report, { input, timeZone: "Europe/Berlin" }),
+      await belfry.schedule("every-5-seconds", "*/5 * * * * *", report, options),
+      await belfry.schedule("every-7s-elapsed", "@every 7s", report, options),
+      await belfry.schedule("daily-in-berlin", "0 9 * * *", report, { ...options, timeZone: "Europe/Berlin" }),
     ];
   };
 
