@@ -24,7 +24,6 @@ import {
   type ScheduleDefinition,
   type ScheduleSpec,
   sameTiming,
-  writeDefinition,
 } from "./schedule.ts";
 import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "./storage.ts";
 
@@ -68,7 +67,7 @@ export async function updateSchedule(engine: Engine, name: string, patch: Schedu
   return await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);
     const { spec, keeps } = await specOf(engine, record, patch);
-    return await register(engine, keeping(await defineSchedule(engine, spec), keeps), record);
+    return await register(engine, (await defineSchedule(engine, spec)).keeping(keeps), record);
   });
 }
 
@@ -103,7 +102,7 @@ export async function settleAndRegister(
   record: ScheduleRecord | null,
   owner: PutSchedulesRequest["owner"],
 ): Promise<Registered | "superseded" | undefined> {
-  const { name, warnings } = defined;
+  const { name } = defined;
   const now = engine.clock.now();
   const settled = record === null ? null : await drain(engine, defined, record, now);
   if (settled === undefined) return undefined;
@@ -112,7 +111,7 @@ export async function settleAndRegister(
     name,
     status,
     nextAt: stored.nextAt,
-    warnings,
+    warnings: defined.warnings,
     schedule: scheduleInfo(stored, engine.temporal),
   });
   if (change === null) return answer(settled!, "unchanged");
@@ -282,17 +281,11 @@ async function keepInput(engine: Engine, defined: DefinedSchedule, record: Sched
   if (before instanceof Error || before.definition.input === defined.definition.input) return defined;
   try {
     const stored = await decodePayload(engine.codec, before.definition.input, `input of schedule "${defined.name}"`);
-    return sameJson(stored, defined.input) ? keeping(defined, { input: before.definition.input }) : defined;
+    return sameJson(stored, defined.input) ? defined.keeping({ input: before.definition.input }) : defined;
   } catch {
     // Unreadable with this codec or key: then the new one is written.
     return defined;
   }
-}
-
-/** Keeps fields of a definition as they are stored. */
-function keeping(defined: DefinedSchedule, fields: Partial<ScheduleDefinition>): DefinedSchedule {
-  const definition = { ...defined.definition, ...fields };
-  return { ...defined, definition, text: writeDefinition(definition) };
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

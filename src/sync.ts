@@ -14,7 +14,7 @@ import { checkName } from "./names.ts";
 import { needsCloseOut, planChange, settleAndRegister } from "./registration.ts";
 import { wholeNumber } from "./schedule/options.ts";
 import { putSchedules, readSchedule, untilWon } from "./schedule/store.ts";
-import { type DefinedSchedule, defineSchedule, readDefinition, type ScheduleSpec } from "./schedule.ts";
+import { DefinedSchedule, defineNow, defineSchedule, readDefinition, type ScheduleSpec } from "./schedule.ts";
 import type { SchedulePut, ScheduleRecord } from "./storage.ts";
 
 /** Options of {@link syncSchedules}. */
@@ -68,22 +68,23 @@ export async function syncSchedules(
   return sync.report;
 }
 
+/** What the list wants: the text alone, since most of it is stored already; the rest is defined again. */
 interface Wanted {
-  spec: ScheduleSpec;
-  defined: DefinedSchedule;
+  readonly spec: ScheduleSpec;
+  readonly text: string;
+  /** The owner has it already. */
+  owned: boolean;
 }
 
 async function defineAll(engine: Engine, list: readonly ScheduleSpec[]): Promise<Map<string, Wanted>> {
   const wanted = new Map<string, Wanted>();
   for (const spec of list) {
-    const defined = await defineSchedule(engine, spec);
-    if (wanted.has(defined.name)) {
-      throw new BelfryError(
-        "OPTION_INVALID",
-        `Cannot sync: the list names schedule ${JSON.stringify(defined.name)} twice`,
-      );
+    const defining = defineNow(engine, spec);
+    const { name, text } = defining instanceof DefinedSchedule ? defining : await defining;
+    if (wanted.has(name)) {
+      throw new BelfryError("OPTION_INVALID", `Cannot sync: the list names schedule ${JSON.stringify(name)} twice`);
     }
-    wanted.set(defined.name, { spec, defined });
+    wanted.set(name, { spec, text, owned: false });
   }
   return wanted;
 }
@@ -105,8 +106,8 @@ class Sync {
   #removes: { name: string; revision: number }[] = [];
   #bytes = 0;
   /** Names whose race was lost, or that need more than one put. */
-  readonly #again = new Map<string, Wanted | null>();
-  readonly #sent = new Map<string, Wanted | null>();
+  readonly #again = new Map<string, ScheduleSpec | null>();
+  readonly #sent = new Map<string, ScheduleSpec | null>();
 
   constructor(engine: Engine, owner: { owner: string; generation: number }, dryRun: boolean) {
     this.#engine = engine;
@@ -120,7 +121,7 @@ class Sync {
     return this.report.current;
   }
 
-  /** Compares what the owner has with what it wants; takes what it finds out of `wanted`. */
+  /** Compares what the owner has with what it wants; marks what it finds in `wanted`. */
   async compareOwned(wanted: Map<string, Wanted>, prune: boolean): Promise<void> {
     const { storage } = this.#engine;
     const limit = storage.capabilities.maxBatchRows;
@@ -134,8 +135,10 @@ class Sync {
       for (const record of page) {
         const want = wanted.get(record.name);
         if (want !== undefined) {
-          wanted.delete(record.name);
-          await this.#compare(want, record);
+          want.owned = true;
+          // The common case first: nothing to do, for a hundred thousand in a row.
+          if (record.definition === want.text && record.state !== "broken") this.report.unchanged++;
+          else await this.#compare(want.spec, record);
         } else if (prune) await this.#remove(record);
       }
       if (page.length < limit) return;
@@ -146,13 +149,14 @@ class Sync {
   /** Compares what is wanted with what others, or nobody, have under its name. */
   async compareOthers(wanted: Map<string, Wanted>): Promise<void> {
     const { storage } = this.#engine;
-    const names = [...wanted.keys()];
+    const names: string[] = [];
+    for (const [name, { owned }] of wanted) if (!owned) names.push(name);
     const size = storage.capabilities.maxBatchRows;
     for (let i = 0; i < names.length && this.report.current; i += size) {
       const chunk = names.slice(i, i + size);
       const found = await storage.listSchedules({ names: chunk, limit: chunk.length });
       const records = new Map(found.map((record) => [record.name, record]));
-      for (const name of chunk) await this.#compare(wanted.get(name)!, records.get(name) ?? null);
+      for (const name of chunk) await this.#compare(wanted.get(name)!.spec, records.get(name) ?? null);
     }
   }
 
@@ -183,7 +187,8 @@ class Sync {
         const record = await readSchedule(this.#engine, name);
         if (want === null) return record === null || (await this.#removeOne(record));
         if (this.#conflicts(record)) return true;
-        const result = await settleAndRegister(this.#engine, want.defined, record, this.#owner);
+        const defined = await this.#define(want, record);
+        const result = await settleAndRegister(this.#engine, defined, record, this.#owner);
         if (result === undefined) return undefined;
         if (result === "superseded") this.report.current = false;
         else if (result.status === "unchanged") this.report.unchanged++;
@@ -208,26 +213,14 @@ class Sync {
     return true;
   }
 
-  async #compare(want: Wanted, record: ScheduleRecord | null): Promise<void> {
+  async #compare(spec: ScheduleSpec, record: ScheduleRecord | null): Promise<void> {
+    if (this.#conflicts(record)) return;
     const { owner } = this.#owner;
-    let { defined } = want;
-    if (record !== null) {
-      // The common case first: nothing to do, for a hundred thousand in a row.
-      if (record.definition === defined.text && record.owner === owner && record.state !== "broken") {
-        this.report.unchanged++;
-        return;
-      }
-      if (this.#conflicts(record)) return;
-      if (typeof want.spec.options?.exclude === "function") {
-        defined = await defineSchedule(this.#engine, { ...want.spec, createdAt: record.createdAt });
-      }
-    }
+    const defined = await this.#define(spec, record);
     const now = this.#engine.clock.now();
-    if (
-      record !== null &&
-      needsCloseOut(record, readDefinition(record, this.#engine.temporal), defined.definition, now)
-    ) {
-      this.#again.set(record.name, { ...want, defined });
+    const before = record === null ? null : readDefinition(record, this.#engine.temporal);
+    if (record !== null && before !== null && needsCloseOut(record, before, defined.definition, now)) {
+      this.#again.set(record.name, spec);
       return;
     }
     const put = await planChange(this.#engine, defined, record, { owner, now });
@@ -235,11 +228,17 @@ class Sync {
       this.report.unchanged++;
       return;
     }
-    if (defined.warnings.length > 0) this.report.warnings.push({ name: defined.name, warnings: defined.warnings });
-    this.#sent.set(defined.name, { ...want, defined });
+    const { warnings } = defined;
+    if (warnings.length > 0) this.report.warnings.push({ name: defined.name, warnings });
+    this.#sent.set(defined.name, spec);
     this.#puts.push(put);
     this.#bytes += put.record.definition.length + 400;
     await this.#flushFull();
+  }
+
+  /** Defines again what is to be written; where the schedule is there already, from its own anchor. */
+  #define(spec: ScheduleSpec, record: ScheduleRecord | null): Promise<DefinedSchedule> {
+    return defineSchedule(this.#engine, record === null ? spec : { ...spec, createdAt: record.createdAt });
   }
 
   async #remove({ name, revision }: ScheduleRecord): Promise<void> {

@@ -41,21 +41,28 @@ export function writeAt(at: number): string {
 
 /** Makes a calendar, or finds the one made before: parsing takes microseconds, and thousands of schedules share texts. */
 export function calendar(rule: Omit<TimingRule, "startAt" | "endAt">, temporal: TemporalLike | undefined): Cron {
-  const key = `${rule.expression}\n${rule.timeZone}\n${rule.days}\n${rule.dst}`;
+  const { expression, timeZone, days, dst } = rule;
   const source = temporal ?? calendars;
-  const known = calendars.get(source) ?? new Map<string, Cron>();
-  calendars.set(source, known);
-  let cron = known.get(key);
+  const zones = calendars.get(source) ?? new Map<string, Map<string, Cron>>();
+  calendars.set(source, zones);
+  // Two maps of texts that are there already: making one key of all would cost more than parsing.
+  const group = days === "or" && dst === "once" ? timeZone : `${timeZone} ${days} ${dst}`;
+  let known = zones.get(group);
+  if (known === undefined || known.size >= MAX_CALENDARS) {
+    known = new Map();
+    zones.set(group, known);
+  }
+  let cron = known.get(expression);
   if (cron === undefined) {
-    if (known.size >= 10_000) known.clear();
-    const { expression, timeZone, days, dst } = rule;
     cron = new Cron(expression, { timeZone, days, dst, temporal });
-    known.set(key, cron);
+    known.set(expression, cron);
   }
   return cron;
 }
 
-const calendars = new WeakMap<object, Map<string, Cron>>();
+const calendars = new WeakMap<object, Map<string, Map<string, Cron>>>();
+/** In each zone. */
+const MAX_CALENDARS = 5_000;
 
 /** Knows the occurrences of one schedule. */
 export class Timing {

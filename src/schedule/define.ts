@@ -1,0 +1,267 @@
+/**
+ * How does what a user wrote become a definition? Every option is checked and made canonical before anything is written;
+ * what contradicts itself, can never occur or would be lost on the way is refused with the remedy.
+ *
+ * A list of a hundred thousand schedules goes through here at every deploy, so what nobody asked for costs nothing:
+ * calendars are shared by text, warnings are looked for when something is written, and nothing is awaited that is there.
+ */
+import { encodeNow } from "../codec.ts";
+import { Cron } from "../cron/cron.ts";
+import type { DstRule } from "../cron/occurrences.ts";
+import { resolveTimeZone, type TemporalLike } from "../cron/zone.ts";
+import { type Duration, parseDuration } from "../duration.ts";
+import type { Engine } from "../engine.ts";
+import { BelfryError, CronSyntaxError, nearest } from "../error.ts";
+import { checkName } from "../names.ts";
+import { parseRetry } from "../retry.ts";
+import { validate } from "../schema.ts";
+import type { Instant } from "../storage.ts";
+import { type TaskDefinition, type TaskReference, taskName } from "../task.ts";
+import { DEFAULTS, type ScheduleDefinition, writeDefinition } from "./definition.ts";
+import { askExcluded, writeExcluded } from "./exclude.ts";
+import { readWhen, writeLocal } from "./local_time.ts";
+import {
+  type Expression,
+  invalid,
+  OPTION_NAMES,
+  oneOf,
+  readCatchUp,
+  readTags,
+  type ScheduleOptions,
+  wholeNumber,
+} from "./options.ts";
+import { calendar, Timing, type TimingRule, writeAt } from "./timing.ts";
+import { scheduleWarnings } from "./warnings.ts";
+
+/** A schedule as it is written in code. */
+export interface ScheduleSpec<Input = unknown> {
+  readonly name: string;
+  readonly expression: Expression;
+  readonly task: TaskReference;
+  readonly options?: ScheduleOptions<Input> | undefined;
+  /** When it was first registered, where it is: the anchor of `@every`. */
+  readonly createdAt?: Instant | undefined;
+}
+
+/** What {@link defineSchedule} made: a definition, checked and canonical. */
+export class DefinedSchedule {
+  readonly name: string;
+  readonly definition: ScheduleDefinition;
+  /** The definition as it is stored. */
+  readonly text: string;
+  /** The input as it was given, for comparison where a codec never writes the same text twice. */
+  readonly input: unknown;
+  readonly #engine: Engine;
+  readonly #createdAt: Instant | undefined;
+
+  constructor(engine: Engine, spec: ScheduleSpec, definition: ScheduleDefinition) {
+    this.name = spec.name;
+    this.definition = definition;
+    this.text = writeDefinition(definition);
+    this.input = spec.options?.input;
+    this.#engine = engine;
+    this.#createdAt = spec.createdAt;
+  }
+
+  /** What may surprise, in sentences. Looked for when it is asked, since most schedules are registered again and again. */
+  get warnings(): string[] {
+    const engine = this.#engine;
+    const now = engine.clock.now();
+    return scheduleWarnings(this.name, this.definition, { engine, now, createdAt: this.#createdAt ?? now });
+  }
+
+  /** The same with some fields as they are stored already. */
+  keeping(fields: Partial<ScheduleDefinition>): DefinedSchedule {
+    const { name, input } = this;
+    const spec = { name, expression: "", task: "", options: { input }, createdAt: this.#createdAt };
+    return new DefinedSchedule(this.#engine, spec, { ...this.definition, ...fields });
+  }
+}
+
+/**
+ * Checks all that is said about a schedule and makes its canonical definition; writes nothing.
+ *
+ * @throws CronSyntaxError `CRON_SYNTAX`
+ * @throws BelfryError `CRON_NEVER`, `ZONE_UNKNOWN`, `DURATION_INVALID`, `NAME_INVALID`, `OPTION_INVALID`,
+ * `PAYLOAD_UNSERIALIZABLE`, `PAYLOAD_TOO_LARGE`, `INPUT_INVALID`
+ */
+export async function defineSchedule(engine: Engine, spec: ScheduleSpec): Promise<DefinedSchedule> {
+  return await defineNow(engine, spec);
+}
+
+/** {@link defineSchedule}, without a promise where neither a schema nor a codec needs one. */
+export function defineNow(engine: Engine, spec: ScheduleSpec): DefinedSchedule | Promise<DefinedSchedule> {
+  const { options = {} } = spec;
+  const name = checkName(spec.name, "schedule");
+  try {
+    const task = taskName(spec.task);
+    if (typeof options !== "object" || options === null) throw invalid("the options", options, "an object");
+    for (const option in options) if (!OPTION_NAMES.has(option)) throw misspelt(option);
+    const known = engine.tasks.get(task);
+    const finish = (input: string): DefinedSchedule =>
+      new DefinedSchedule(engine, spec, canonical(engine, spec, { task, input, known }));
+    const encode = (): string | Promise<string> => encodeNow(engine.codec, options.input, INPUT);
+    const checked = known?.schema && validate(known.schema, options.input, `input of task ${JSON.stringify(task)}`);
+    const input = checked ? checked.then(encode) : encode();
+    if (typeof input === "string") return finish(input);
+    return input.then(finish).catch((error: unknown) => Promise.reject(inSchedule(name, error)));
+  } catch (error) {
+    throw inSchedule(name, error);
+  }
+}
+
+const INPUT = "input of the schedule";
+
+function misspelt(option: string): BelfryError {
+  const guess = nearest(option, OPTION_NAMES);
+  return new BelfryError(
+    "OPTION_INVALID",
+    `No option is named "${option}"${guess ? `; did you mean "${guess}"?` : ""}`,
+  );
+}
+
+/** Says in an error which schedule it was about. */
+function inSchedule(name: string, error: unknown): unknown {
+  if (!(error instanceof BelfryError) || error instanceof CronSyntaxError) return error;
+  const message = /^[A-Z][a-z]/.test(error.message)
+    ? error.message[0]!.toLowerCase() + error.message.slice(1)
+    : error.message;
+  return new BelfryError(error.code, `Cannot schedule ${JSON.stringify(name)}: ${message}`, { cause: error });
+}
+
+function canonical(
+  engine: Engine,
+  { name, expression: written, options = {}, createdAt }: ScheduleSpec,
+  { task, input, known }: { task: string; input: string; known: TaskDefinition | undefined },
+): ScheduleDefinition {
+  const { temporal } = engine;
+  const zone = options.timeZone === undefined ? engine.timeZone : options.timeZone;
+  if (typeof zone !== "string") throw invalid("timeZone", zone, 'a zone\'s name like "Europe/Oslo"');
+  const timeZone = resolveTimeZone(zone);
+  const days = options.days === undefined ? "or" : oneOf(options.days, "days", ["or", "and"]);
+  const dst = options.dst === undefined ? "once" : oneOf(options.dst, "dst", ["once", "vixie"]);
+  const bound = (value: ScheduleOptions["startAt"], option: string): Instant | null =>
+    value === undefined ? null : readWhen(value, option, timeZone, temporal);
+  const duration = (value: Duration | undefined, option: string, minMs: number): number | null =>
+    value === undefined ? null : parseDuration(value, option, { minMs });
+  const definition: Mutable<ScheduleDefinition> = {
+    expression: readExpression(written, { name, timeZone, days, dst, temporal }),
+    timeZone,
+    days,
+    dst,
+    startAt: bound(options.startAt, "startAt"),
+    endAt: bound(options.endAt, "endAt"),
+    exclude: NONE,
+    excludeUntilAt: null,
+    maxFires: options.maxFires === undefined ? null : wholeNumber(options.maxFires, "maxFires", 1, 2 ** 31),
+    task,
+    queue: options.queue === undefined ? (known?.queue ?? DEFAULTS.queue) : checkName(options.queue, "queue"),
+    priority:
+      options.priority === undefined ? 0 : wholeNumber(options.priority, "priority", -MAX_PRIORITY, MAX_PRIORITY),
+    input,
+    catchUp: options.catchUp === undefined ? "all" : readCatchUp(options.catchUp),
+    expiresInMs: duration(options.expiresIn, "expiresIn", 1),
+    overlap:
+      options.overlap === undefined ? "allow" : oneOf(options.overlap, "overlap", ["allow", "skip", "queue", "cancel"]),
+    jitterMs: duration(options.jitter, "jitter", 0) ?? 0,
+    spreadMs: duration(options.spread, "spread", 0) ?? 0,
+    retry: options.retry === undefined ? null : parseRetry(options.retry, `schedule "${name}"`),
+    timeoutMs: duration(options.timeout, "timeout", 1),
+    rate: known?.rate ?? null,
+    tags: options.tags === undefined ? NONE : readTags(options.tags),
+    pauseAfterFailures:
+      options.pauseAfterFailures === undefined
+        ? null
+        : wholeNumber(options.pauseAfterFailures, "pauseAfterFailures", 1, 2 ** 31),
+    paused: options.paused === undefined ? false : readFlag(options.paused, "paused"),
+  };
+  checkBounds(definition, temporal);
+  if (options.exclude !== undefined) {
+    const now = engine.clock.now();
+    Object.assign(definition, readExclude(options.exclude, definition, createdAt ?? now, now, temporal));
+  }
+  return definition;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const NONE: readonly string[] = [];
+const MAX_PRIORITY = 1_000_000;
+
+/** Refuses options that contradict each other. */
+function checkBounds(
+  { startAt, endAt, timeZone, expiresInMs, jitterMs, spreadMs }: ScheduleDefinition,
+  temporal: TemporalLike | undefined,
+): void {
+  if (startAt !== null && endAt !== null && endAt < startAt) {
+    const show = (at: Instant): string => writeLocal(at, timeZone, temporal);
+    throw new BelfryError("OPTION_INVALID", `endAt, ${show(endAt)}, is before startAt, ${show(startAt)}; swap them`);
+  }
+  if (expiresInMs !== null && jitterMs + spreadMs >= expiresInMs) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      "jitter and spread together delay a job until it may have expired; make expiresIn longer than both",
+    );
+  }
+}
+
+/** Calendars that were found to have an occurrence. */
+const occurring = new WeakSet<Cron>();
+
+function occurs(cron: Cron): boolean {
+  if (occurring.has(cron)) return true;
+  if (cron.intervalMs === null && cron.nextMs(-8.64e15) === null) return false;
+  occurring.add(cron);
+  return true;
+}
+
+interface ExpressionContext {
+  name: string;
+  timeZone: string;
+  days: "or" | "and";
+  dst: DstRule;
+  temporal: TemporalLike | undefined;
+}
+
+/** Reads an expression. @returns its canonical text */
+function readExpression(written: Expression, { name, timeZone, days, dst, temporal }: ExpressionContext): string {
+  if (typeof written === "object" && written !== null && "at" in written) {
+    return writeAt(readWhen(written.at, "at", timeZone, temporal));
+  }
+  if (typeof written !== "string") {
+    throw invalid("the expression", written, 'text like "0 9 * * MON-FRI" or { at: "2026-12-24 18:00" }');
+  }
+  if (/^\s*@at\s/i.test(written)) return writeAt(readWhen(written.trim().slice(3).trim(), "@at", timeZone, temporal));
+  // `H` takes its values from the name; without one, texts are shared by many schedules and parsed once.
+  const cron = /h/i.test(written)
+    ? new Cron(written, { timeZone, days, dst, temporal, seed: name })
+    : calendar({ expression: written, timeZone, days, dst }, temporal);
+  if (!occurs(cron)) {
+    throw new BelfryError(
+      "CRON_NEVER",
+      `${JSON.stringify(written)} never occurs: no month has such a day; correct the day or the month`,
+    );
+  }
+  return cron.text;
+}
+
+function readExclude(
+  exclude: ScheduleOptions["exclude"],
+  rule: TimingRule,
+  createdAt: Instant,
+  now: Instant,
+  temporal: TemporalLike | undefined,
+): Pick<ScheduleDefinition, "exclude" | "excludeUntilAt"> {
+  if (exclude === undefined) return { exclude: [], excludeUntilAt: null };
+  if (typeof exclude === "function") {
+    const asked = askExcluded(exclude, new Timing(rule, createdAt, temporal), now);
+    return { exclude: asked.entries, excludeUntilAt: asked.untilAt };
+  }
+  if (!Array.isArray(exclude)) throw invalid("exclude", exclude, "a list of days and instants, or a function");
+  return { exclude: writeExcluded(exclude, { timeZone: rule.timeZone, temporal }), excludeUntilAt: null };
+}
+
+function readFlag(value: unknown, option: string): boolean {
+  if (typeof value !== "boolean") throw invalid(option, value, "true or false");
+  return value;
+}

@@ -1,0 +1,175 @@
+/**
+ * What is stored of a schedule? Its definition as canonical text, in which the same schedule always looks the same: fields
+ * in one order, defaults left out, `H` and `local` resolved. So registering again is a comparison of texts.
+ *
+ * Text with fields that this version does not know is refused, not half understood: the schedule becomes `broken` here
+ * and heals when a version that understands it leads.
+ */
+import { fromJson } from "../codec.ts";
+import type { TemporalLike } from "../cron/zone.ts";
+import { BelfryError } from "../error.ts";
+import type { Overlap, PlanRules } from "../plan.ts";
+import type { RetryPolicy } from "../retry.ts";
+import type { Instant } from "../storage.ts";
+import { Excluded } from "./exclude.ts";
+import { catchUpRule, type StoredCatchUp } from "./options.ts";
+import { Timing, type TimingRule } from "./timing.ts";
+
+/** A schedule's definition, canonical: all that decides what it does, nothing of where it stands. */
+export interface ScheduleDefinition extends TimingRule {
+  /** Occurrences that are left out: see `schedule/exclude.ts`. */
+  readonly exclude: readonly string[];
+  /** Up to when the function that gave `exclude` was asked; null for a list. */
+  readonly excludeUntilAt: Instant | null;
+  readonly maxFires: number | null;
+  readonly task: string;
+  readonly queue: string;
+  readonly priority: number;
+  /** Encoded input. */
+  readonly input: string;
+  readonly catchUp: StoredCatchUp;
+  readonly expiresInMs: number | null;
+  readonly overlap: Overlap;
+  readonly jitterMs: number;
+  readonly spreadMs: number;
+  /** Null: the task's. */
+  readonly retry: RetryPolicy | null;
+  /** Null: the task's. */
+  readonly timeoutMs: number | null;
+  /** The task's rate, as it was when the schedule was registered; null: none, or the task was not known there. */
+  readonly rate: { readonly count: number; readonly perMs: number } | null;
+  readonly tags: readonly string[];
+  readonly pauseAfterFailures: number | null;
+  readonly paused: boolean;
+}
+
+/** Fields in the order in which they are written, with the values that are left out. */
+export const DEFAULTS: ScheduleDefinition = {
+  expression: "",
+  timeZone: "UTC",
+  days: "or",
+  dst: "once",
+  startAt: null,
+  endAt: null,
+  exclude: [],
+  excludeUntilAt: null,
+  maxFires: null,
+  task: "",
+  queue: "default",
+  priority: 0,
+  input: "",
+  catchUp: "all",
+  expiresInMs: null,
+  overlap: "allow",
+  jitterMs: 0,
+  spreadMs: 0,
+  retry: null,
+  timeoutMs: null,
+  rate: null,
+  tags: [],
+  pauseAfterFailures: null,
+  paused: false,
+};
+const FIELDS = Object.keys(DEFAULTS) as (keyof ScheduleDefinition)[];
+/** What decides the occurrences: an edit of one of these plans anew. */
+const TIMING_FIELDS = ["expression", "timeZone", "days", "dst", "startAt"] as const;
+
+/** Writes a definition as it is stored. */
+export function writeDefinition(definition: ScheduleDefinition): string {
+  const parts: string[] = [];
+  for (const field of FIELDS) {
+    const value = definition[field];
+    if (value === DEFAULTS[field] || (Array.isArray(value) && value.length === 0)) continue;
+    parts.push(`"${field}":${typeof value === "string" && field !== "input" ? quoted(value) : JSON.stringify(value)}`);
+  }
+  return `{${parts.join(",")}}`;
+}
+
+/** Texts as JSON: expressions, zones and names of tasks come again and again. */
+const quotes = new Map<string, string>();
+const MAX_QUOTES = 10_000;
+
+function quoted(text: string): string {
+  let json = quotes.get(text);
+  if (json === undefined) {
+    if (quotes.size >= MAX_QUOTES) quotes.clear();
+    json = JSON.stringify(text);
+    quotes.set(text, json);
+  }
+  return json;
+}
+
+/** Whether two definitions have the same occurrences (but for `endAt`, `maxFires` and `exclude`, which only take away). */
+export function sameTiming(a: ScheduleDefinition, b: ScheduleDefinition): boolean {
+  return TIMING_FIELDS.every((field) => a[field] === b[field]);
+}
+
+/** A definition that can be planned. */
+export interface ReadSchedule extends PlanRules {
+  readonly definition: ScheduleDefinition;
+}
+
+/**
+ * Reads a stored definition.
+ *
+ * @returns the rules for the planner, or the error that makes the schedule `broken`: text that is not JSON, fields of a
+ * newer version, an expression that cannot be read, a zone that this runtime does not know
+ */
+export function readDefinition(
+  record: { readonly definition: string; readonly createdAt: Instant },
+  temporal: TemporalLike | undefined,
+): ReadSchedule | Error {
+  try {
+    const definition = parseDefinition(record.definition);
+    if (definition instanceof Error) return definition;
+    return rulesOf(definition, record.createdAt, temporal);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Makes the planner's rules of a definition. */
+export function rulesOf(
+  definition: ScheduleDefinition,
+  createdAt: Instant,
+  temporal: TemporalLike | undefined,
+): ReadSchedule {
+  const { timeZone, exclude } = definition;
+  return {
+    definition,
+    timing: new Timing(definition, createdAt, temporal),
+    excluded: exclude.length === 0 ? null : new Excluded(exclude, { timeZone, temporal }),
+    catchUp: catchUpRule(definition.catchUp),
+    expiresInMs: definition.expiresInMs,
+    overlap: definition.overlap,
+    maxFires: definition.maxFires,
+  };
+}
+
+/** Definitions by their text: a tick reads the same few thousand again and again. */
+const parsed = new Map<string, ScheduleDefinition>();
+const MAX_PARSED = 5_000;
+const MAX_PARSED_LENGTH = 2_000;
+
+/** Reads the text of a definition; an error where this version does not understand all of it. */
+export function parseDefinition(text: string): ScheduleDefinition | Error {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const value = fromJson(text) as Record<string, unknown>;
+  const unknown = Object.keys(value).find((field) => !(field in DEFAULTS));
+  if (unknown !== undefined) {
+    return new BelfryError(
+      "SCHEDULE_BROKEN",
+      `Its definition has the field "${unknown}", which this version of Belfry does not know; a newer one wrote it`,
+    );
+  }
+  const definition = { ...DEFAULTS, ...value } as ScheduleDefinition;
+  if (typeof definition.expression !== "string" || typeof definition.task !== "string" || definition.task === "") {
+    return new BelfryError("SCHEDULE_BROKEN", "Its definition names no expression or no task");
+  }
+  if (text.length <= MAX_PARSED_LENGTH) {
+    if (parsed.size >= MAX_PARSED) parsed.clear();
+    parsed.set(text, definition);
+  }
+  return definition;
+}
