@@ -5,13 +5,13 @@
  * another process settles is found by polling, quick at first and slower the longer it lasts.
  */
 
-import { delay } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import { type Duration, formatDuration, parseDuration } from "./duration.ts";
 import { type Ending, endingError, isOver, onEnding, recentEnding } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { cancelJob } from "./job_control.ts";
+import { Nap } from "./nap.ts";
 import type { JobState } from "./storage.ts";
 
 /** How to wait for a result. */
@@ -94,22 +94,19 @@ export class JobHandle<Output = unknown> {
     const { clock, storage } = this.#engine;
     const recent = recentEnding(this.#engine, this.id);
     if (recent) return recent;
-    const told = new AbortController();
+    const nap = new Nap(clock);
     let ending: Ending | undefined;
     const forget = onEnding(this.#engine, this.id, (known) => {
       ending = known;
-      told.abort();
+      nap.wake();
     });
-    const abort = (): void => told.abort();
-    signal?.addEventListener("abort", abort, { once: true });
     try {
       const startMs = clock.monotonic();
       // A job that this call made cannot be over before its worker says so.
       let pollMs = this.created ? FIRST_POLL_MS : 0;
       for (;;) {
         const leftMs = timeoutMs - (clock.monotonic() - startMs);
-        const waitMs = Math.min(pollMs, leftMs);
-        if (waitMs > 0) await delay(clock, waitMs, told.signal);
+        await nap.take(Math.min(pollMs, leftMs), signal);
         if (ending) return ending;
         signal?.throwIfAborted();
         const found = await this.#read();
@@ -127,7 +124,6 @@ export class JobHandle<Output = unknown> {
       }
     } finally {
       forget();
-      signal?.removeEventListener("abort", abort);
     }
   }
 }

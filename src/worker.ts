@@ -7,12 +7,12 @@
  * cannot start. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
  * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
  */
-import { delay } from "./clock.ts";
 import { announceEnding } from "./ending.ts";
 import { type Engine, timed } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { runEvent } from "./events.ts";
 import type { Run, RunEnd, RunHost } from "./execution/run.ts";
+import { Nap } from "./nap.ts";
 import type { ClaimedJob, JobWrite, StepRecord } from "./storage.ts";
 import { Claims } from "./worker/claims.ts";
 import { Pace } from "./worker/pace.ts";
@@ -78,8 +78,8 @@ export class Worker {
   readonly #claims: Claims;
   readonly #unknown: UnknownTasks;
   readonly #host: RunHost;
-  /** Ends the sleep of the loop; set while it sleeps. */
-  #rouse: (() => void) | undefined;
+  /** The sleep of the loop. */
+  readonly #nap: Nap;
   #ran = 0;
   #draining = false;
   #nextAt: number | null = null;
@@ -100,6 +100,7 @@ export class Worker {
     this.#engine = engine;
     this.#options = options;
     const claimMs = options.claimTtlMs;
+    this.#nap = new Nap(engine.clock);
     this.#pace = new Pace(engine.clock, engine.storage.capabilities.shared);
     this.#claims = new Claims(engine, {
       claimMs,
@@ -120,7 +121,7 @@ export class Worker {
     engine.events.on("job:enqueued", ({ queue, task, availableAt }) => {
       if (availableAt > engine.clock.now()) {
         this.#pace.at(availableAt);
-        this.#rouse?.();
+        this.#nap.wake();
       } else this.wake({ queues: [queue], tasks: [task] });
     });
     engine.events.on("signal:sent", () => this.wake());
@@ -140,7 +141,7 @@ export class Worker {
     if (hint.queues && !hint.queues.some((queue) => this.#queues().includes(queue))) return;
     if (hint.tasks && !hint.tasks.some((task) => this.#engine.tasks.has(task))) return;
     this.#pace.hint();
-    this.#rouse?.();
+    this.#nap.wake();
   }
 
   /** Runs what is ready, and returns when nothing is or the time is over (then running jobs are drained). */
@@ -164,11 +165,11 @@ export class Worker {
         idle = claimed === 0;
       } else if (this.#active.size === 0 && this.#stale) this.#pace.hint();
       else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
-      else await this.#sleep(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
+      else await this.#nap.take(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
     }
     // With the count used up the jobs that run may end; with the time used up they may not.
     while (this.#active.size > 0 && !signal?.aborted && clock.monotonic() < untilMs) {
-      await this.#sleep(untilMs - clock.monotonic(), signal);
+      await this.#nap.take(untilMs - clock.monotonic(), signal);
     }
     const cut = this.#active.size > 0;
     if (cut) await this.#drain();
@@ -187,7 +188,7 @@ export class Worker {
       const room = this.#room();
       const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
       if (waitMs === 0) await this.#claim(room);
-      else await this.#sleep(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
+      else await this.#nap.take(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
       if (clock.monotonic() >= this.#lookAtMs) await this.#look();
     }
     await this.#drain();
@@ -208,18 +209,6 @@ export class Worker {
     const queues = this.#queues();
     const first = this.#firstQueue % queues.length;
     return [...queues.slice(first), ...queues.slice(0, first)];
-  }
-
-  /** Sleeps until roused, aborted, or the time is over. */
-  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    const controller = new AbortController();
-    const rouse = (): void => controller.abort();
-    this.#rouse = rouse;
-    signal?.addEventListener("abort", rouse, { once: true });
-    if (signal?.aborted) rouse();
-    await delay(this.#engine.clock, Math.max(0, ms), controller.signal);
-    signal?.removeEventListener("abort", rouse);
-    if (this.#rouse === rouse) this.#rouse = undefined;
   }
 
   // ---------------------------------------------------------------- claiming
@@ -359,7 +348,7 @@ export class Worker {
       // What its end makes ready: its parent, the next of its limit.
       if (state !== "waiting" && (job.parentId !== null || job.limitKey !== null)) this.#pace.hint();
     }
-    this.#rouse?.();
+    this.#nap.wake();
   }
 
   #lost(id: string): void {
@@ -387,7 +376,7 @@ export class Worker {
     for (;;) {
       const leftMs = endMs - this.#engine.clock.monotonic();
       if (this.#active.size === 0 || leftMs <= 0) break;
-      await this.#sleep(leftMs, undefined);
+      await this.#nap.take(leftMs);
     }
     const left = [...this.#active.values()];
     const reason = new BelfryError("CLOSED", "The worker shuts down: the job is given back to be taken up by another");

@@ -14,7 +14,7 @@ export class Causes {
   #last: string | undefined;
   readonly #followed = new Set<string>();
   /** Errors that came out of the history, and the step each is of. */
-  readonly #told = new WeakMap<object, string>();
+  #told: WeakMap<object, string> | undefined;
 
   /** @param history the run's */
   constructor(history: History) {
@@ -24,7 +24,9 @@ export class Causes {
   /** The code was told an outcome; `error` is what it was thrown, if so. */
   tell(step: string, error?: object): void {
     this.#last = step;
-    if (error) this.#told.set(error, step);
+    if (!error) return;
+    this.#told ??= new WeakMap();
+    this.#told.set(error, step);
   }
 
   /** The code asked for something durable. */
@@ -43,8 +45,10 @@ export class Causes {
 
   /** The step in the history to stay whose failure an error is; undefined: another attempt may end otherwise. */
   culprit(error: unknown): string | undefined {
+    const told = this.#told;
+    if (!told) return undefined;
     return findInCauses(error, (candidate) => {
-      const step = this.#told.get(candidate);
+      const step = told.get(candidate);
       return step !== undefined && this.#isKept(step) ? step : undefined;
     });
   }

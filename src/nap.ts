@@ -1,0 +1,44 @@
+/**
+ * A wait that ends by time, by a call, or by an abort, whichever comes first.
+ *
+ * `delay` of the clock ends by time or abort; where something wakes a waiter thousands of times a second, an
+ * `AbortController` (and the error that each abort makes) for every wait is most of the cost.
+ */
+import type { Clock, Timer } from "./clock.ts";
+
+/** One waiter that naps again and again. */
+export class Nap {
+  readonly #clock: Clock;
+  #end: (() => void) | undefined;
+
+  /** @param clock the engine's */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Ends the nap that is under way; does nothing when none is. */
+  wake(): void {
+    this.#end?.();
+  }
+
+  /**
+   * Waits.
+   *
+   * @param ms how long at most; `Infinity`: without limit
+   */
+  take(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted || ms <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      let timer: Timer | undefined;
+      const end = (): void => {
+        if (this.#end === end) this.#end = undefined;
+        timer?.cancel();
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      this.#end = end;
+      if (ms !== Number.POSITIVE_INFINITY) timer = this.#clock.setTimer(ms, end);
+      signal?.addEventListener("abort", end);
+    });
+  }
+}
