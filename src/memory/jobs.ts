@@ -82,6 +82,9 @@ const byEnd = (a: Job, b: Job): number => a.row.finishedAt! - b.row.finishedAt! 
 /** Where held jobs go: their limit says which line. */
 export type HeldLine = (job: Job, now: number) => SortedSet<Job>;
 
+/** Is told of each change of a job's row: `before` is null for a new one, `after` for one that was removed. */
+export type WatchJob = (before: Readonly<JobRecord> | null, after: Readonly<JobRecord> | null) => void;
+
 /** All jobs, and their lines. */
 export class JobTable {
   readonly byId: Map<string, Job> = new Map();
@@ -99,6 +102,8 @@ export class JobTable {
   readonly #unfinishedOf = new Map<string, Set<Job>>();
   readonly #byToken = new Map<string, Set<Job>>();
   readonly #heldLine: HeldLine;
+  /** For who checks what happens to rows: the simulator. */
+  watch: WatchJob | null = null;
 
   /** @param heldLine says in which line of its limit a held job stands */
   constructor(heldLine: HeldLine) {
@@ -158,14 +163,17 @@ export class JobTable {
     if (row.key !== null) this.#byKey.set(keyOf(row.task, row.key), job);
     if (row.parentId !== null) addTo(this.#children, row.parentId, job);
     this.#enter(job, now);
+    this.watch?.(null, row);
     return job;
   }
 
   /** Changes a job and moves it to where it then belongs. The id, task, queue, key, schedule and parent stay. */
   change(job: Job, now: number, mutate: (row: JobRecord) => void): void {
+    const before = this.watch && { ...job.row };
     this.#leave(job);
     mutate(job.row);
     this.#enter(job, now);
+    this.watch?.(before, job.row);
   }
 
   /** Removes a finished job with its steps and signals. */
@@ -176,6 +184,7 @@ export class JobTable {
     this.inOrder.delete(job);
     if (row.key !== null) this.#byKey.delete(keyOf(row.task, row.key));
     if (row.parentId !== null) deleteFrom(this.#children, row.parentId, job);
+    this.watch?.(row, null);
   }
 
   /** Inserts a step or overwrites the one of its name. */

@@ -19,6 +19,13 @@ const byAt = (a: OccurrenceRecord, b: OccurrenceRecord): number => a.at - b.at;
 const byUntilAt = (a: OccurrenceRecord, b: OccurrenceRecord): number =>
   a.untilAt - b.untilAt || compareText(a.schedule, b.schedule) || a.at - b.at;
 
+/** Is told of each change of a schedule's row, and of each outcome that is recorded. */
+export interface WatchSchedules {
+  /** `before` is null for a new one, `after` for one that was removed. */
+  changed(before: Readonly<ScheduleRecord> | null, after: Readonly<ScheduleRecord> | null): void;
+  recorded(outcome: Readonly<OccurrenceRecord>): void;
+}
+
 /** All schedules and outcomes. */
 export class ScheduleTable {
   readonly byName: Map<string, Schedule> = new Map();
@@ -34,24 +41,31 @@ export class ScheduleTable {
   /** All outcomes, oldest last occurrence first: the order in which they are purged. */
   readonly oldest: SortedSet<OccurrenceRecord> = new SortedSet(byUntilAt);
 
+  /** For who checks what happens to rows: the simulator. */
+  watch: WatchSchedules | null = null;
+
   insert(row: ScheduleRecord, op: string | null): void {
     const schedule: Schedule = { row, op };
     this.byName.set(row.name, schedule);
     this.inOrder.add(schedule);
     this.#enter(schedule);
+    this.watch?.changed(null, row);
   }
 
   /** Changes a schedule and moves it to where it then belongs. The name stays. */
   change(schedule: Schedule, change: Partial<ScheduleRecord>): void {
+    const before = this.watch && { ...schedule.row };
     this.#leave(schedule);
     Object.assign(schedule.row, change);
     this.#enter(schedule);
+    this.watch?.changed(before, schedule.row);
   }
 
   remove(schedule: Schedule): void {
     this.#leave(schedule);
     this.byName.delete(schedule.row.name);
     this.inOrder.delete(schedule);
+    this.watch?.changed(schedule.row, null);
   }
 
   /** Tells whether exactly this occurrence (not a run around it) has an outcome. */
@@ -71,6 +85,7 @@ export class ScheduleTable {
     const copy = { ...outcome };
     outcomes.add(copy);
     this.oldest.add(copy);
+    this.watch?.recorded(copy);
   }
 
   /** Removes outcomes that ended before an instant, oldest first. @returns how many */
