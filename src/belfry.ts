@@ -5,22 +5,17 @@
  * where every other engine on it sees them. Drive it with `run` where a process stays up, with `tick` where a platform's
  * trigger calls; both may happen at once, here and elsewhere, and each occurrence still becomes one job.
  */
-import { type Clock, CorrectedClock, delay, systemClock } from "./clock.ts";
-import { type Codec, plainCodec } from "./codec.ts";
-import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
-import { type Duration, parseDuration } from "./duration.ts";
+import { Drive, type RunOptions, type TickOptions, type TickResult } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { BelfryError } from "./error.ts";
-import { type EventMap, type EventName, EventSink } from "./events.ts";
+import type { EventMap, EventName } from "./events.ts";
 import { type Explanation, explainOccurrence } from "./explain.ts";
 import { checkHealth, type HealthOptions, type HealthReport } from "./health.ts";
-import { type Ids, systemIds } from "./id.ts";
 import { type EnqueueOptions, insertJobs, newJob } from "./job.ts";
 import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job_control.ts";
 import { JobHandle } from "./job_handle.ts";
 import { getJob, type Job, type JobSummary, listJobs, stats } from "./job_view.ts";
-import { defaultLogger, type Logger } from "./log.ts";
-import { openStorage } from "./open.ts";
+import { type BelfryOptions, readOptions } from "./options.ts";
 import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./registration.ts";
 import { type Backfilled, type BackfillOptions, backfillSchedule } from "./schedule/backfill.ts";
 import {
@@ -45,77 +40,14 @@ import {
 } from "./schedule/list.ts";
 import type { SchedulePatch } from "./schedule/patch.ts";
 import type { Expression, ScheduleOptions, ScheduleSpec, When } from "./schedule.ts";
-import { earliest, Scheduler, type TickReport } from "./scheduler.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import { type SimulateOptions, type Simulation, simulate } from "./simulate.ts";
-import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply, Storage } from "./storage.ts";
+import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply } from "./storage.ts";
 import { type SyncOptions, type SyncReport, syncSchedules } from "./sync.ts";
-import { type Task, type TaskHandler, type TaskOptions, type TaskReference, TaskRegistry } from "./task.ts";
-import { Worker } from "./worker.ts";
+import type { Task, TaskHandler, TaskOptions, TaskReference } from "./task.ts";
 
-/** Options of {@link Belfry}. */
-export interface BelfryOptions {
-  /** Where schedules and jobs live: `sqlite("app.db")`, `memory()`, ... */
-  storage: Storage;
-  /** Zone of schedules that name none: an IANA name, `UTC`, an offset, or `local`. @default "UTC" */
-  timeZone?: string;
-  /** How long a leader may be silent before another takes over; 1 s to 1 h. @default "15s" */
-  leaseTtl?: Duration;
-  /** How long a worker may be silent before its jobs are taken over; 1 s to 1 d. @default "30s" */
-  claimTtl?: Duration;
-  /** How many jobs this engine runs at once; 1 to 10,000. @default 10 */
-  concurrency?: number;
-  /** Queues that this engine works on, in order of preference. @default those of its tasks, and "default" */
-  queues?: readonly string[];
-  /** How long a stopping engine lets running jobs go on before it gives them back. @default "10s" */
-  drain?: Duration;
-  /** How long history is kept. @default finished jobs and signals 7 days, failed jobs and outcomes 30 days */
-  retention?: { finished?: Duration; failed?: Duration; occurrences?: Duration };
-  /** Temporal to take zones from, where the runtime has none; without it they come from `Intl`, with equal answers. */
-  temporal?: TemporalLike;
-  /** Time: for tests. @default the runtime's clock and timers */
-  clock?: Clock;
-  /** Ids and chance: for tests. @default the runtime's randomness */
-  ids?: Ids;
-  /** Turns payloads into what is stored, and back: encryption, compression. @default JSON as it is */
-  codec?: Codec;
-  /** Takes errors that nobody awaits: of the loops, of listeners. @default the logger's `error` */
-  onError?: (error: unknown, during: string) => void;
-  /** Takes what the engine has to say. @default warnings and errors to the console */
-  logger?: Logger;
-}
-
-/** Options of {@link Belfry.run}. */
-export interface RunOptions {
-  /** Stops: the lease is given up, running jobs are drained. @default `close()` stops */
-  signal?: AbortSignal;
-  /** Run jobs. @default true */
-  work?: boolean;
-  /** Fire schedules. @default true */
-  schedule?: boolean;
-}
-
-/** Options of {@link Belfry.tick}. */
-export interface TickOptions {
-  /** Run what is ready, too. @default true */
-  work?: boolean;
-  /** No job is begun after this long; running ones are awaited, within `drain`. @default "25s" */
-  budget?: Duration;
-  /** Keep going for this long, for schedules finer than the trigger that calls: `tick({ for: "55s" })`. */
-  for?: Duration;
-  /** At most this many jobs are fired. @default 10,000 */
-  maxJobs?: number;
-  /** Ends the tick early. */
-  signal?: AbortSignal;
-}
-
-/** What a tick did: the scheduler's report and the worker's. */
-export interface TickResult extends TickReport {
-  /** How many jobs it ran, to their end or to their next wait. */
-  ran: number;
-}
-
-const DEFAULT_BUDGET = "25s";
+export type { RunOptions, TickOptions, TickResult } from "./drive.ts";
+export type { BelfryOptions } from "./options.ts";
 
 /**
  * Fires schedules and runs jobs on a storage.
@@ -136,13 +68,7 @@ const DEFAULT_BUDGET = "25s";
 export class Belfry {
   /** What the rooms share; for adapters and tools. */
   readonly engine: Engine;
-  readonly #scheduler: Scheduler;
-  readonly #worker: Worker;
-  readonly #closing = new AbortController();
-  readonly #drainMs: number;
-  #running: Promise<void> | undefined;
-  /** Ticks under way, for close to wait for. */
-  readonly #ticks = new Set<Promise<unknown>>();
+  readonly #drive: Drive;
 
   /**
    * Checks the options; opens nothing yet.
@@ -150,62 +76,10 @@ export class Belfry {
    * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`, `ZONE_UNKNOWN`
    */
   constructor(options: BelfryOptions) {
-    const { storage, temporal, logger = defaultLogger } = options ?? {};
-    if (typeof storage?.beginTick !== "function") {
-      throw new BelfryError(
-        "OPTION_INVALID",
-        `Cannot make a Belfry: storage is ${storage === null ? "null" : typeof storage}, but must be a storage such as ` +
-          'sqlite("app.db") from "belfry/sqlite" or memory() from "belfry/memory"',
-      );
-    }
-    const { concurrency = 10, queues } = options;
-    if (!(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000)) {
-      throw new BelfryError(
-        "OPTION_INVALID",
-        `Cannot make a Belfry: concurrency is ${String(concurrency)}, but must be a whole number from 1 to 10,000`,
-      );
-    }
-    const second = { minMs: 1_000 };
-    const leaseTtlMs = parseDuration(options.leaseTtl ?? "15s", "leaseTtl", { ...second, maxMs: 3_600_000 });
-    const claimTtlMs = parseDuration(options.claimTtl ?? "30s", "claimTtl", { ...second, maxMs: 86_400_000 });
-    this.#drainMs = parseDuration(options.drain ?? "10s", "drain");
-    const { finished = "7d", failed = "30d", occurrences = "30d" } = options.retention ?? {};
-    const retention = {
-      finishedMs: parseDuration(finished, "retention.finished"),
-      failedMs: parseDuration(failed, "retention.failed"),
-      occurrencesMs: parseDuration(occurrences, "retention.occurrences"),
-    };
-    const clock = new CorrectedClock(options.clock ?? systemClock);
-    const ids = options.ids ?? systemIds;
-    const report = (error: unknown, during: string): void => {
-      try {
-        if (options.onError) options.onError(error, during);
-        else logger.error(`error while ${during}`, { error });
-      } catch (failure) {
-        logger.error("onError itself threw", { failure, error });
-      }
-    };
-    this.engine = {
-      storage,
-      clock,
-      ids,
-      codec: options.codec ?? plainCodec,
-      tasks: new TaskRegistry(),
-      events: new EventSink(report),
-      logger,
-      timeZone: resolveTimeZone(options.timeZone ?? "UTC"),
-      temporal,
-      holder: ids.token(),
-      open: openStorage(storage, clock, logger, this.#closing.signal),
-      report,
-    };
-    this.#scheduler = new Scheduler(this.engine, { leaseTtlMs, retention, onFired: () => this.#worker.wake() });
-    this.#worker = new Worker(this.engine, {
-      concurrency,
-      claimTtlMs,
-      drainMs: this.#drainMs,
-      ...(queues === undefined ? {} : { queues: [...queues] }),
-    });
+    const closing = new AbortController();
+    const parts = readOptions(options, closing.signal);
+    this.engine = parts.engine;
+    this.#drive = new Drive(parts, closing);
   }
 
   // ---------------------------------------------------------------- tasks and jobs
@@ -232,7 +106,7 @@ export class Belfry {
       handler as TaskHandler<unknown, unknown>,
       options as TaskOptions & { input?: never },
     );
-    this.#worker.wake();
+    this.#drive.worker.wake();
     return task as Task<never, unknown>;
   }
 
@@ -357,7 +231,7 @@ export class Belfry {
     const stored = (await storage.listQueues()).find((queue) => queue.name === name);
     const queue: QueueRecord = { paused: false, concurrency: null, rate: null, ...stored, ...settings, name };
     await storage.putQueues({ now: clock.now(), queues: [queue] });
-    this.#worker.wake();
+    this.#drive.worker.wake();
     return queue;
   }
 
@@ -381,19 +255,19 @@ export class Belfry {
     const registered = await registerSchedule(this.engine, { name, expression, task, options } as Parameters<
       typeof registerSchedule
     >[1]);
-    if (registered.status !== "unchanged") this.#scheduler.wake();
+    if (registered.status !== "unchanged") this.#drive.scheduler.wake();
     return registered;
   }
 
   /** Changes options of a stored schedule; what the patch does not name stays, null takes an option back to its default. */
-  async updateSchedule(name: string, patch: SchedulePatch): Promise<Registered> {
+  async update(name: string, patch: SchedulePatch): Promise<Registered> {
     const registered = await updateSchedule(this.engine, name, patch);
-    this.#scheduler.wake();
+    this.#drive.scheduler.wake();
     return registered;
   }
 
   /** Removes a schedule; its unfinished jobs stay and run. @returns false where there was none */
-  removeSchedule(name: string): Promise<boolean> {
+  remove(name: string): Promise<boolean> {
     return removeSchedule(this.engine, name);
   }
 
@@ -404,7 +278,7 @@ export class Belfry {
    */
   async sync(list: readonly ScheduleSpec[], options: SyncOptions): Promise<SyncReport> {
     const report = await syncSchedules(this.engine, list, options);
-    if (report.created.length + report.updated.length > 0) this.#scheduler.wake();
+    if (report.created.length + report.updated.length > 0) this.#drive.scheduler.wake();
     return report;
   }
 
@@ -426,21 +300,21 @@ export class Belfry {
   /** Makes a paused schedule active again. @param options `catchUp`: fire what it missed, by its policy */
   async resume(name: string, options?: ResumeOptions): Promise<ScheduleInfo> {
     const schedule = await resumeSchedule(this.engine, name, options);
-    this.#scheduler.wake();
+    this.#drive.scheduler.wake();
     return schedule;
   }
 
   /** Makes a job of a schedule now, whatever its state. @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN` */
   async trigger(name: string, options?: TriggerOptions): Promise<Triggered> {
     const triggered = await triggerSchedule(this.engine, name, options);
-    this.#worker.wake();
+    this.#drive.worker.wake();
     return triggered;
   }
 
   /** Makes jobs of a schedule's past occurrences that did not fire. @throws BelfryError `SCHEDULE_UNKNOWN`, `OPTION_INVALID` */
   async backfill(name: string, options: BackfillOptions): Promise<Backfilled> {
     const done = await backfillSchedule(this.engine, name, options);
-    this.#worker.wake();
+    this.#drive.worker.wake();
     return done;
   }
 
@@ -479,43 +353,7 @@ export class Belfry {
    * @throws what the storage throws, so that the platform's trigger tries again
    */
   tick(options: TickOptions = {}): Promise<TickResult> {
-    const tick = this.#tick(options).finally(() => this.#ticks.delete(tick));
-    this.#ticks.add(tick);
-    return tick;
-  }
-
-  async #tick(options: TickOptions): Promise<TickResult> {
-    const { clock } = this.engine;
-    const keepsGoing = options.for !== undefined;
-    const lengthMs = parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, keepsGoing ? "for" : "budget");
-    const untilMs = clock.monotonic() + lengthMs;
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#closing.signal]) : this.#closing.signal;
-    const total = await this.#pass(options, untilMs, signal);
-    while (keepsGoing && !signal.aborted) {
-      const leftMs = untilMs - clock.monotonic();
-      if (leftMs <= 0) break;
-      const next = total.more ? clock.now() : earliest(total.nextAt, total.jobsAt);
-      const waitMs = next === null ? leftMs : Math.max(0, next - clock.now());
-      // What is due after the end is for the next trigger.
-      if (!(await delay(clock, Math.min(waitMs, leftMs), signal)) || waitMs >= leftMs) break;
-      const pass = await this.#pass(options, untilMs, signal);
-      const { leader, more, nextAt, jobsAt, skewMs } = pass;
-      Object.assign(total, { leader, more, nextAt, jobsAt, skewMs });
-      total.fired += pass.fired;
-      total.skipped += pass.skipped;
-      total.ran += pass.ran;
-    }
-    return total;
-  }
-
-  async #pass(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
-    const { clock } = this.engine;
-    const report = await this.#scheduler.tick({ oneShot: true, untilMs, maxJobs: options.maxJobs, signal });
-    if (options.work === false) return { ...report, ran: 0 };
-    const ready = report.fired > 0 || (report.jobsAt !== null && report.jobsAt <= clock.now());
-    if (!ready) return { ...report, ran: 0 };
-    const { ran, more, nextAt } = await this.#worker.runReady({ untilMs, signal });
-    return { ...report, ran, more: report.more || more, jobsAt: nextAt };
+    return this.#drive.tick(options);
   }
 
   /**
@@ -524,34 +362,8 @@ export class Belfry {
    * @returns when all is drained
    * @throws BelfryError what opening the storage throws; later errors go to `onError`, and it goes on
    */
-  async run(options: RunOptions = {}): Promise<void> {
-    if (this.#running) throw new BelfryError("OPTION_INVALID", "Cannot run: this Belfry is running already");
-    const { work = true, schedule = true } = options;
-    await this.engine.open();
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#closing.signal]) : this.#closing.signal;
-    if (signal.aborted) return;
-    const parts: Promise<void>[] = [];
-    if (schedule) parts.push(this.#scheduler.run(signal));
-    if (work) parts.push(this.#work(signal));
-    this.#running = Promise.all(parts).then(() => undefined);
-    try {
-      await this.#running;
-    } finally {
-      this.#running = undefined;
-    }
-  }
-
-  /** The worker's loop, woken by what the storage pushes. */
-  async #work(signal: AbortSignal): Promise<void> {
-    const { storage, report } = this.engine;
-    const unlisten = await storage
-      .listen?.((wake) => wake !== "schedules" && this.#worker.wake())
-      .catch((error: unknown) => report(error, "listening for jobs"));
-    try {
-      await this.#worker.run(signal);
-    } finally {
-      if (unlisten) await unlisten().catch((error: unknown) => report(error, "ceasing to listen"));
-    }
+  run(options: RunOptions = {}): Promise<void> {
+    return this.#drive.run(options);
   }
 
   /**
@@ -564,10 +376,8 @@ export class Belfry {
   }
 
   /** Stops what runs, waits for it, and releases the storage. Calling it again does nothing. */
-  async close(): Promise<void> {
-    this.#closing.abort(new BelfryError("CLOSED", "This Belfry was closed"));
-    await Promise.allSettled([this.#running, ...this.#ticks]);
-    await this.engine.storage.close();
+  close(): Promise<void> {
+    return this.#drive.close();
   }
 
   /** {@link close}, for `await using`. */

@@ -88,7 +88,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       status: 200,
       gives: answers.registered,
       async run({ belfry }, { param, json }) {
-        return showRegistered(belfry.engine, await belfry.updateSchedule(param.name, json));
+        return showRegistered(belfry.engine, await belfry.update(param.name, json));
       },
     },
     $delete: {
@@ -98,7 +98,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       param: schemas.namePath,
       status: 200,
       gives: answers.removed,
-      run: async ({ belfry }, { param }) => ({ removed: await belfry.removeSchedule(param.name) }),
+      run: async ({ belfry }, { param }) => ({ removed: await belfry.remove(param.name) }),
     },
   },
   "/schedules/:name/pause": {

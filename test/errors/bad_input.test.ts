@@ -103,7 +103,7 @@ const table: [what: string, act: (belfry: Belfry) => unknown, code: ErrorCode, s
   // what is not there
   ["a signal to nobody", (b) => b.signal("no-such-job", "go"), "JOB_UNKNOWN", /no job of that id/],
   ["cancelling nothing", (b) => b.cancel("no-such-job"), "JOB_UNKNOWN", /no job of that id/],
-  ["an update of nothing", (b) => b.updateSchedule("nine", { priority: 1 }), "SCHEDULE_UNKNOWN", /nine/],
+  ["an update of nothing", (b) => b.update("nine", { priority: 1 }), "SCHEDULE_UNKNOWN", /nine/],
 ];
 
 async function rows(storage: Storage): Promise<number> {
@@ -135,7 +135,7 @@ describe("bad input is refused before anything is written", () => {
   it("a misspelt name of a known schedule gets a hint", async () => {
     const belfry = new Belfry({ storage: memory(), clock: new FakeClock() });
     await belfry.schedule("daily-report", "@daily", "report");
-    await expect(belfry.updateSchedule("daily-reprot", { priority: 1 })).rejects.toMatchObject({
+    await expect(belfry.update("daily-reprot", { priority: 1 })).rejects.toMatchObject({
       code: "SCHEDULE_UNKNOWN",
       message: expect.stringContaining("daily-report"),
     });

@@ -1,0 +1,152 @@
+/**
+ * What moves an engine: passes for platforms' triggers (`tick`), loops for processes that stay up (`run`), and the end of
+ * both (`close`).
+ *
+ * A pass is the scheduler's tick and then the worker's, each bounded by the same budget. `tick({ for })` repeats passes
+ * at the instants the last one named, and looks in every few seconds for what came from elsewhere.
+ */
+import { delay } from "./clock.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import { BelfryError } from "./error.ts";
+import type { Parts } from "./options.ts";
+import { earliest, Scheduler, type TickReport } from "./scheduler.ts";
+import { Worker } from "./worker.ts";
+
+/** Options of `Belfry.run`. */
+export interface RunOptions {
+  /** Stops: the lease is given up, running jobs are drained. @default `close()` stops */
+  signal?: AbortSignal;
+  /** Run jobs. @default true */
+  work?: boolean;
+  /** Fire schedules. @default true */
+  schedule?: boolean;
+}
+
+/** Options of `Belfry.tick`. */
+export interface TickOptions {
+  /** Run what is ready, too. @default true */
+  work?: boolean;
+  /** No job is begun after this long; running ones are awaited, within `drain`. @default "25s" */
+  budget?: Duration;
+  /** Keep going for this long, for schedules finer than the trigger that calls: `tick({ for: "55s" })`. */
+  for?: Duration;
+  /** At most this many jobs are fired. @default 10,000 */
+  maxJobs?: number;
+  /** Ends the tick early. */
+  signal?: AbortSignal;
+}
+
+/** What a tick did: the scheduler's report and the worker's. */
+export interface TickResult extends TickReport {
+  /** How many jobs it ran, to their end or to their next wait. */
+  ran: number;
+}
+
+const DEFAULT_BUDGET = "25s";
+/** Between the passes of one long tick: the most, since other programs register and enqueue too. */
+const MAX_WAIT_MS = 5_000;
+/** And the least after a pass that did nothing: what it names may be claimable by others only. */
+const MIN_IDLE_WAIT_MS = 1_000;
+
+/** Drives the scheduler and the worker of one engine. */
+export class Drive {
+  readonly scheduler: Scheduler;
+  readonly worker: Worker;
+  readonly #parts: Parts;
+  readonly #closing: AbortController;
+  #running: Promise<unknown> | undefined;
+  /** Ticks under way, for close to wait for. */
+  readonly #ticks = new Set<Promise<unknown>>();
+
+  /** @param closing aborted by {@link close} */
+  constructor(parts: Parts, closing: AbortController) {
+    this.#parts = parts;
+    this.#closing = closing;
+    this.worker = new Worker(parts.engine, parts.worker);
+    this.scheduler = new Scheduler(parts.engine, { ...parts.scheduler, onFired: () => this.worker.wake() });
+  }
+
+  /** See `Belfry.tick`. */
+  tick(options: TickOptions): Promise<TickResult> {
+    const tick = this.#tick(options).finally(() => this.#ticks.delete(tick));
+    this.#ticks.add(tick);
+    return tick;
+  }
+
+  /** See `Belfry.run`. */
+  async run(options: RunOptions): Promise<void> {
+    if (this.#running) throw new BelfryError("OPTION_INVALID", "Cannot run: this Belfry is running already");
+    const { work = true, schedule = true } = options;
+    const signal = this.#stopsWith(options.signal);
+    const parts = async (): Promise<void> => {
+      await this.#parts.engine.open();
+      if (signal.aborted) return;
+      await Promise.all([schedule && this.scheduler.run(signal), work && this.#work(signal)]);
+    };
+    this.#running = parts();
+    try {
+      await this.#running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Stops what runs, waits for it, and releases the storage. */
+  async close(): Promise<void> {
+    this.#closing.abort(new BelfryError("CLOSED", "This Belfry was closed"));
+    await Promise.allSettled([this.#running, ...this.#ticks]);
+    await this.#parts.engine.storage.close();
+  }
+
+  #stopsWith(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+  }
+
+  async #tick(options: TickOptions): Promise<TickResult> {
+    const { clock } = this.#parts.engine;
+    const keepsGoing = options.for !== undefined;
+    const lengthMs = parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, keepsGoing ? "for" : "budget");
+    const untilMs = clock.monotonic() + lengthMs;
+    const signal = this.#stopsWith(options.signal);
+    let pass = await this.#pass(options, untilMs, signal);
+    const total = { ...pass };
+    while (keepsGoing && !signal.aborted) {
+      const leftMs = untilMs - clock.monotonic();
+      const next = earliest(pass.nextAt, options.work === false ? null : pass.jobsAt);
+      const dueMs = pass.more ? 0 : next === null ? Infinity : Math.max(0, next - clock.now());
+      const idle = pass.fired === 0 && pass.ran === 0 && !pass.more;
+      const waitMs = idle && dueMs === 0 ? MIN_IDLE_WAIT_MS : Math.min(MAX_WAIT_MS, dueMs);
+      // What is due after the end is for the next trigger.
+      if (waitMs >= leftMs || !(await delay(clock, waitMs, signal))) break;
+      pass = await this.#pass(options, untilMs, signal);
+      const { leader, more, nextAt, jobsAt, skewMs } = pass;
+      Object.assign(total, { leader, more, nextAt, jobsAt, skewMs });
+      total.fired += pass.fired;
+      total.skipped += pass.skipped;
+      total.ran += pass.ran;
+    }
+    return total;
+  }
+
+  async #pass(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
+    const { clock } = this.#parts.engine;
+    const report = await this.scheduler.tick({ oneShot: true, untilMs, maxJobs: options.maxJobs, signal });
+    const ready = report.fired > 0 || (report.jobsAt !== null && report.jobsAt <= clock.now());
+    if (options.work === false || !ready) return { ...report, ran: 0 };
+    const { ran, more, nextAt } = await this.worker.runReady({ untilMs, signal });
+    return { ...report, ran, more: report.more || more, jobsAt: nextAt };
+  }
+
+  /** The worker's loop, woken by what the storage pushes. */
+  async #work(signal: AbortSignal): Promise<void> {
+    const { storage, report } = this.#parts.engine;
+    const unlisten = await storage
+      .listen?.((wake) => wake !== "schedules" && this.worker.wake())
+      .catch((error: unknown) => report(error, "listening for jobs"));
+    try {
+      await this.worker.run(signal);
+    } finally {
+      if (unlisten) await unlisten().catch((error: unknown) => report(error, "ceasing to listen"));
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * What a Belfry is made of: its options, checked once at the door, and the engine they make.
+ */
+import { type Clock, CorrectedClock, systemClock } from "./clock.ts";
+import { type Codec, plainCodec } from "./codec.ts";
+import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import type { Engine } from "./engine.ts";
+import { BelfryError } from "./error.ts";
+import { EventSink } from "./events.ts";
+import { type Ids, systemIds } from "./id.ts";
+import { defaultLogger, type Logger } from "./log.ts";
+import { openStorage } from "./open.ts";
+import type { SchedulerOptions } from "./scheduler.ts";
+import type { Storage } from "./storage.ts";
+import { TaskRegistry } from "./task.ts";
+import type { WorkerOptions } from "./worker.ts";
+
+/** Options of `Belfry`. */
+export interface BelfryOptions {
+  /** Where schedules and jobs live: `sqlite("app.db")`, `memory()`, ... */
+  storage: Storage;
+  /** Zone of schedules that name none: an IANA name, `UTC`, an offset, or `local`. @default "UTC" */
+  timeZone?: string;
+  /** How long a leader may be silent before another takes over; 1 s to 1 h. @default "15s" */
+  leaseTtl?: Duration;
+  /** How long a worker may be silent before its jobs are taken over; 1 s to 1 d. @default "30s" */
+  claimTtl?: Duration;
+  /** How many jobs this engine runs at once; 1 to 10,000. @default 10 */
+  concurrency?: number;
+  /** Queues that this engine works on, in order of preference. @default those of its tasks, and "default" */
+  queues?: readonly string[];
+  /** How long a stopping engine lets running jobs go on before it gives them back. @default "10s" */
+  drain?: Duration;
+  /** How long history is kept. @default finished jobs and signals 7 days, failed jobs and outcomes 30 days */
+  retention?: { finished?: Duration; failed?: Duration; occurrences?: Duration };
+  /** Temporal to take zones from, where the runtime has none; without it they come from `Intl`, with equal answers. */
+  temporal?: TemporalLike;
+  /** Time: for tests. @default the runtime's clock and timers */
+  clock?: Clock;
+  /** Ids and chance: for tests. @default the runtime's randomness */
+  ids?: Ids;
+  /** Turns payloads into what is stored, and back: encryption, compression. @default JSON as it is */
+  codec?: Codec;
+  /** Takes errors that nobody awaits: of the loops, of listeners. @default the logger's `error` */
+  onError?: (error: unknown, during: string) => void;
+  /** Takes what the engine has to say. @default warnings and errors to the console */
+  logger?: Logger;
+}
+
+/** The parts that {@link readOptions} makes. */
+export interface Parts {
+  engine: Engine;
+  scheduler: SchedulerOptions;
+  worker: WorkerOptions;
+}
+
+/**
+ * Checks the options and makes the engine; opens nothing.
+ *
+ * @param closed aborted when the engine is closed
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`, `ZONE_UNKNOWN`
+ */
+export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts {
+  const { storage, temporal, logger = defaultLogger } = options ?? {};
+  if (typeof storage?.beginTick !== "function") {
+    throw invalid(
+      `storage is ${storage === null ? "null" : typeof storage}, but must be a storage such as ` +
+        'sqlite("app.db") from "belfry/sqlite" or memory() from "belfry/memory"',
+    );
+  }
+  const { concurrency = 10, queues, retention = {} } = options;
+  if (!(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000)) {
+    throw invalid(`concurrency is ${String(concurrency)}, but must be a whole number from 1 to 10,000`);
+  }
+  const second = { minMs: 1_000 };
+  const scheduler = {
+    leaseTtlMs: parseDuration(options.leaseTtl ?? "15s", "leaseTtl", { ...second, maxMs: 3_600_000 }),
+    retention: {
+      finishedMs: parseDuration(retention.finished ?? "7d", "retention.finished"),
+      failedMs: parseDuration(retention.failed ?? "30d", "retention.failed"),
+      occurrencesMs: parseDuration(retention.occurrences ?? "30d", "retention.occurrences"),
+    },
+  };
+  const worker = {
+    concurrency,
+    claimTtlMs: parseDuration(options.claimTtl ?? "30s", "claimTtl", { ...second, maxMs: 86_400_000 }),
+    drainMs: parseDuration(options.drain ?? "10s", "drain"),
+    ...(queues === undefined ? {} : { queues: [...queues] }),
+  };
+  const clock = new CorrectedClock(options.clock ?? systemClock);
+  const ids = options.ids ?? systemIds;
+  const report = (error: unknown, during: string): void => {
+    try {
+      if (options.onError) options.onError(error, during);
+      else logger.error(`error while ${during}`, { error });
+    } catch (failure) {
+      logger.error("onError itself threw", { failure, error });
+    }
+  };
+  const engine: Engine = {
+    storage,
+    clock,
+    ids,
+    codec: options.codec ?? plainCodec,
+    tasks: new TaskRegistry(),
+    events: new EventSink(report),
+    logger,
+    timeZone: resolveTimeZone(options.timeZone ?? "UTC"),
+    temporal,
+    holder: ids.token(),
+    open: openStorage(storage, clock, logger, closed),
+    report,
+  };
+  return { engine, scheduler, worker };
+}
+
+function invalid(what: string): BelfryError {
+  return new BelfryError("OPTION_INVALID", `Cannot make a Belfry: ${what}`);
+}
