@@ -21,6 +21,7 @@ import { coreRoutes } from "./routes_core.ts";
 import { jobRoutes } from "./routes_jobs.ts";
 import { queueRoutes } from "./routes_queues.ts";
 import { scheduleRoutes } from "./routes_schedules.ts";
+import { workerRoutes } from "./routes_worker.ts";
 import type { BelfryApp, BelfrySchema } from "./schema.ts";
 import { checkSignature, SIGNATURE_HEADER } from "./signature.ts";
 import { VERSION } from "./version.ts";
@@ -42,7 +43,7 @@ export interface AppOptions {
 const MAX_BODY_BYTES = 2_097_152;
 
 /** All rows. */
-const ROUTES: RouteTable<BelfrySchema> = { ...coreRoutes, ...scheduleRoutes, ...jobRoutes, ...queueRoutes };
+const ROUTES: RouteTable<BelfrySchema> = { ...coreRoutes, ...scheduleRoutes, ...jobRoutes, ...queueRoutes, ...workerRoutes };
 /** The same when their types do not matter: each checks its own input before its function sees it. */
 const TABLE = ROUTES as object as Readonly<Record<string, Readonly<Record<string, AnyRoute>>>>;
 

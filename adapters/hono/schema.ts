@@ -2,6 +2,8 @@
  * The types of all routes: what `hc<BelfryApp>()` knows, and what the table of routes must fit.
  */
 import type { Hono } from "hono";
+import type * as port from "../../src/storage.ts";
+import type { Sent } from "./port.ts";
 import type { Call } from "./route.ts";
 import type * as wire from "./wire.ts";
 
@@ -58,7 +60,19 @@ export type BelfrySchema = {
     $post: Call<{ param: { queue: string }; json: Record<string, never> }, wire.QueueSettings>;
   };
   "/queues/:queue/claim": { $post: Call<{ param: { queue: string }; json: wire.ClaimBody }, wire.ClaimAnswer> };
+
+  "/worker/claim": Batch<Sent<port.ClaimRequest>, port.ClaimReply>;
+  "/worker/renew": Batch<Sent<port.RenewRequest>, port.RenewReply>;
+  "/worker/save": Batch<Sent<port.SaveRequest>, port.SaveReply>;
+  "/worker/enqueue": Batch<Sent<port.EnqueueRequest>, port.EnqueueReply>;
+  "/worker/signal": Batch<Sent<port.SignalRequest>, port.SignalReply>;
+  "/worker/cancel": Batch<Sent<port.CancelRequest>, { ids: string[] }>;
+  "/worker/retry": Batch<Sent<port.RetryRequest>, { ids: string[] }>;
+  "/worker/job": Batch<{ id: string }, { job: port.ClaimedJob | null }>;
+  "/worker/jobs": Batch<port.ListJobsRequest, { jobs: port.JobRecord[] }>;
 };
+
+type Batch<In extends object, Out> = { $post: Call<{ json: In }, Out & { time: number }> };
 
 /** The app's type, for the typed client: `hc<BelfryApp>("https://example.com/belfry")`. */
 export type BelfryApp = Hono<object, BelfrySchema, "/">;

@@ -54,25 +54,25 @@ export function readSigning({ secrets, tolerance = "5m", replay }: SigningOption
     );
   }
   const toleranceMs = parseDuration(tolerance, "auth.signing.tolerance", { minMs: 1_000, maxMs: 3_600_000 });
-  return { secrets, toleranceMs, first: replay ?? memory() };
+  return { secrets, toleranceMs, first: replay ?? remember };
 }
 
 function isSecret(secret: unknown): boolean {
   return typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH;
 }
 
-function memory(): SigningRule["first"] {
-  const until = new Map<string, number>();
-  return (signature, untilMs) => {
-    if (until.has(signature)) return false;
-    // Insertion order is nearly the order of age, so what can be forgotten is in front.
-    for (const [old] of until) {
-      if (until.size < MAX_REMEMBERED) break;
-      until.delete(old);
-    }
-    until.set(signature, untilMs);
-    return true;
-  };
+/** Signatures that were taken, of all apps of this process: on the edge an app may live for one request only. */
+const taken = new Map<string, number>();
+
+function remember(signature: string, untilMs: number): boolean {
+  if (taken.has(signature)) return false;
+  // Insertion order is nearly the order of age, so what can be forgotten is in front.
+  for (const [old] of taken) {
+    if (taken.size < MAX_REMEMBERED) break;
+    taken.delete(old);
+  }
+  taken.set(signature, untilMs);
+  return true;
 }
 
 /**
