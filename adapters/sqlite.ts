@@ -9,7 +9,7 @@
 import { systemClock } from "../src/clock.ts";
 import { type Duration, parseDuration } from "../src/duration.ts";
 import { BelfryError } from "../src/error.ts";
-import { sqliteDialect } from "../src/sql/dialect.ts";
+import { localSqliteDialect } from "../src/sql/dialect.ts";
 import type { Row } from "../src/sql/driver.ts";
 import type { SqliteDatabase, SqliteStatement } from "../src/sql/sqlite/client.ts";
 import { BLOCKING_WAIT_MS, LocalDriver } from "../src/sql/sqlite/driver.ts";
@@ -117,7 +117,7 @@ export function sqlite(database: string | SqliteDatabase, options: SqliteOptions
   });
   return new SqlStorage({
     driver,
-    dialect: sqliteDialect,
+    dialect: localSqliteDialect,
     capabilities: {
       serverClock: false,
       durable: !inMemory,

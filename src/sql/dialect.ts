@@ -6,6 +6,8 @@
  * and marks, the others follow the mark.
  */
 
+import type { Cell } from "./driver.ts";
+
 /** Type of a column: text compared by bytes, or a whole number up to 2^53. */
 export type ColumnType = "text" | "int";
 
@@ -20,7 +22,9 @@ export interface Dialect {
   /** A JSON parameter as a table with `ord` (its place in the list) and the given columns. */
   list(param: string, columns: ListColumns): string;
   /** Rows of a list as the JSON that {@link Dialect.list} reads. */
-  encodeList(columns: ListColumns, rows: readonly (readonly (string | number | null)[])[]): string;
+  encodeList(columns: ListColumns, rows: readonly (readonly Cell[])[]): string;
+  /** Whether the database is so near that a statement per row is faster than a list as JSON. */
+  readonly rowByRow: boolean;
   /** A JSON parameter of plain texts as a table with the column `value`. */
   texts(param: string): string;
   /** After a SELECT: locks its rows until the batch ends. */
@@ -62,9 +66,10 @@ export interface Dialect {
   readonly existing: string;
 }
 
-/** SQLite and its kin. */
+/** SQLite and its kin, reached in batches. */
 export const sqliteDialect: Dialect = {
   name: "sqlite",
+  rowByRow: false,
   placeholder: (n) => `?${n}`,
   list(param, columns) {
     const fields = columns.map(([name], i) => `value->>${i} AS ${name}`);
@@ -95,6 +100,9 @@ export const sqliteDialect: Dialect = {
   existing: "SELECT name FROM sqlite_master WHERE name IN (SELECT value FROM json_each(:names))",
 };
 
+/** SQLite in this process. */
+export const localSqliteDialect: Dialect = { ...sqliteDialect, rowByRow: true };
+
 /** SQLite behind a network, whose own clock counts. */
 export const remoteSqliteDialect: Dialect = {
   ...sqliteDialect,
@@ -106,6 +114,7 @@ const POSTGRES_TYPES: Record<ColumnType, string> = { text: 'text COLLATE "C"', i
 /** PostgreSQL 13 and later. */
 export const postgresDialect: Dialect = {
   name: "postgres",
+  rowByRow: false,
   placeholder: (n) => `$${n}`,
   list(param, columns) {
     const fields = columns.map(([name, type]) => `${name} ${type === "int" ? "bigint" : "text"}`);

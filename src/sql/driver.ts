@@ -9,8 +9,34 @@
 import { BelfryError } from "../error.ts";
 import type { Wake } from "../storage.ts";
 
-/** What a parameter may be; lists travel as JSON text. */
-export type Value = string | number | null;
+/** What a cell of a list may be. */
+export type Cell = string | number | null;
+
+/** A list parameter: its rows, and the JSON that travels where they are not sent one by one. */
+export class List {
+  readonly rows: readonly (readonly Cell[])[];
+  readonly #encode: () => string;
+  #json: string | undefined;
+
+  constructor(rows: readonly (readonly Cell[])[], encode: () => string) {
+    this.rows = rows;
+    this.#encode = encode;
+  }
+
+  /** All rows as JSON. */
+  get json(): string {
+    this.#json ??= this.#encode();
+    return this.#json;
+  }
+}
+
+/** What a parameter may be. */
+export type Value = Cell | List;
+
+/** What is sent for a parameter. */
+export function sent(value: Value | undefined): Cell {
+  return value === undefined ? null : value instanceof List ? value.json : value;
+}
 
 /** Parameters by name. */
 export type Args = Readonly<Record<string, Value>>;
@@ -30,12 +56,18 @@ export interface Sql {
   readonly slots: readonly string[];
   /** Whether it gives rows. */
   readonly returns: boolean;
+  /** The list parameter for each of whose rows it is run; null: it is run once. */
+  readonly each: string | null;
+  /** For each slot the column of that list, -1 for the place in the list, or null for a parameter of its own. */
+  readonly cells: readonly (number | null)[];
 }
 
 /** A statement and its parameters. */
 export interface Query {
   readonly sql: Sql;
   readonly args: Args;
+  /** It gives no rows when that query of the batch has changed so many; a driver that knows may leave it out. */
+  readonly unless?: { query: number; changes: number };
 }
 
 /** Whether a batch writes: reads need no write lock, but see one moment. */
@@ -58,8 +90,8 @@ export interface Driver {
   batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]>;
   /** Calls back when another connection has written; absent where the database cannot tell. */
   listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
-  /** Tells other connections that something was written; absent where they find out by themselves. */
-  announce?(wake: Wake): Query | null;
+  /** Text of a SELECT that wakes listeners on other connections; absent where they find out by themselves. */
+  announce?(wake: Wake): string;
   /**
    * Sets the database up for work, once its schema is known to be ours and before anything is written to it; absent
    * where there is nothing to set.

@@ -9,7 +9,7 @@ import { BelfryError } from "../error.ts";
 import { systemIds } from "../id.ts";
 import type * as port from "../storage.ts";
 import type { Dialect } from "./dialect.ts";
-import { type BatchMode, type Driver, DriverError, type Query, type Row, type Sql } from "./driver.ts";
+import { type BatchMode, type Driver, DriverError, type List, type Query, type Row, type Sql, sent } from "./driver.ts";
 import { Marks } from "./marks.ts";
 import { migrateSchema } from "./migrate.ts";
 import { jobOf, occurrenceOf, queueOf, scheduleOf } from "./rows.ts";
@@ -129,11 +129,14 @@ export class SqlStorage implements port.Storage {
 
   async fire(request: port.FireRequest): Promise<port.FireReply> {
     const { s, t } = this.#parts;
-    const sent = await this.#send(() => fire(s.fire, s.consequences, t, request, this.#marks.of(request.op)), "write");
-    const reply = fireReply(s.fire, sent.queries, sent.rows);
+    const answer = await this.#send(
+      () => fire(s.fire, s.consequences, t, request, this.#marks.of(request.op)),
+      "write",
+    );
+    const reply = fireReply(s.fire, request, answer.queries, answer.rows);
     if (reply.jobs.length > 0) this.#wakes.wrote("jobs");
     if (request.resign || (request.lease === null && reply.fired.length > 0)) this.#wakes.wrote("schedules");
-    return { ...reply, ...sent.time };
+    return { ...reply, ...answer.time };
   }
 
   async resign(request: { holder: string; token: number; now: port.Instant }): Promise<boolean> {
@@ -147,14 +150,14 @@ export class SqlStorage implements port.Storage {
 
   async putSchedules(request: port.PutSchedulesRequest): Promise<port.PutSchedulesReply> {
     const { s, t } = this.#parts;
-    const sent = await this.#send(
+    const answer = await this.#send(
       () => putSchedules(s.put, s.fire, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
     );
-    const reply = putSchedulesReply(s.put, request, sent.queries, sent.rows);
+    const reply = putSchedulesReply(s.put, request, answer.queries, answer.rows);
     if (reply.written.length > 0 || reply.removed.length > 0) this.#wakes.wrote("schedules");
     if (request.puts.some((put) => put.jobs.length > 0)) this.#wakes.wrote("jobs");
-    return { ...reply, ...sent.time };
+    return { ...reply, ...answer.time };
   }
 
   async listSchedules(request: port.ListSchedulesRequest): Promise<port.ScheduleRecord[]> {
@@ -172,7 +175,7 @@ export class SqlStorage implements port.Storage {
       () => enqueue(s.enqueue, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
     );
-    const reply = enqueueReply(rows[queries.length - 1]!);
+    const reply = enqueueReply(rows[queries.length - 1]!, request);
     if (reply.jobs.some((job) => job.created)) this.#wakes.wrote("jobs");
     return { ...reply, ...time };
   }
@@ -181,10 +184,17 @@ export class SqlStorage implements port.Storage {
     if (request.jobs.length === 0) return [];
     const { s, t } = this.#parts;
     const args = enqueueArgs(t, request, this.#marks.of(request.op));
-    return insertsOf(s.enqueue, s.consequences, request.jobs).map((sql: Sql) => ({
-      sql: sql.text,
-      params: sql.names.map((name) => args[name] ?? null),
-    }));
+    return insertsOf(s.enqueue, s.consequences, request.jobs).flatMap((sql: Sql) => {
+      const rows = sql.each === null ? [[]] : (args[sql.each] as List).rows;
+      return rows.map((row) => ({
+        sql: sql.text,
+        params: sql.names.map((name) => {
+          const slot = sql.slots.indexOf(name);
+          const cell = sql.cells[slot] ?? null;
+          return cell === null ? sent(args[name]) : row[cell]!;
+        }),
+      }));
+    });
   }
 
   async claim(request: port.ClaimRequest): Promise<port.ClaimReply> {

@@ -11,19 +11,25 @@ import { BelfryError } from "../../error.ts";
 import { systemIds } from "../../id.ts";
 import {
   type BatchMode,
+  type Cell,
   type Counters,
   counters,
   type Driver,
   DriverError,
+  type List,
   type Query,
   type Row,
   type Sql,
+  sent,
 } from "../driver.ts";
 import { explain, isBusy, type SqliteDatabase, type SqliteStatement } from "./client.ts";
 
 /** How long SQLite itself waits for a lock, with the event loop standing still. */
 export const BLOCKING_WAIT_MS = 10;
 const MAX_PAUSE_MS = 40;
+
+/** The list of a statement that is run once. */
+const ONCE: readonly (readonly Cell[])[] = [[]];
 
 /** What the driver needs. */
 export interface LocalDriverOptions {
@@ -95,17 +101,21 @@ export class LocalDriver implements Driver {
     this.#statement(database, mode === "write" ? "BEGIN IMMEDIATE" : "BEGIN").run();
     try {
       const rows: Row[][] = [];
-      for (const { sql, args } of queries) {
-        counters.statements++;
-        const statement = this.#statement(database, sql);
-        const params = sql.slots.map((name) => args[name] ?? null);
-        if (sql.returns) {
-          rows.push(statement.all(...params) as Row[]);
-        } else {
-          counters.rowsWritten += Number(statement.run(...params)?.changes ?? 0);
+      const changes: number[] = [];
+      for (const query of queries) {
+        const { unless } = query;
+        if (unless && changes[unless.query] === unless.changes) {
           rows.push([]);
+          changes.push(0);
+          continue;
         }
+        const statement = this.#statement(database, query.sql);
+        counters.statements++;
+        const found: Row[] = [];
+        changes.push(runQuery(statement, query, found));
+        rows.push(found);
       }
+      for (const changed of changes) counters.rowsWritten += changed;
       this.#statement(database, "COMMIT").run();
       return rows;
     } catch (error) {
@@ -152,4 +162,28 @@ export class LocalDriver implements Driver {
       if (this.#closed) throw new BelfryError("CLOSED", `Cannot use ${where}: its storage was closed`);
     }
   }
+}
+
+/** Runs a statement, once or for each row of its list. @returns how many rows it changed */
+function runQuery(statement: SqliteStatement, { sql, args }: Query, found: Row[]): number {
+  const { slots, cells, each, returns } = sql;
+  const params: Cell[] = slots.map((name) => sent(args[name]));
+  const list = each === null ? ONCE : (args[each] as List).rows;
+  let changes = 0;
+  for (let place = 0; place < list.length; place++) {
+    const row = list[place]!;
+    if (each !== null) {
+      for (let i = 0; i < cells.length; i++) {
+        const cell = cells[i]!;
+        if (cell !== null) params[i] = cell < 0 ? place : row[cell]!;
+      }
+    }
+    if (!returns) {
+      changes += Number(statement.run(...params)?.changes ?? 0);
+      continue;
+    }
+    const given = statement.all(...params) as Row[];
+    for (let i = 0; i < given.length; i++) found.push(given[i]!);
+  }
+  return changes;
 }

@@ -6,7 +6,7 @@ import type { CancelRequest, RetryRequest } from "../../storage.ts";
 import type { Args, Query, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
-import { encode, STEP_NAMES } from "./lists.ts";
+import { listOf, STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
@@ -57,7 +57,7 @@ export function retry(
     ...marks,
     now: request.now,
     ids: JSON.stringify(request.jobs.map(({ id }) => id)),
-    forgets: encode(t.dialect, STEP_NAMES, forgets),
+    forgets: listOf(t.dialect, STEP_NAMES, forgets),
   };
   const sqls = [s.retry, ...(forgets.length > 0 ? [s.forget] : []), c.limits.markRevived, ...c.limits.admit, s.retried];
   return sqls.map((sql) => ({ sql, args }));

@@ -7,7 +7,7 @@
  * already on a job claims no more, so a claim whose reply was lost can be sent again.
  */
 import type { ChildOutcome, ClaimedJob, ClaimReply, ClaimRequest, SignalRecord, StepRecord } from "../../storage.ts";
-import type { Args, Query, Row, Sql } from "../driver.ts";
+import type { Args, Query, Row, Sql, Value } from "../driver.ts";
 import { childOf, JOB_COLUMNS, jobOf, signalOf, stepOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences } from "./consequence.ts";
@@ -92,9 +92,9 @@ export function claimStatements(t: Templates): ClaimStatements {
     lockToken: lockToken === null ? null : t.sql(lockToken),
     alarm: t.sql(`WITH RECURSIVE waiting (queue) AS (SELECT ${firstAlarm("")} UNION ALL
         SELECT ${firstAlarm(" AND j.queue > w.queue")} FROM waiting AS w WHERE w.queue IS NOT NULL),
-      due AS MATERIALIZED (SELECT j.id FROM waiting AS w JOIN {jobs} AS j ON j.queue = w.queue
-        WHERE j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})
-        ORDER BY j.alarm_at LIMIT :alarms${d.skipLockedOf("j")})
+      due AS MATERIALIZED (SELECT j.id FROM waiting AS w CROSS JOIN {jobs} AS j
+        WHERE j.queue = w.queue AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})
+        ORDER BY j.alarm_at LIMIT (SELECT :alarms)${d.skipLockedOf("j")})
       UPDATE {jobs} AS j SET
         state = CASE WHEN ${expires} THEN 'expired' ELSE 'ready' END,
         mark = CASE WHEN ${expires} THEN :mark ELSE j.mark END,
@@ -127,15 +127,24 @@ export function claimStatements(t: Templates): ClaimStatements {
 function takeTemplate(t: Templates, queues: number, tasks: boolean, held: string): string {
   const d = t.dialect;
   const known = tasks ? ` AND task IN (SELECT value FROM ${d.texts("tasks")} AS known)` : "";
-  const lines = Array.from({ length: queues }, (_, i) => {
+  // The first of each queue, as far as it has room; a token that is on a job already gets none.
+  const line = (i: number): string => {
     const room = `SELECT ${roomOf(t, "CAST(:limit AS bigint)")} AS room FROM {queues} AS q WHERE q.name = :queue${i}`;
-    return `SELECT id, ${i} AS place, row_number() OVER (ORDER BY priority DESC, available_at, id) AS turn FROM (
-      SELECT id, priority, available_at FROM {jobs} WHERE queue = :queue${i} AND ${CLAIMABLE}${known}
+    return `SELECT id, priority, available_at FROM {jobs} WHERE queue = :queue${i} AND ${CLAIMABLE}${known}
       ORDER BY priority DESC, available_at, id LIMIT (SELECT CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${held}) THEN 0
-        ELSE COALESCE((SELECT CASE WHEN room > 0 THEN room ELSE 0 END FROM (${room}) AS known_queue), :limit) END)${d.skipLocked}) AS line${i}`;
-  });
-  return `WITH line AS MATERIALIZED (${lines.join(" UNION ALL ")}),
-    chosen AS MATERIALIZED (SELECT id FROM line ORDER BY turn, place LIMIT :limit)
+        ELSE COALESCE((SELECT CASE WHEN room > 0 THEN room ELSE 0 END FROM (${room}) AS known_queue), :limit) END)${d.skipLocked}`;
+  };
+  const turns = Array.from(
+    { length: queues },
+    (_, i) => `SELECT id, ${i} AS place, row_number() OVER (ORDER BY priority DESC, available_at, id) AS turn
+      FROM (${line(i)}) AS line${i}`,
+  );
+  const chosen =
+    queues === 1
+      ? `WITH chosen AS MATERIALIZED (${line(0)})`
+      : `WITH line AS MATERIALIZED (${turns.join(" UNION ALL ")}),
+          chosen AS MATERIALIZED (SELECT id FROM line ORDER BY turn, place LIMIT (SELECT :limit))`;
+  return `${chosen}
     UPDATE {jobs} SET state = 'running', due = 0, attempt = attempt + 1 - resuming, resuming = 0, claims = claims + 1,
       claim_token = :token, claim_expires_at = :until, alarm_at = :until, worker = :worker,
       started_at = COALESCE(started_at, :now), mark = :mark
@@ -151,7 +160,7 @@ export function claim(
   marks: Args,
 ): Query[] {
   const { queues, tasks, token, now, limit } = request;
-  const args: Record<string, string | number | null> = {
+  const args: Record<string, Value> = {
     ...marks,
     token,
     worker: request.worker,

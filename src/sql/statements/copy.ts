@@ -78,7 +78,7 @@ export function exportPage(
     for (const [i, value] of cursor.after.entries()) args[`after${i}`] = value;
     where = `WHERE (${key.join(", ")}) > (${cursor.after.map((_, i) => `:after${i}`).join(", ")})`;
   }
-  const order = key.length > 0 ? `ORDER BY ${key.join(", ")} LIMIT :limit` : "";
+  const order = key.length > 0 ? `ORDER BY ${key.join(", ")} LIMIT (SELECT :limit)` : "";
   const names = columns.map(([column]) => column);
   const selected = name === "starts" ? "scope, at, sum(count) AS count" : names.join(", ");
   const group = name === "starts" ? "GROUP BY scope, at" : "";

@@ -8,28 +8,35 @@ import { TIED } from "../schema.ts";
 import type { Templates } from "../template.ts";
 import type { ConsequenceStatements } from "./consequence.ts";
 import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import { encode, JOBS } from "./lists.ts";
+import { JOBS, listOf } from "./lists.ts";
 
 /** Statements of enqueueing. */
 export interface EnqueueStatements {
   readonly insert: Sql;
   /** Tells parents that they have children. */
   readonly tieParents: Sql;
-  readonly stored: Sql;
+  /** Those of the list that another op stored: place in the list and id. */
+  readonly others: Sql;
 }
 
 /** Prepares the statements. */
 export function enqueueStatements(t: Templates): EnqueueStatements {
   const list = t.dialect.list("jobs", JOBS.columns);
   return {
-    insert: t.sql(`INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES} FROM ${list} AS item
-      WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`),
+    insert: t.each(
+      JOBS.columns,
+      `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
+      FROM [[jobs item]] WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`,
+    ),
     tieParents: t.sql(`UPDATE {jobs} SET tied = tied | ${TIED.children} WHERE (tied & ${TIED.children}) = 0
       AND id IN (SELECT item.parent_id FROM ${list} AS item WHERE item.parent_id IS NOT NULL)`),
-    stored: t.sql(`SELECT COALESCE(j.id, k.id) AS id, CASE WHEN j.born = :op THEN 1 ELSE 0 END AS created
-      FROM ${list} AS item LEFT JOIN {jobs} AS j ON j.id = item.id
-        LEFT JOIN {jobs} AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
-      ORDER BY item.ord`),
+    others: t.each(
+      JOBS.columns,
+      `SELECT item.ord AS ord, COALESCE(j.id, k.id) AS id
+      FROM [[jobs item]] LEFT JOIN {jobs} AS j ON j.id = item.id
+      LEFT JOIN {jobs} AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
+      WHERE j.id IS NULL OR COALESCE(j.born, '') <> :op`,
+    ),
   };
 }
 
@@ -43,7 +50,7 @@ export function insertsOf(s: EnqueueStatements, c: ConsequenceStatements, jobs: 
 
 /** Parameters of an enqueue. */
 export function enqueueArgs(t: Templates, request: EnqueueRequest, marks: Args): Args {
-  return { ...marks, now: request.now, jobs: encode(t.dialect, JOBS, request.jobs) };
+  return { ...marks, now: request.now, jobs: listOf(t.dialect, JOBS, request.jobs, request.now) };
 }
 
 /** The batch of an enqueue; the reply is read from its last statement. */
@@ -55,10 +62,19 @@ export function enqueue(
   marks: Args,
 ): Query[] {
   const args = enqueueArgs(t, request, marks);
-  return [...insertsOf(s, c, request.jobs), s.stored].map((sql) => ({ sql, args }));
+  const queries: Query[] = insertsOf(s, c, request.jobs).map((sql) => ({ sql, args }));
+  // Where all went in, there are no others.
+  queries.push({ sql: s.others, args, unless: { query: 0, changes: request.jobs.length } });
+  return queries;
 }
 
 /** Reads the reply of {@link enqueue}. */
-export function enqueueReply(rows: readonly Row[]): EnqueueReply {
-  return { jobs: rows.map((row) => ({ id: row["id"] as string, created: int(row["created"]) === 1 })) };
+export function enqueueReply(others: readonly Row[], request: EnqueueRequest): EnqueueReply {
+  const jobs = request.jobs.map(({ id }) => ({ id, created: true }));
+  for (const row of others) {
+    const job = jobs[int(row["ord"])]!;
+    job.id = (row["id"] as string | null) ?? job.id;
+    job.created = false;
+  }
+  return { jobs };
 }

@@ -7,10 +7,11 @@
  */
 import type { FireReply, FireRequest, Firing } from "../../storage.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
+import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
 import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import { columnsOf, encode, JOBS, type ListKind, OCCURRENCES } from "./lists.ts";
+import { columnsOf, JOBS, type ListKind, listOf, OCCURRENCES } from "./lists.ts";
 
 /** JSON error of jobs that their schedule's next occurrence cancelled. */
 const OVERLAP_ERROR =
@@ -39,8 +40,10 @@ export interface FireStatements {
   readonly record: Sql;
   readonly resign: Sql;
   readonly leads: Sql;
-  readonly fired: Sql;
-  readonly jobs: Sql;
+  /** Places of the firings whose schedules did not move. */
+  readonly unmoved: Sql;
+  /** Places of the jobs that were not inserted. */
+  readonly others: Sql;
 }
 
 /** Prepares the statements. */
@@ -48,9 +51,12 @@ export function fireStatements(t: Templates): FireStatements {
   const d = t.dialect;
   const list = d.list("firings", FIRINGS.columns);
   const move = (lease: string): Sql =>
-    t.sql(`UPDATE {schedules} AS s SET mark = :mark, revision = s.revision + 1, updated_at = :now, state = f.state,
-        next_at = f.next_at, fired = f.fired, last_at = f.last_at, note = f.note
-      FROM ${list} AS f WHERE s.name = f.name AND s.revision = f.expected${lease}`);
+    t.each(
+      FIRINGS.columns,
+      `UPDATE {schedules} AS s SET mark = :mark, revision = s.revision + 1, updated_at = :now,
+        state = f.state, next_at = f.next_at, fired = f.fired, last_at = f.last_at, note = f.note
+      FROM [[firings f]] WHERE s.name = f.name AND s.revision = f.expected${lease}`,
+    );
   return {
     move: move(""),
     moveLeased: move(
@@ -59,20 +65,31 @@ export function fireStatements(t: Templates): FireStatements {
     cancelUnfinished: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
       WHERE finished_at IS NULL AND schedule IN (SELECT f.name FROM ${list} AS f JOIN {schedules} AS s ON s.name = f.name
         WHERE f.cancels = 1 AND s.mark = :mark)`),
-    insertJobs: t.sql(`INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
-      FROM ${d.list("jobs", JOBS.columns)} AS item JOIN {schedules} AS s ON s.name = item.schedule
-      WHERE s.mark = :mark AND NOT EXISTS
+    insertJobs: t.each(
+      JOBS.columns,
+      `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
+      FROM [[jobs item]], {schedules} AS s WHERE s.name = item.schedule AND s.mark = :mark AND NOT EXISTS
         (SELECT 1 FROM {occurrences} AS o WHERE o.schedule = item.schedule AND o.at = item.scheduled_at)
-      ORDER BY item.ord ON CONFLICT DO NOTHING`),
-    record: t.sql(`INSERT INTO {occurrences} (${columnsOf(OCCURRENCES)}) SELECT ${columnsOf(OCCURRENCES, "item")}
-      FROM ${d.list("occurrences", OCCURRENCES.columns)} AS item JOIN {schedules} AS s ON s.name = item.schedule
-      WHERE s.mark = :mark ORDER BY item.ord ON CONFLICT DO NOTHING`),
+      ORDER BY item.ord ON CONFLICT DO NOTHING`,
+    ),
+    record: t.each(
+      OCCURRENCES.columns,
+      `INSERT INTO {occurrences} (${columnsOf(OCCURRENCES)})
+      SELECT ${columnsOf(OCCURRENCES, "item")} FROM [[occurrences item]], {schedules} AS s
+      WHERE s.name = item.schedule AND s.mark = :mark ORDER BY item.ord ON CONFLICT DO NOTHING`,
+    ),
     resign: t.sql("UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :token"),
     leads: t.sql("SELECT 1 AS leads FROM {lease} WHERE id = 1 AND holder = :holder AND token = :token"),
-    fired: t.sql(`SELECT s.name FROM ${list} AS f JOIN {schedules} AS s ON s.name = f.name
-      WHERE s.mark >= :from AND s.mark < :to ORDER BY f.ord`),
-    jobs: t.sql(`SELECT j.id FROM ${d.list("jobs", JOBS.columns)} AS item JOIN {jobs} AS j ON j.id = item.id
-      WHERE j.born = :op ORDER BY item.ord`),
+    unmoved: t.each(
+      FIRINGS.columns,
+      `SELECT f.ord AS ord FROM [[firings f]] LEFT JOIN {schedules} AS s ON s.name = f.name
+      WHERE s.mark IS NULL OR s.mark < :from OR s.mark >= :to`,
+    ),
+    others: t.each(
+      JOBS.columns,
+      `SELECT item.ord AS ord FROM [[jobs item]] LEFT JOIN {jobs} AS j ON j.id = item.id
+      WHERE j.born IS NULL OR j.born <> :op`,
+    ),
   };
 }
 
@@ -92,9 +109,9 @@ export function fire(
     now,
     holder: lease?.holder ?? null,
     token: lease?.token ?? null,
-    firings: encode(t.dialect, FIRINGS, firings),
-    jobs: encode(t.dialect, JOBS, jobs),
-    occurrences: encode(t.dialect, OCCURRENCES, outcomes),
+    firings: listOf(t.dialect, FIRINGS, firings),
+    jobs: listOf(t.dialect, JOBS, jobs, now),
+    occurrences: listOf(t.dialect, OCCURRENCES, outcomes),
     error: OVERLAP_ERROR,
   };
   const queries: Query[] = [];
@@ -106,25 +123,40 @@ export function fire(
     add(s.cancelUnfinished);
     queries.push(...consequences(c, args, OVERLAP_ERROR));
   }
-  if (jobs.length > 0) add(s.insertJobs);
+  if (jobs.length > 0) {
+    const query = queries.push({ sql: s.insertJobs, args }) - 1;
+    queries.push({ sql: s.others, args, unless: { query, changes: jobs.length } });
+  }
   if (outcomes.length > 0) add(s.record);
   if (jobs.some((job) => job.limit)) add(c.limits.markInserted, ...c.limits.admit);
-  if (jobs.length > 0) add(s.jobs);
   if (lease) add(s.leads);
   if (lease && request.resign) add(s.resign);
-  add(s.fired);
+  queries.push({ sql: s.unmoved, args, unless: { query: 0, changes: firings.length } });
   return queries;
 }
 
 /** Reads the reply of {@link fire}. */
-export function fireReply(s: FireStatements, queries: readonly Query[], rows: readonly Row[][]): FireReply {
+export function fireReply(
+  s: FireStatements,
+  request: FireRequest,
+  queries: readonly Query[],
+  rows: readonly Row[][],
+): FireReply {
+  const { firings } = request;
   const rowsOf = (sql: Sql): Row[] => rows[queries.findIndex((query) => query.sql === sql)] ?? [];
-  const fired = rowsOf(s.fired).map((row) => row["name"] as string);
-  const leased = queries[0]!.sql === s.moveLeased;
-  return {
-    // A fire that resigned and is sent again leads no more, but it did.
-    leads: !leased || fired.length > 0 || rowsOf(s.leads).length > 0,
-    fired,
-    jobs: rowsOf(s.jobs).map((row) => row["id"] as string),
+  const without = (names: string[], sql: Sql): string[] => {
+    const missing = new Set(rowsOf(sql).map((row) => int(row["ord"])));
+    return missing.size === 0 ? names : names.filter((_, place) => !missing.has(place));
   };
+  const fired = without(
+    firings.map(({ name }) => name),
+    s.unmoved,
+  );
+  const jobs = without(
+    firings.flatMap((firing) => firing.jobs.map(({ id }) => id)),
+    s.others,
+  );
+  // A fire that resigned and is sent again leads no more, but it did.
+  const leads = request.lease === null || fired.length > 0 || rowsOf(s.leads).length > 0;
+  return { leads, fired, jobs };
 }

@@ -32,7 +32,7 @@ export function leaseStatements(t: Templates): LeaseStatements {
     due: t.sql(`SELECT ${SCHEDULE_COLUMNS}, CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
         WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
       FROM {schedules} AS s WHERE state = 'active' AND next_at <= :now AND ${mine}
-      ORDER BY next_at, name LIMIT :most`),
+      ORDER BY next_at, name LIMIT (SELECT :most)`),
     nextAt: t.sql(`SELECT CASE WHEN ${mine} THEN
         (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at > :now ORDER BY next_at LIMIT 1) ELSE
         (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1)

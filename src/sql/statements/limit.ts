@@ -89,12 +89,8 @@ export function limitStatements(t: Templates): LimitStatements {
   };
 }
 
-/** Columns of a job to insert, and what they are read from; `item` is the list of jobs. */
-export const INSERTED_COLUMNS: string = `${columnsOf(JOBS)}, state, held, due, resuming, attempt, claims, wakes,
-  alarm_at, created_at, born`;
+/** Columns of a job to insert. */
+export const INSERTED_COLUMNS: string = `${columnsOf(JOBS)}, state, resuming, attempt, claims, wakes, created_at, born`;
 
 /** Values of {@link INSERTED_COLUMNS} from a list of jobs named `item`. */
-export const INSERTED_VALUES: string = `${columnsOf(JOBS, "item")}, 'ready',
-  CASE WHEN item.limit_key IS NULL THEN 0 ELSE 1 END, CASE WHEN item.available_at <= :now THEN 1 ELSE 0 END, 0, 0, 0, 0,
-  CASE WHEN item.limit_key IS NULL AND item.available_at > :now AND (item.expires_at IS NULL OR item.available_at < item.expires_at)
-    THEN item.available_at ELSE item.expires_at END, :now, :op`;
+export const INSERTED_VALUES: string = `${columnsOf(JOBS, "item")}, 'ready', 0, 0, 0, 0, :now, :op`;

@@ -8,8 +8,8 @@ import type { Row, Sql } from "../driver.ts";
 import { int, intOrNull } from "../rows.ts";
 import type { Templates } from "../template.ts";
 
-/** What a job must be to be claimed now; the literal terms are those of the partial index. */
-export const CLAIMABLE = "state = 'ready' AND due = 1 AND held = 0";
+/** What a job must be to be claimed now (only ready jobs are due); the literal terms are those of the partial index. */
+export const CLAIMABLE = "due = 1 AND held = 0";
 
 /** Room of the queue of the row `q` of queues; `limit` is what was asked for. */
 export function roomOf(t: Templates, limit: string): string {

@@ -1,21 +1,21 @@
 /**
  * Which lists travel to the database, and how are records laid out in them? One JSON parameter each.
  */
-import type { JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage.ts";
+import type { JobTransition, JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage.ts";
 import type { Dialect, ListColumns } from "../dialect.ts";
+import { type Cell, List } from "../driver.ts";
 import { TIED } from "../schema.ts";
-
-type Cell = string | number | null;
 
 /** A kind of list: its columns and how an item is laid out. */
 export interface ListKind<T> {
   readonly columns: ListColumns;
-  readonly cells: (item: T) => Cell[];
+  readonly cells: (item: T, now: number) => Cell[];
 }
 
-/** Writes items as the JSON of their list. */
-export function encode<T>(dialect: Dialect, kind: ListKind<T>, items: readonly T[]): string {
-  return dialect.encodeList(kind.columns, items.map(kind.cells));
+/** Lays items out as a list parameter of a batch at `now`. */
+export function listOf<T>(dialect: Dialect, kind: ListKind<T>, items: readonly T[], now: number = 0): List {
+  const rows = items.map((item) => kind.cells(item, now));
+  return new List(rows, () => dialect.encodeList(kind.columns, rows));
 }
 
 /** Jobs to insert. */
@@ -38,8 +38,11 @@ export const JOBS: ListKind<NewJob> = {
     ["limit_count", "int"],
     ["limit_per_ms", "int"],
     ["tied", "int"],
+    ["held", "int"],
+    ["due", "int"],
+    ["alarm_at", "int"],
   ],
-  cells: (job) => [
+  cells: (job, now) => [
     job.id,
     job.task,
     job.queue,
@@ -59,6 +62,12 @@ export const JOBS: ListKind<NewJob> = {
     (job.schedule === null ? 0 : TIED.schedule) |
       (job.parentId === null ? 0 : TIED.parent) |
       (job.limit === null ? 0 : TIED.limit),
+    job.limit === null ? 0 : 1,
+    job.availableAt <= now ? 1 : 0,
+    // A held job waits for its limit, which knows when it comes due.
+    job.limit === null && job.availableAt > now && (job.expiresAt === null || job.availableAt < job.expiresAt)
+      ? job.availableAt
+      : job.expiresAt,
   ],
 };
 
@@ -112,15 +121,12 @@ export const SCHEDULES: ListKind<SchedulePut> = {
   ],
 };
 
-/** What running jobs write, steps and children apart. */
-export const WRITES: ListKind<JobWrite> = {
+/** A job to write whose attempt is over for good. */
+export const ENDS: ListKind<JobWrite> = {
   columns: [
     ["id", "text"],
     ["token", "text"],
-    ["kind", "text"],
-    ["available_at", "int"],
-    ["resuming", "int"],
-    ["wakes", "int"],
+    ["state", "text"],
     ["result", "text"],
     ["error", "text"],
     ["reports", "int"],
@@ -128,23 +134,59 @@ export const WRITES: ListKind<JobWrite> = {
     ["tied", "int"],
   ],
   cells: (write) => {
-    const go = write.transition;
-    const at = go !== null && "availableAt" in go ? go.availableAt : null;
+    const go = write.transition as Extract<JobTransition, { to: "completed" | "failed" | "cancelled" | "expired" }>;
     return [
       write.id,
       write.token,
-      go?.to ?? "running",
-      at,
-      go === null || go.to === "waiting" ? 1 : go.to === "ready" && go.resuming ? 1 : 0,
-      go?.to === "waiting" ? go.wakes : null,
-      go?.to === "completed" ? go.result : null,
-      go !== null && "error" in go ? go.error : null,
+      go.to,
+      go.to === "completed" ? go.result : null,
+      go.to === "completed" ? null : go.error,
       write.progress === undefined ? 0 : 1,
       write.progress ?? null,
       write.children.length > 0 ? TIED.children : 0,
     ];
   },
 };
+
+/** A job to write that goes on: `running`, `ready` or `waiting`. */
+export const GOES_ON: ListKind<JobWrite> = {
+  columns: [
+    ["id", "text"],
+    ["token", "text"],
+    ["state", "text"],
+    ["available_at", "int"],
+    ["alarm_at", "int"],
+    ["due", "int"],
+    ["resuming", "int"],
+    ["wakes", "int"],
+    ["error", "text"],
+    ["reports", "int"],
+    ["progress", "text"],
+    ["tied", "int"],
+  ],
+  cells: (write, now) => {
+    const go = write.transition as Extract<JobTransition, { to: "ready" | "waiting" }> | null;
+    const at = go?.availableAt ?? null;
+    const due = go?.to === "ready" && go.availableAt <= now;
+    return [
+      write.id,
+      write.token,
+      go?.to ?? "running",
+      at,
+      due ? null : at,
+      due ? 1 : 0,
+      go?.to === "waiting" || (go?.to === "ready" && go.resuming) ? 1 : 0,
+      go?.to === "waiting" ? go.wakes : null,
+      go?.to === "ready" ? go.error : null,
+      write.progress === undefined ? 0 : 1,
+      write.progress ?? null,
+      write.children.length > 0 ? TIED.children : 0,
+    ];
+  },
+};
+
+/** Jobs named by their writes, to be read back. */
+export const WRITTEN: ListKind<JobWrite> = { columns: [["id", "text"]], cells: (write) => [write.id] };
 
 /** Steps to save. */
 export const STEPS: ListKind<StepRecord> = {

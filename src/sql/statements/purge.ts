@@ -20,7 +20,7 @@ export function purgeStatements(t: Templates): PurgeStatements {
   const old = (state: string, before: string): string =>
     `SELECT id, finished_at FROM {jobs} AS j WHERE state = '${state}' AND finished_at < :${before} AND NOT EXISTS
       (SELECT 1 FROM {jobs} AS p WHERE p.id = j.parent_id AND p.finished_at IS NULL)
-      ORDER BY finished_at LIMIT :limit${d.skipLockedOf("j")}`;
+      ORDER BY finished_at LIMIT (SELECT :limit)${d.skipLockedOf("j")}`;
   const chunk = [
     old("completed", "finishedBefore"),
     old("cancelled", "finishedBefore"),
@@ -31,12 +31,12 @@ export function purgeStatements(t: Templates): PurgeStatements {
     all: [
       t.sql(`WITH chunk AS MATERIALIZED (${chunk.join(" UNION ALL ")})
         UPDATE {jobs} SET mark = :mark, tied = tied | 1 WHERE finished_at IS NOT NULL
-          AND id IN (SELECT id FROM chunk ORDER BY finished_at, id LIMIT :limit)`),
+          AND id IN (SELECT id FROM chunk ORDER BY finished_at, id LIMIT (SELECT :limit))`),
       t.sql(`DELETE FROM {steps} WHERE job_id IN (SELECT id FROM {jobs} WHERE ${marked})`),
       t.sql(`DELETE FROM {signals} WHERE job_id IN (SELECT id FROM {jobs} WHERE ${marked})`),
       t.sql(`DELETE FROM {jobs} WHERE ${marked} RETURNING id`),
       t.sql(`DELETE FROM {occurrences} WHERE (schedule, at) IN (SELECT schedule, at FROM {occurrences}
-        WHERE until_at < :occurrencesBefore ORDER BY until_at, schedule, at LIMIT :limit) RETURNING at`),
+        WHERE until_at < :occurrencesBefore ORDER BY until_at, schedule, at LIMIT (SELECT :limit)) RETURNING at`),
       t.sql(`DELETE FROM {starts} WHERE at <= :now - (SELECT COALESCE(max(rate_per_ms), 0) FROM
         (SELECT rate_per_ms FROM {queues} UNION ALL SELECT rate_per_ms FROM {limits}) AS rates)`),
       t.sql(`DELETE FROM {limits} WHERE mark IS NULL AND NOT EXISTS

@@ -9,7 +9,7 @@ import type { Args, Query, Row, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import type { ConsequenceStatements } from "./consequence.ts";
 import type { FireStatements } from "./fire.ts";
-import { columnsOf, encode, JOBS, type ListKind, OCCURRENCES, SCHEDULES } from "./lists.ts";
+import { columnsOf, JOBS, type ListKind, listOf, OCCURRENCES, SCHEDULES } from "./lists.ts";
 
 const REMOVES: ListKind<{ name: string; revision: number }> = {
   columns: [
@@ -83,10 +83,10 @@ export function putSchedules(
     now,
     owner: owner?.owner ?? null,
     generation: owner?.generation ?? null,
-    puts: encode(t.dialect, SCHEDULES, puts),
-    removes: encode(t.dialect, REMOVES, removes),
-    jobs: encode(t.dialect, JOBS, jobs),
-    occurrences: encode(t.dialect, OCCURRENCES, outcomes),
+    puts: listOf(t.dialect, SCHEDULES, puts),
+    removes: listOf(t.dialect, REMOVES, removes),
+    jobs: listOf(t.dialect, JOBS, jobs, now),
+    occurrences: listOf(t.dialect, OCCURRENCES, outcomes),
   };
   const sqls: Sql[] = [];
   const statements = owner ? s.owned : s.free;

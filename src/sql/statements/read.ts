@@ -8,7 +8,7 @@ import type { Args, Query, Sql } from "../driver.ts";
 import { JOB_COLUMNS, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type HistoryStatements, historyStatements } from "./claim.ts";
-import { encode, type ListKind } from "./lists.ts";
+import { type ListKind, listOf } from "./lists.ts";
 
 const QUEUES: ListKind<QueueRecord> = {
   columns: [
@@ -48,7 +48,7 @@ export function getJob(s: ReadStatements, id: string): Query[] {
 /** The batch that writes settings of queues. */
 export function putQueues(s: ReadStatements, t: Templates, queues: readonly QueueRecord[]): Query[] {
   const last = new Map(queues.map((queue) => [queue.name, queue]));
-  return [{ sql: s.putQueues, args: { queues: encode(t.dialect, QUEUES, [...last.values()]) } }];
+  return [{ sql: s.putQueues, args: { queues: listOf(t.dialect, QUEUES, [...last.values()]) } }];
 }
 
 /** Terms of a WHERE clause, for the filters that are given. */
@@ -73,7 +73,10 @@ export function listSchedules(t: Templates, request: ListSchedulesRequest): Quer
     after: after ?? null,
     limit,
   };
-  return { sql: t.sql(`SELECT ${SCHEDULE_COLUMNS} FROM {schedules} ${where} ORDER BY name LIMIT :limit`), args };
+  return {
+    sql: t.sql(`SELECT ${SCHEDULE_COLUMNS} FROM {schedules} ${where} ORDER BY name LIMIT (SELECT :limit)`),
+    args,
+  };
 }
 
 /** Lists outcomes of a schedule in order of time. */
@@ -86,7 +89,7 @@ export function listOccurrences(t: Templates, request: ListOccurrencesRequest): 
   ]);
   return {
     sql: t.sql(`SELECT schedule, at, until_at, count, job_id, reason, recorded_at FROM {occurrences} ${where}
-      ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT :limit`),
+      ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT (SELECT :limit)`),
     args: { schedule, from: from ?? null, to: to ?? null, limit },
   };
 }
@@ -113,5 +116,5 @@ export function listJobs(t: Templates, request: ListJobsRequest): Query {
     before: before ?? null,
     limit,
   };
-  return { sql: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} ${where} ORDER BY id DESC LIMIT :limit`), args };
+  return { sql: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} ${where} ORDER BY id DESC LIMIT (SELECT :limit)`), args };
 }

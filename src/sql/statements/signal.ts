@@ -7,7 +7,7 @@
 import type { SignalReply, SignalRequest } from "../../storage.ts";
 import type { Query, Row, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
-import { encode, type ListKind } from "./lists.ts";
+import { type ListKind, listOf } from "./lists.ts";
 
 const SIGNALS: ListKind<SignalRequest["signals"][number]> = {
   columns: [
@@ -70,7 +70,7 @@ function distinct(signals: SignalRequest["signals"]): SignalRequest["signals"] {
 
 /** The batch of signals. */
 export function signal(s: SignalStatements, t: Templates, request: SignalRequest): Query[] {
-  const args = { now: request.now, signals: encode(t.dialect, SIGNALS, distinct(request.signals)) };
+  const args = { now: request.now, signals: listOf(t.dialect, SIGNALS, distinct(request.signals)) };
   const sqls = [...(t.dialect.concurrent ? [s.lock] : []), s.insert, s.wake, s.outcomes];
   return sqls.map((sql) => ({ sql, args }));
 }

@@ -1,0 +1,277 @@
+/**
+ * How fast is Belfry on a SQLite file, against the same rows written raw by the same client in the same run?
+ *
+ * Three ratios at synchronous FULL: firing 10,000 due schedules (time, at most 2x raw), enqueueing in batches of 100 and
+ * claiming and settling in batches of 100 (throughput, at least 0.5x and 0.4x raw). Raw does the least that a program
+ * without Belfry would do for the same rows: prepared statements, one transaction per batch, one index to find work. Each
+ * variant runs in a fresh process, the order alternates, medians count.
+ *
+ *     node bench/storage/speed.ts [rounds]
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { sqlite } from "../../adapters/sqlite.ts";
+import type { NewJob, ScheduleRecord } from "../../src/storage.ts";
+
+const SCHEDULES = 10_000;
+const CHUNK = 1000;
+const JOBS = 20_000;
+const BATCH = 100;
+const NOW = 1_800_000_000_000;
+const INPUT = JSON.stringify({ userId: 123, name: "report", parts: ["list", "read", "write"] });
+const OPTIONS = JSON.stringify({ retry: { attempts: 3 }, timeoutMs: 60_000 });
+
+function job(i: number, schedule: string | null): NewJob {
+  return {
+    id: `01890000-0000-7000-8000-${String(i).padStart(12, "0")}`,
+    task: "report",
+    queue: "default",
+    priority: 0,
+    availableAt: NOW,
+    expiresAt: null,
+    key: null,
+    input: INPUT,
+    options: OPTIONS,
+    schedule,
+    scheduledAt: schedule === null ? null : NOW,
+    parentId: null,
+    limit: null,
+  };
+}
+
+function schedule(i: number): ScheduleRecord {
+  return {
+    name: `schedule-${i}`,
+    definition: JSON.stringify({ expression: "0 9 * * *", task: "report", input: INPUT }),
+    state: "active",
+    nextAt: NOW,
+    revision: 1,
+    fired: 0,
+    failures: 0,
+    pauseAfterFailures: null,
+    watchesJobs: false,
+    lastAt: null,
+    note: null,
+    owner: null,
+    createdAt: 0,
+    updatedAt: 0,
+  };
+}
+
+/** What a round measured, in ms. */
+interface Times {
+  fire: number;
+  enqueue: number;
+  settle: number;
+}
+
+async function belfry(path: string): Promise<Times> {
+  const storage = sqlite(path);
+  await storage.migrate({ now: NOW });
+  for (let i = 0; i < SCHEDULES; i += CHUNK) {
+    const puts = Array.from({ length: CHUNK }, (_, j) => ({
+      revision: null,
+      record: schedule(i + j),
+      jobs: [],
+      occurrences: [],
+    }));
+    await storage.putSchedules({ op: `put${i}`, now: NOW, puts, removes: [], owner: null });
+  }
+  let start = performance.now();
+  let token: number | null = null;
+  for (let n = 0; ; ) {
+    const tick = await storage.beginTick({
+      holder: "a",
+      token,
+      now: NOW,
+      ttlMs: 15_000,
+      maxDue: CHUNK,
+      resignIfIdle: false,
+    });
+    token = tick.lease!.token;
+    if (tick.due.length === 0) break;
+    const firings = tick.due.map((due) => {
+      const fired = job(n++, due.name);
+      return {
+        name: due.name,
+        revision: due.revision,
+        state: due.state,
+        nextAt: NOW + 86_400_000,
+        fired: 1,
+        lastAt: NOW,
+        note: null,
+        cancelUnfinished: false,
+        jobs: [fired],
+        occurrences: [
+          { schedule: due.name, at: NOW, untilAt: NOW, count: 1, jobId: fired.id, reason: null, recordedAt: NOW },
+        ],
+      };
+    });
+    await storage.fire({ op: `fire${n}`, now: NOW, lease: { holder: "a", token }, firings, resign: false });
+  }
+  const fire = performance.now() - start;
+  await storage.close();
+
+  const other = sqlite(`${path}.2`);
+  await other.migrate({ now: NOW });
+  start = performance.now();
+  for (let i = 0; i < JOBS; i += BATCH) {
+    const jobs = Array.from({ length: BATCH }, (_, j) => job(i + j, null));
+    await other.enqueue({ op: `e${i}`, now: NOW, jobs });
+  }
+  const enqueue = performance.now() - start;
+  start = performance.now();
+  for (let i = 0; ; i++) {
+    const { jobs } = await other.claim({
+      token: `token-${i}`,
+      worker: "w",
+      queues: ["default"],
+      tasks: ["report"],
+      limit: BATCH,
+      now: NOW,
+      claimMs: 30_000,
+    });
+    if (jobs.length === 0) break;
+    const writes = jobs.map(({ id }) => ({
+      id,
+      token: `token-${i}`,
+      steps: [],
+      forget: [],
+      children: [],
+      transition: { to: "completed" as const, result: "42" },
+    }));
+    await other.save({ op: `s${i}`, now: NOW, claimMs: 30_000, writes });
+  }
+  const settle = performance.now() - start;
+  await other.close();
+  return { fire, enqueue, settle };
+}
+
+const RAW_JOBS = `CREATE TABLE jobs (id TEXT PRIMARY KEY, task TEXT, queue TEXT, state TEXT, priority INTEGER,
+  available_at INTEGER, input TEXT, options TEXT, schedule TEXT, scheduled_at INTEGER, attempt INTEGER, claim_token TEXT,
+  claim_expires_at INTEGER, result TEXT, created_at INTEGER, finished_at INTEGER) STRICT;
+  CREATE INDEX jobs_ready ON jobs (queue, priority DESC, available_at) WHERE state = 'ready';`;
+const RAW_INSERT = `INSERT INTO jobs (id, task, queue, state, priority, available_at, input, options, schedule,
+  scheduled_at, attempt, created_at) VALUES (?, ?, ?, 'ready', ?, ?, ?, ?, ?, ?, 0, ?)`;
+
+function open(path: string, schema: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  db.exec(schema);
+  return db;
+}
+
+function raw(path: string): Times {
+  const db = open(
+    path,
+    `${RAW_JOBS} CREATE TABLE schedules (name TEXT PRIMARY KEY, definition TEXT, next_at INTEGER, last_at INTEGER,
+      fired INTEGER) STRICT;
+    CREATE INDEX schedules_next ON schedules (next_at);
+    CREATE TABLE occurrences (schedule TEXT, at INTEGER, job_id TEXT, recorded_at INTEGER, PRIMARY KEY (schedule, at)) STRICT, WITHOUT ROWID;`,
+  );
+  const put = db.prepare("INSERT INTO schedules VALUES (?, ?, ?, NULL, 0)");
+  db.exec("BEGIN");
+  for (let i = 0; i < SCHEDULES; i++) put.run(schedule(i).name, schedule(i).definition, NOW);
+  db.exec("COMMIT");
+  let start = performance.now();
+  const due = db.prepare("SELECT name, definition, next_at FROM schedules WHERE next_at <= ? ORDER BY next_at LIMIT ?");
+  const move = db.prepare(
+    "UPDATE schedules SET next_at = ?, last_at = ?, fired = fired + 1 WHERE name = ? AND next_at = ?",
+  );
+  const record = db.prepare("INSERT INTO occurrences VALUES (?, ?, ?, ?)");
+  const insert = db.prepare(RAW_INSERT);
+  const add = (j: NewJob): void => {
+    insert.run(j.id, j.task, j.queue, j.priority, j.availableAt, j.input, j.options, j.schedule, j.scheduledAt, NOW);
+  };
+  for (let n = 0; ; ) {
+    const rows = due.all(NOW, CHUNK) as { name: string }[];
+    if (rows.length === 0) break;
+    db.exec("BEGIN IMMEDIATE");
+    for (const { name } of rows) {
+      const fired = job(n++, name);
+      move.run(NOW + 86_400_000, NOW, name, NOW);
+      record.run(name, NOW, fired.id, NOW);
+      add(fired);
+    }
+    db.exec("COMMIT");
+  }
+  const fire = performance.now() - start;
+  db.close();
+
+  const other = open(`${path}.2`, RAW_JOBS);
+  const insertOther = other.prepare(RAW_INSERT);
+  start = performance.now();
+  for (let i = 0; i < JOBS; i += BATCH) {
+    other.exec("BEGIN IMMEDIATE");
+    for (let k = 0; k < BATCH; k++) {
+      const j = job(i + k, null);
+      insertOther.run(j.id, j.task, j.queue, j.priority, j.availableAt, j.input, j.options, null, null, NOW);
+    }
+    other.exec("COMMIT");
+  }
+  const enqueue = performance.now() - start;
+  start = performance.now();
+  const claim = other.prepare(`UPDATE jobs SET state = 'running', attempt = attempt + 1, claim_token = ?,
+    claim_expires_at = ? WHERE id IN (SELECT id FROM jobs WHERE queue = ? AND state = 'ready'
+    ORDER BY priority DESC, available_at LIMIT ?) RETURNING id, task, input, options, attempt`);
+  const settle = other.prepare(`UPDATE jobs SET state = 'completed', result = ?, finished_at = ?, claim_token = NULL
+    WHERE id = ? AND claim_token = ?`);
+  for (let i = 0; ; i++) {
+    other.exec("BEGIN IMMEDIATE");
+    const jobs = claim.all(`token-${i}`, NOW + 30_000, "default", BATCH) as { id: string }[];
+    other.exec("COMMIT");
+    if (jobs.length === 0) break;
+    other.exec("BEGIN IMMEDIATE");
+    for (const { id } of jobs) settle.run("42", NOW, id, `token-${i}`);
+    other.exec("COMMIT");
+  }
+  const settleMs = performance.now() - start;
+  other.close();
+  return { fire, enqueue, settle: settleMs };
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+async function main(): Promise<void> {
+  const [variant, path] = process.argv.slice(2);
+  if (path !== undefined) {
+    console.log(JSON.stringify(variant === "raw" ? raw(path) : await belfry(path)));
+    return;
+  }
+  const rounds = Number(variant ?? 5);
+  const times: Record<"raw" | "belfry", Times[]> = { raw: [], belfry: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const name of round % 2 === 0 ? (["raw", "belfry"] as const) : (["belfry", "raw"] as const)) {
+      const folder = mkdtempSync(join(tmpdir(), "belfry-bench-"));
+      const output = execFileSync(process.execPath, [fileURLToPath(import.meta.url), name, join(folder, "b.db")], {
+        encoding: "utf8",
+      });
+      times[name].push(JSON.parse(output) as Times);
+      rmSync(folder, { recursive: true });
+    }
+  }
+  const of = (name: "raw" | "belfry", what: keyof Times): number => median(times[name].map((t) => t[what]));
+  const perSecond = (count: number, ms: number): string => `${Math.round((count / ms) * 1000).toLocaleString("en")}/s`;
+  console.log(`SQLite file, synchronous FULL, Node ${process.version}, median of ${rounds}`);
+  console.log(
+    `fire ${SCHEDULES} due    raw ${of("raw", "fire").toFixed(0)} ms   belfry ${of("belfry", "fire").toFixed(0)} ms   ` +
+      `${(of("belfry", "fire") / of("raw", "fire")).toFixed(2)}x the time (goal <= 2)`,
+  );
+  for (const [what, title, goal] of [
+    ["enqueue", `enqueue in ${BATCH}s   `, 0.5],
+    ["settle", `claim+settle in ${BATCH}s`, 0.4],
+  ] as const) {
+    const [r, b] = [of("raw", what), of("belfry", what)];
+    console.log(
+      `${title}  raw ${perSecond(JOBS, r)}   belfry ${perSecond(JOBS, b)}   ${(r / b).toFixed(2)}x raw (goal >= ${goal})`,
+    );
+  }
+}
+
+await main();

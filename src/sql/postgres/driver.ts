@@ -1,0 +1,121 @@
+/**
+ * How does a batch run on Postgres in one round trip? As one message of the simple protocol: statements joined by
+ * semicolons are one implicit transaction, and at READ COMMITTED each sees its own moment, as the batches expect.
+ *
+ * A deadlock or a serialization failure means that nothing happened, so the batch is sent again at once. A connection
+ * that broke means "unknown". Wake-ups ride in the batch as `pg_notify`, and come in over one connection that listens.
+ */
+import { type Clock, delay } from "../../clock.ts";
+import { BelfryError } from "../../error.ts";
+import { systemIds } from "../../id.ts";
+import type { Wake } from "../../storage.ts";
+import { type BatchMode, type Counters, counters, type Driver, DriverError, type Query, type Row } from "../driver.ts";
+import { type PostgresClient, send } from "./client.ts";
+import { listenOn } from "./listen.ts";
+import { textOf } from "./literal.ts";
+
+const MAX_COLLISIONS = 20;
+
+/** What the driver needs. */
+export interface PostgresDriverOptions {
+  client: PostgresClient;
+  clock: Clock;
+  /** Name of the channel of wake-ups. */
+  channel: string;
+}
+
+/** Runs batches on a Postgres client. */
+export class PostgresDriver implements Driver {
+  readonly name = "postgres";
+  readonly counters: Counters = counters();
+  readonly #options: PostgresDriverOptions;
+  #closed = false;
+
+  constructor(options: PostgresDriverOptions) {
+    this.#options = options;
+  }
+
+  async batch(queries: readonly Query[], _mode: BatchMode): Promise<Row[][]> {
+    const { client, clock } = this.#options;
+    const text = queries.map(textOf).join(";\n");
+    const returns = queries.map(({ sql }) => sql.returns);
+    for (let collision = 1; ; collision++) {
+      if (this.#closed) throw new BelfryError("CLOSED", "Cannot use the Postgres database: its storage was closed");
+      this.counters.roundTrips++;
+      this.counters.statements += queries.length;
+      try {
+        return (await send(client, text, returns)) as Row[][];
+      } catch (error) {
+        const code = (error as { code?: unknown }).code;
+        const collided = code === "40001" || code === "40P01";
+        if (!collided || collision === MAX_COLLISIONS) throw explain(error);
+      }
+      await delay(clock, systemIds.random() * Math.min(100, 2 ** collision));
+    }
+  }
+
+  announce(wake: Wake): string {
+    return `SELECT pg_notify('${this.#options.channel}', '${wake}')`;
+  }
+
+  listen(onWake: (wake: Wake) => void): Promise<() => Promise<void>> {
+    const { client, clock, channel } = this.#options;
+    return listenOn({ client, clock, channel, onWake });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}
+
+/** Codes of errors after which the batch may have happened, or may be sent again later: no connection, or a lost one. */
+const NO_ANSWER = new Set([
+  "57P01",
+  "57P02",
+  "57P03",
+  "53300",
+  "57014",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "CONNECTION_CLOSED",
+  "CONNECTION_ENDED",
+  "CONNECTION_DESTROYED",
+  "CONNECT_TIMEOUT",
+]);
+
+/** What the storage is told about an error of a client. */
+export function explain(error: unknown): Error {
+  if (error instanceof BelfryError || error instanceof RangeError) return error;
+  const { code, message } = error as { code?: unknown; message: string };
+  const name = typeof code === "string" ? code : "";
+  const lost =
+    name.startsWith("08") ||
+    NO_ANSWER.has(name) ||
+    (name === "" && /terminat|timeout|closed|not queryable/i.test(message));
+  if (lost) {
+    return new DriverError(
+      "STORAGE_UNAVAILABLE",
+      `The Postgres database did not answer (${message || name}); what was asked may or may not have happened. ` +
+        "Check that the server runs and can be reached",
+      { cause: error, ambiguous: true },
+    );
+  }
+  if (name === "22P05" || name === "22021") {
+    return new BelfryError("PAYLOAD_UNSERIALIZABLE", `Cannot store a text in Postgres: ${message}`, { cause: error });
+  }
+  const remedy =
+    name === "25006"
+      ? "; it is read-only: connect to the primary"
+      : name === "53100"
+        ? "; its disk is full: free some space"
+        : "";
+  return new DriverError("STORAGE_UNUSABLE", `Cannot use the Postgres database: ${message}${remedy}`, {
+    cause: error,
+    missing: name === "42P01" || name === "42703",
+    conflict: name === "23505" || name === "42P07" || name === "42710" || name === "42P06",
+  });
+}
