@@ -1,0 +1,19 @@
+/** A workflow of 50 steps with eight workers that die at random, on the memory storage; others are in `node/`. */
+import { expect, test } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { chaos } from "./chaos.ts";
+
+test("50 steps complete though one of eight workers dies every moment, on memory", async () => {
+  const storage = memory();
+  await storage.migrate({ now: 0 });
+  const report = await chaos(async () => storage, {
+    workflows: 10,
+    steps: 50,
+    workers: 8,
+    deathEveryMs: 60,
+    claimTtlMs: 1_000,
+    seed: 7,
+    limitMs: 40_000,
+  });
+  expect(report.deaths).toBeGreaterThan(3);
+}, 60_000);

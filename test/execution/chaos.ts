@@ -1,0 +1,152 @@
+/**
+ * Chaos, for any storage: workflows of 50 steps, eight workers, and one of them dies every moment.
+ *
+ * A worker that dies here is cut off from the storage for good, in the middle of whatever it does: its calls arrive or
+ * not, and none is answered. (Processes that are really killed are in `node/`.) Real time passes, since most storages
+ * answer in it.
+ */
+import { expect } from "vitest";
+import { Belfry } from "../../mod.ts";
+import type { SaveReply, SaveRequest, Storage } from "../../src/storage.ts";
+import { seededRandom } from "../../src/testing/mod.ts";
+
+/** How much of it. */
+export interface ChaosOptions {
+  workflows: number;
+  steps: number;
+  workers: number;
+  /** Between two deaths, in ms, on average. */
+  deathEveryMs: number;
+  claimTtlMs: number;
+  seed: number;
+  limitMs: number;
+}
+
+/** What happened. */
+export interface ChaosReport {
+  deaths: number;
+  effects: number;
+  ms: number;
+}
+
+interface Life {
+  dead: boolean;
+}
+
+/** Runs chaos on a storage and checks what came of it. @param open opens the storage once more, as a process would */
+export async function chaos(open: () => Promise<Storage>, options: ChaosOptions): Promise<ChaosReport> {
+  const { workflows, steps, workers, deathEveryMs, claimTtlMs, seed, limitMs } = options;
+  const random = seededRandom(seed);
+  const did = new Map<string, number>();
+  const saved = new Set<string>();
+  const again: string[] = [];
+  const base = await open();
+
+  const launch = (): Life => {
+    const life: Life = { dead: false };
+    const belfry = new Belfry({
+      storage: mortal(base, life, random.next, saved),
+      claimTtl: claimTtlMs,
+      onError: () => {},
+    });
+    belfry.task(
+      "workflow",
+      async (ctx, input: { name: string }) => {
+        let sum = 0;
+        for (let i = 0; i < steps; i++) {
+          sum += await ctx.step("s", async () => {
+            await new Promise((resolve) => setTimeout(resolve, 2));
+            // The dead have no effects.
+            if (life.dead) return new Promise<number>(() => {});
+            const effect = `${ctx.job.id} ${i === 0 ? "s" : `s#${i + 1}`}`;
+            if (saved.has(effect)) again.push(effect);
+            did.set(effect, (did.get(effect) ?? 0) + 1);
+            return i;
+          });
+          if (i % 10 === 9) await ctx.sleep("rest", 20);
+        }
+        return `${input.name} ${sum}`;
+      },
+      { retry: 3 },
+    );
+    void belfry.run({ schedule: false });
+    lives.push({ life, belfry });
+    return life;
+  };
+  const lives: { life: Life; belfry: Belfry }[] = [];
+
+  const enqueuer = new Belfry({ storage: base });
+  const ids: string[] = [];
+  for (let i = 0; i < workflows; i++) ids.push((await enqueuer.enqueue("workflow", { name: `w${i}` })).id);
+  for (let i = 0; i < workers; i++) launch();
+
+  const start = performance.now();
+  let deaths = 0;
+  let unfinished = ids;
+  while (unfinished.length > 0 && performance.now() - start < limitMs) {
+    await new Promise((resolve) => setTimeout(resolve, deathEveryMs * 2 * random.next()));
+    const living = lives.filter(({ life }) => !life.dead);
+    living[Math.floor(random.next() * living.length)]!.life.dead = true;
+    deaths++;
+    launch();
+    const states = await Promise.all(unfinished.map((id) => enqueuer.getJob(id)));
+    unfinished = unfinished.filter((_, i) => states[i]!.state !== "completed" && states[i]!.state !== "failed");
+  }
+  const ms = performance.now() - start;
+  for (const { life, belfry } of lives) {
+    if (life.dead) continue;
+    // The storage is shared by all: it is closed once, at the end.
+    life.dead = true;
+    void belfry;
+  }
+
+  const sum = (steps * (steps - 1)) / 2;
+  for (const [i, id] of ids.entries()) {
+    const job = (await enqueuer.getJob(id))!;
+    expect(job, JSON.stringify(job.error)).toMatchObject({ state: "completed", output: `w${i} ${sum}` });
+  }
+  expect(again).toEqual([]);
+  expect(did.size).toBe(workflows * steps);
+  const effects = [...did.values()].reduce((total, count) => total + count, 0);
+  // A death can repeat at most the steps that were under way in the worker.
+  expect(effects - did.size).toBeLessThanOrEqual(deaths * workflows);
+  await enqueuer.close();
+  return { deaths, effects, ms };
+}
+
+/** A storage as a worker sees it that may die in the middle of a call. */
+function mortal(storage: Storage, life: Life, random: () => number, saved: Set<string>): Storage {
+  const never = new Promise<never>(() => {});
+  return new Proxy(storage, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      if (key === "close") return async () => {};
+      if (key === "listen") {
+        return async (onWake: (wake: never) => void) =>
+          (value as (onWake: (wake: never) => void) => Promise<() => Promise<void>>).call(target, (wake) => {
+            if (!life.dead) onWake(wake);
+          });
+      }
+      return async (...args: unknown[]) => {
+        if (life.dead) return never;
+        const lostOnTheWay = random() < 0.5;
+        await null;
+        if (life.dead && lostOnTheWay) return never;
+        const reply = await (value as (...args: unknown[]) => unknown).apply(target, args);
+        // What is stored counts as saved, also where the answer reaches nobody.
+        if (key === "save") confirm(args[0] as SaveRequest, reply as SaveReply, saved);
+        return life.dead ? never : reply;
+      };
+    },
+  });
+}
+
+function confirm(request: SaveRequest, reply: SaveReply, saved: Set<string>): void {
+  const held = new Set(reply.saved.map((answer) => answer.id));
+  for (const write of request.writes) {
+    if (!held.has(write.id)) continue;
+    for (const step of write.steps)
+      if (step.kind === "step" && step.state === "done") saved.add(`${write.id} ${step.name}`);
+  }
+}

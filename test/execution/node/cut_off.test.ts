@@ -1,0 +1,123 @@
+/** Workers that lose their claim: stopped and let go on, killed beside a standby, blocked for a while. Real processes. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type CutOffOrders, cutOffBelfry, writeOutside } from "./cut_off.ts";
+import { readJournal } from "./matrix_job.ts";
+
+const CLAIM_MS = 2_000;
+const WORKER = fileURLToPath(new URL("./cut_off.ts", import.meta.url));
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("on a SQLite file", () => {
+  let folder: string;
+  let children: ChildProcess[];
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "belfry-cut-"));
+    children = [];
+  });
+
+  afterEach(async () => {
+    for (const child of children) {
+      child.kill("SIGCONT");
+      child.kill("SIGKILL");
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function orders(name: string): CutOffOrders {
+    writeFileSync(join(folder, "journal"), "", { flag: "a" });
+    return {
+      spec: `sqlite:${join(folder, "jobs.db")}`,
+      name,
+      journal: join(folder, "journal"),
+      outside: join(folder, "outside"),
+      gate: join(folder, "gate"),
+      claimTtlMs: CLAIM_MS,
+    };
+  }
+
+  function launch(name: string): ChildProcess {
+    const child = spawn(process.execPath, [WORKER, JSON.stringify(orders(name))], { stdio: "inherit" });
+    children.push(child);
+    return child;
+  }
+
+  async function until(line: string, limitMs = 15_000): Promise<number> {
+    const start = performance.now();
+    while (!readJournal(join(folder, "journal")).includes(line)) {
+      if (performance.now() - start > limitMs) {
+        throw new Error(`no line "${line}" in ${JSON.stringify(readJournal(join(folder, "journal")))}`);
+      }
+      await pause(10);
+    }
+    return performance.now();
+  }
+
+  test("a worker stopped past its claim and let go on saves nothing: its signal fired, the outside refused it", async () => {
+    const enqueuer = await cutOffBelfry(orders("test"));
+    const handle = await enqueuer.enqueue("guarded");
+    const old = launch("old");
+    await until("old long begins");
+    old.kill("SIGSTOP");
+    launch("new");
+    await until("new long begins");
+    writeFileSync(join(folder, "gate"), "");
+    expect(await handle.result({ timeout: "15s" })).toBe("new");
+    const before = await enqueuer.getJob(handle.id);
+    old.kill("SIGCONT");
+    await until("old aborted CLAIM_LOST");
+    await until("old writes outside false");
+    await pause(1_000);
+    expect(await enqueuer.getJob(handle.id)).toEqual(before);
+    const journal = readJournal(join(folder, "journal"));
+    expect(journal).toContain("new writes outside true");
+    expect(journal).not.toContain("old last");
+    // The first step had been saved by the old worker and is the only thing of it that counts.
+    expect(journal).toContain("old first true");
+    expect(journal).not.toContain("new first true");
+    expect(writeOutside(join(folder, "outside"), 1)).toBe(false);
+    await enqueuer.close();
+  }, 40_000);
+
+  test("after kill -9 a standby has the job within the claim time and a second", async () => {
+    const enqueuer = await cutOffBelfry(orders("test"));
+    const handle = await enqueuer.enqueue("guarded");
+    const dead = launch("dead");
+    await until("dead long begins");
+    launch("standby");
+    await pause(700);
+    const killedAt = performance.now();
+    dead.kill("SIGKILL");
+    const takenAt = await until("standby long begins");
+    expect(takenAt - killedAt).toBeLessThanOrEqual(CLAIM_MS + 1_000);
+    writeFileSync(join(folder, "gate"), "");
+    expect(await handle.result({ timeout: "10s" })).toBe("standby");
+    await enqueuer.close();
+  }, 40_000);
+
+  test("a sleep of 100 ms in a running worker is late by less than 50 ms", async () => {
+    const belfry = await cutOffBelfry(orders("test"));
+    const late: number[] = [];
+    belfry.task("nap", async (ctx) => {
+      const start = performance.now();
+      await ctx.sleep("nap", 100);
+      late.push(performance.now() - start - 100);
+    });
+    const stop = new AbortController();
+    const running = belfry.run({ signal: stop.signal, schedule: false });
+    for (let i = 0; i < 20; i++) await (await belfry.enqueue("nap")).result();
+    stop.abort();
+    await running;
+    await belfry.close();
+    late.sort((a, b) => a - b);
+    // The median, since the machine may be busy with other things for a moment.
+    expect(late[10]).toBeLessThan(50);
+    expect(late[0]).toBeGreaterThan(-2);
+  }, 40_000);
+});
