@@ -74,13 +74,14 @@ export class Cron {
   constructor(expression: string, options: CronOptions = {}) {
     const { timeZone = "UTC", days = "or", dst = "once", anchor = 0, temporal, seed } = options;
     if (!/^(or|and) (once|vixie)$/.test(`${days} ${dst}`)) {
-      throw new BelfryError("OPTION_INVALID", `days is "or" or "and", dst "once" or "vixie", not "${days}", "${dst}"`);
+      throw new BelfryError("OPTION_INVALID", `days is "or" or "and", dst "once" or "vixie": not ${days}, ${dst}`);
     }
     const zone = openZone(timeZone, temporal);
     this.timeZone = zone.name;
-    this.#anchor = instant(anchor);
+    const from = instant(anchor);
     const every = readEvery(`${expression}`);
     this.intervalMs = every?.ms ?? null;
+    this.#anchor = every ? from : 0;
     this.#text = every?.text;
     this.#occurrences = every ? null : findOccurrences(readExpression(`${expression}`, { days, seed }), zone, dst);
   }
@@ -104,7 +105,7 @@ export class Cron {
    * @throws {RangeError} where `after` is no valid instant
    */
   next(after?: InstantLike): Date | null {
-    return dateOf(this.nextMs(instant(after)));
+    return dateOf(this.#find(instant(after), 1));
   }
 
   /**
@@ -115,7 +116,7 @@ export class Cron {
    * @throws {RangeError} where `before` is no valid instant
    */
   previous(before?: InstantLike): Date | null {
-    return dateOf(this.previousMs(instant(before)));
+    return dateOf(this.#find(instant(before), -1));
   }
 
   /**
@@ -128,7 +129,7 @@ export class Cron {
   between(from: InstantLike, to: InstantLike): Iterable<Date> {
     const start = instant(from);
     const end = instant(to);
-    const next = (at: number): number | null => this.nextMs(at);
+    const next = (at: number): number | null => this.#find(at, 1);
     return {
       *[Symbol.iterator](): Generator<Date, void, undefined> {
         for (let at = next(start); at !== null && at <= end; at = next(at)) yield new Date(at);
@@ -149,7 +150,7 @@ export class Cron {
     const dates: Date[] = [];
     let at: number | null = instant(after);
     for (let i = 0; i < count; i++) {
-      at = this.nextMs(at);
+      at = this.#find(at, 1);
       if (at === null) break;
       dates.push(new Date(at));
     }
@@ -203,7 +204,7 @@ export class Cron {
    * @throws {RangeError} where `afterMs` is not finite
    */
   nextMs(afterMs: number): number | null {
-    return this.#find(afterMs, 1);
+    return this.#find(instant(afterMs), 1);
   }
 
   /**
@@ -214,17 +215,15 @@ export class Cron {
    * @throws {RangeError} where `beforeMs` is not finite
    */
   previousMs(beforeMs: number): number | null {
-    return this.#find(beforeMs, -1);
+    return this.#find(instant(beforeMs), -1);
   }
 
   /** Occurrences are whole units (seconds, or intervals counted from the anchor): the nearest unit strictly past `from`. */
   #find(from: number, way: 1 | -1): number | null {
-    instant(from);
-    const interval = this.intervalMs;
-    const anchor = interval === null ? 0 : this.#anchor;
-    const unit = interval ?? 1000;
+    const anchor = this.#anchor;
+    const unit = this.intervalMs ?? 1000;
     const past = way > 0 ? Math.floor((from - anchor) / unit) + 1 : Math.ceil((from - anchor) / unit) - 1;
-    const at = anchor + (this.#occurrences === null ? past : this.#occurrences.find(past, way)) * unit;
+    const at = anchor + (this.#occurrences?.[way > 0 ? "next" : "previous"](past) ?? past) * unit;
     return Math.abs(at) <= MAX_MS ? at : null;
   }
 }
@@ -239,7 +238,10 @@ function dateOf(at: number | null): Date | null {
 /** Reads an instant as epoch milliseconds. */
 function instant(value: InstantLike = new Date()): number {
   // The default is the only look at a clock in src/cron, for the methods that people call by hand.
-  const at = (value as { epochMilliseconds?: number }).epochMilliseconds ?? value.valueOf();
+  const at =
+    typeof value === "number"
+      ? value
+      : ((value as { epochMilliseconds?: number }).epochMilliseconds ?? value.valueOf());
   if (typeof at === "number" && Math.abs(at) <= MAX_MS) return at;
   throw new RangeError(`Not an instant: ${String(value)}`);
 }

@@ -9,43 +9,45 @@
 import type { CronExpression } from "./expression.ts";
 import { MONTH, MONTH_DAY, WEEKDAY } from "./field.ts";
 
-/** A month of an expression. */
-export interface Month {
-  /** Its number: months since January of the year 0. */
-  readonly number: number;
-  /** Its first day, counted from 1970-01-01. */
-  readonly first: number;
-  /** How many days it has. */
-  readonly length: number;
-  /** Which of them match, bit D for day D. */
-  readonly days: number;
-}
-
 /**
  * Finds the days of a month that match.
  *
  * @param number of the month since January of the year 0
+ * @param first its first day, see {@link firstDay}
+ * @param length how many days it has
+ * @returns a mask, bit D for day D
  */
-export function monthOf({ fields, either }: CronExpression, number: number): Month {
-  const first = firstDay(number);
-  const length = firstDay(number + 1) - first;
+export function matchingDays(
+  { fields, either }: CronExpression,
+  number: number,
+  first: number,
+  length: number,
+): number {
+  const { low: months } = fields[MONTH]!;
+  if (!((months >> (modulo(number, 12) + 1)) & 1)) return 0;
   const { last, near, low } = fields[MONTH_DAY]!;
   const week = fields[WEEKDAY]!;
   const weekday = modulo(first + 4, 7);
   let days = low;
-  let weekdays = turned(week.nth[5]!, weekday + length) << (length - 6);
-  for (let nth = 0; nth < 5; nth++) weekdays |= turned(week.low | week.nth[nth]!, weekday) << (7 * nth + 1);
+  // Seven bits five times over.
+  let weekdays = Math.imul(turned(week.low, weekday), 0x10204081) << 1;
+  if (week.nth) {
+    for (let nth = 0; nth < 5; nth++) weekdays |= turned(week.nth[nth]!, weekday) << (7 * nth + 1);
+    weekdays |= turned(week.nth[5]!, weekday + length) << (length - 6);
+  }
   for (let day = last | near ? 1 : 99; day <= length; day++) {
     if ((last >>> (length - day)) & 1) days |= 1 << day;
     if ((near >>> day) & 1 || (near & 1 && day === length)) days |= 1 << workday(day, weekday, length);
   }
-  days = (either ? days | weekdays : days & weekdays) & (-1 >>> (31 - length)) & -2;
-  return { number, first, length, days: (fields[MONTH]!.low >> (modulo(number, 12) + 1)) & 1 && days };
+  return (either ? days | weekdays : days & weekdays) & (-1 >>> (31 - length)) & -2;
 }
 
 /** Tells whether any month, in any year, has a matching day: 28 years show each month in each kind it can have. */
 export function canMatch(expression: CronExpression): boolean {
-  for (let month = 24_000; month < 24_336; month++) if (monthOf(expression, month).days) return true;
+  for (let month = 24_000; month < 24_336; month++) {
+    const first = firstDay(month);
+    if (matchingDays(expression, month, first, firstDay(month + 1) - first)) return true;
+  }
   return false;
 }
 
@@ -53,17 +55,14 @@ export function canMatch(expression: CronExpression): boolean {
  * Counts the days from 1970-01-01 to the first of a month, in the proleptic Gregorian calendar.
  *
  * The year is taken to begin in March, so that the leap day is its last; five months have 153 days.
+ *
+ * @param month months since January of the year 0
  */
-function firstDay(month: number): number {
+export function firstDay(month: number): number {
   const year = Math.floor((month - 2) / 12);
   const century = Math.floor(year / 100);
   return (
-    365 * year +
-    Math.floor(year / 4) -
-    century +
-    (century >> 2) +
-    (((153 * modulo(month - 2, 12) + 2) / 5) | 0) -
-    719_468
+    365 * year + (year >> 2) - century + (century >> 2) + (((153 * (month - 2 - 12 * year) + 2) / 5) | 0) - 719_468
   );
 }
 

@@ -30,7 +30,7 @@ export function describeExpression(expression: CronExpression): string {
 /** Says the items of a field, one after the other. */
 function saidField(field: Field, index: number): string {
   const { name, names, min } = FIELDS[index]!;
-  const [unit] = name.split("-");
+  const unit = name.replace(/-.*/, "");
   const value = (text: string): string => names[+text - min] || text;
   const words = canonical(field, index)
     .split(",")

@@ -78,7 +78,7 @@ export function readExpression(expression: string, { days, seed }: ReadOptions =
         at,
         expression.substr(at, found.length),
         expected,
-        hint || (guessing && reordered(texts, length)) || undefined,
+        hint || (guessing ? reordered(texts, length) : hint),
       );
     }),
   );

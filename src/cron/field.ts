@@ -60,7 +60,7 @@ export interface Field {
   /** Day of month: bit N for `NW`, bit 0 for `LW`. */
   near: number;
   /** Day of week: at N - 1, bit D for `D#N`; at 5, bit D for `DL`. */
-  nth: number[];
+  nth: number[] | undefined;
 }
 
 /** Says that a text cannot be read: where in the field, what stands there, what should. */
@@ -85,7 +85,7 @@ export function readField(word: string, index: number, seed: string | undefined,
   const { min, max, short } = FIELDS[index]!;
   const top = index === WEEKDAY ? 6 : max;
   const size = top - min + 1;
-  const field: Field = { text: "", low: 0, high: 0, last: 0, near: 0, nth: [0, 0, 0, 0, 0, 0] };
+  const field: Field = { text: "", low: 0, high: 0, last: 0, near: 0, nth: undefined };
   let column = 0;
   const wrap = (value: number): number => (value > top ? value - size : value);
   const fail = (
@@ -108,8 +108,10 @@ export function readField(word: string, index: number, seed: string | undefined,
     const [special, of, nth] = days?.exec(item) ?? [];
     if (special) {
       const day = of === "L" ? 0 : of ? number(of, 0) : +(nth ?? 0);
-      if (index === WEEKDAY) field.nth[(+nth! || 6) - 1]! |= 1 << (day % 7);
-      else if (of) field.near |= 1 << day;
+      if (index === WEEKDAY) {
+        field.nth ??= [0, 0, 0, 0, 0, 0];
+        field.nth[(+nth! || 6) - 1]! |= 1 << (day % 7);
+      } else if (of) field.near |= 1 << day;
       else if (day > 30) fail(2, nth!, "0-30");
       else field.last |= 1 << day;
     } else {
@@ -136,7 +138,7 @@ export function readField(word: string, index: number, seed: string | undefined,
         );
       }
       if (hash) {
-        if (seed === undefined) fail(0, item, 'a number, or the option "seed" for H');
+        if (seed === undefined) fail(0, item, 'the option "seed"');
         first += hashed(seed!, index, by ? step : count);
         if (!by) last = first;
         // What is left of the range may be shorter than the step, and is then one value.

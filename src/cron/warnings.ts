@@ -25,9 +25,9 @@ export interface CronWarning {
  *
  * @param from seconds since 1970
  */
-export function findWarnings({ find, matchesLocal, zone, rule, expression }: Occurrences, from: number): CronWarning[] {
+export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occurrences, from: number): CronWarning[] {
   const { starred } = expression;
-  if (Number.isNaN(find(from, 1))) return [{ code: "never", at: null, message: "It never occurs" }];
+  if (Number.isNaN(next(from))) return [{ code: "never", at: null, message: "It never occurs" }];
   const warnings: CronWarning[] = [];
   const stamp = (local: number): string => new Date(local * 1000).toISOString().slice(0, 16);
   // Under the Vixie rule nothing is lost.

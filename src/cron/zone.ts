@@ -36,7 +36,7 @@ export interface ZonedDateTimeLike {
  */
 export interface TemporalLike {
   /** `Temporal.ZonedDateTime`; a version without `getTimeZoneTransition` is not used. */
-  readonly ZonedDateTime: { readonly prototype: object };
+  readonly ZonedDateTime: { readonly prototype: { readonly getTimeZoneTransition?: unknown } };
   /** `Temporal.Instant`. */
   readonly Instant: {
     /** Makes an instant from milliseconds since 1970. */
@@ -99,8 +99,8 @@ export function resolveTimeZone(name: string): string {
  * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone
  */
 export function openZone(name: string, temporal: TemporalLike | undefined = (globalThis as Runtime).Temporal): Zone {
-  if (/^local$/i.test(name)) return openZone(formatter().resolvedOptions().timeZone || "UTC", temporal);
-  const source = "getTimeZoneTransition" in (temporal?.ZonedDateTime.prototype ?? {}) ? temporal : undefined;
+  if (/^local$/i.test(name)) return openZone(formatter().resolvedOptions().timeZone, temporal);
+  const source = temporal?.ZonedDateTime.prototype.getTimeZoneTransition ? temporal : undefined;
   const zones = opened.get(source ?? Intl) ?? new Map<string, Zone>();
   // Bounded, since any mix of cases is a name.
   opened.set(source ?? Intl, zones.size > 2_000 ? new Map() : zones);
@@ -151,7 +151,9 @@ function inBlocks({ offset: offsetAt, change }: Clock): Zone["at"] {
         start = end;
       }
     }
-    return block.findLast(({ start }) => start <= second)!;
+    let last = block.length - 1;
+    while (block[last]!.start > second) last--;
+    return block[last]!;
   };
 }
 
