@@ -43,7 +43,13 @@ export interface AppOptions {
 const MAX_BODY_BYTES = 2_097_152;
 
 /** All rows. */
-const ROUTES: RouteTable<BelfrySchema> = { ...coreRoutes, ...scheduleRoutes, ...jobRoutes, ...queueRoutes, ...workerRoutes };
+const ROUTES: RouteTable<BelfrySchema> = {
+  ...coreRoutes,
+  ...scheduleRoutes,
+  ...jobRoutes,
+  ...queueRoutes,
+  ...workerRoutes,
+};
 /** The same when their types do not matter: each checks its own input before its function sees it. */
 const TABLE = ROUTES as object as Readonly<Record<string, Readonly<Record<string, AnyRoute>>>>;
 
@@ -155,9 +161,7 @@ class Server {
     const scopes = await this.#admit(request, route);
     const param = route.param ? check(route.param, c.req.param(), "path") : undefined;
     const query = route.query ? check(route.query, queryOf(c), "query") : undefined;
-    const json = route.json
-      ? check(route.json, (await readJsonBody(request, this.#maxBodyBytes)) ?? {}, "body")
-      : undefined;
+    const json = route.json ? check(route.json, await readJsonBody(request, this.#maxBodyBytes), "body") : undefined;
     const call = { belfry: this.#belfry, app: this.#parts, request, scopes, status: route.status };
     const given = await route.run(call, { param, query, json });
     if (given instanceof Response) return given;

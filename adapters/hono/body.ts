@@ -44,12 +44,12 @@ export function queryOf(c: Context): Record<string, string | string[]> {
  * Reads a JSON body.
  *
  * @param maxBytes what is taken at most
- * @returns undefined where there is none
+ * @returns an object; an empty one where there is no body
  * @throws Refusal `MEDIA_TYPE`, `BODY_TOO_LARGE`, `REQUEST_INVALID`
  */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
+export async function readJsonBody(request: Request, maxBytes: number): Promise<object> {
   const text = await readText(request, maxBytes);
-  if (text === "") return undefined;
+  if (text === "") return {};
   const type = request.headers.get("Content-Type") ?? "";
   if (!/^application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type)) {
     const found = type === "" ? "has no Content-Type" : "is not JSON by its Content-Type";
@@ -61,6 +61,8 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
   } catch {
     throw invalid("is not JSON");
   }
+  // To valibot, and to JavaScript, a list is an object too.
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("is no JSON object");
   inspect(value);
   return value;
 }

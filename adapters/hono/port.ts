@@ -101,7 +101,11 @@ export const signal: Field<Sent<port.SignalRequest>> = v.strictObject({
   signals: list(v.strictObject({ jobId: name, name, key: name, payload }), MAX_ROWS),
 });
 /** `POST /worker/cancel` */
-export const cancel: Field<Sent<port.CancelRequest>> = v.strictObject({ op: token, ids: list(name, MAX_ROWS), error: payload });
+export const cancel: Field<Sent<port.CancelRequest>> = v.strictObject({
+  op: token,
+  ids: list(name, MAX_ROWS),
+  error: payload,
+});
 /** `POST /worker/retry` */
 export const retry: Field<Sent<port.RetryRequest>> = v.strictObject({
   op: token,

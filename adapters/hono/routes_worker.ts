@@ -51,8 +51,11 @@ async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
 
 /** Routes under `/worker`. */
 export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
-  "/worker/claim": batch("workerClaim", "claims jobs of several queues, with their history.", port.claim, (engine, request) =>
-    timed(engine, () => engine.storage.claim(request)),
+  "/worker/claim": batch(
+    "workerClaim",
+    "claims jobs of several queues, with their history.",
+    port.claim,
+    (engine, request) => timed(engine, () => engine.storage.claim(request)),
   ),
   "/worker/renew": batch("workerRenew", "prolongs claims.", port.renew, (engine, request) =>
     timed(engine, () => engine.storage.renew(request)),
@@ -82,7 +85,12 @@ export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
   "/worker/job": batch("workerJob", "reads one job as it is stored.", port.job, async (engine, { id }) => ({
     job: await engine.storage.getJob({ id }),
   })),
-  "/worker/jobs": batch("workerJobs", "lists jobs as they are stored.", port.jobs, async (engine, { now: _now, ...request }) => ({
-    jobs: await engine.storage.listJobs(request),
-  })),
+  "/worker/jobs": batch(
+    "workerJobs",
+    "lists jobs as they are stored.",
+    port.jobs,
+    async (engine, { now: _now, ...request }) => ({
+      jobs: await engine.storage.listJobs(request),
+    }),
+  ),
 };

@@ -10,7 +10,10 @@ import { type Bench, bench, MINUTE, START, TOKENS } from "./kit.ts";
 const URL_OF_APP = "http://belfry.test";
 let seed = 5_000;
 
-function far(server: Bench, options: { clock?: FakeClock; token?: string; codec?: ConstructorParameters<typeof Belfry>[0]["codec"] } = {}): Belfry {
+function far(
+  server: Bench,
+  options: { clock?: FakeClock; token?: string; codec?: ConstructorParameters<typeof Belfry>[0]["codec"] } = {},
+): Belfry {
   const { clock = server.clock, token = TOKENS.work, codec } = options;
   return new Belfry({
     storage: remote({ url: URL_OF_APP, token, fetch: (request) => server.app.fetch(request) }),
@@ -23,7 +26,12 @@ function far(server: Bench, options: { clock?: FakeClock; token?: string; codec?
 }
 
 const client = (server: Bench, token: string | undefined = TOKENS.admin) =>
-  createClient({ url: `${URL_OF_APP}/`, fetch: (request) => server.app.fetch(request), clock: server.clock, ...(token ? { token } : {}) });
+  createClient({
+    url: `${URL_OF_APP}/`,
+    fetch: (request) => server.app.fetch(request),
+    clock: server.clock,
+    ...(token ? { token } : {}),
+  });
 
 /** Moves time on until a promise settles. Digests and streams are made outside, so they are given real turns. */
 async function pump<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
@@ -101,7 +109,11 @@ describe("remote()", () => {
     await pump(deadClock, reached);
     server.clock.jump(60_000);
     const alive = far(server);
-    alive.task("slow", async (ctx) => [await ctx.step("first", () => "again"), await ctx.step("second", () => "by the living"), ctx.fence]);
+    alive.task("slow", async (ctx) => [
+      await ctx.step("first", () => "again"),
+      await ctx.step("second", () => "by the living"),
+      ctx.fence,
+    ]);
     await runUntil(alive, server.clock, async () => (await client(server).job(id)).state === "completed");
     release();
     stop.abort();
@@ -130,14 +142,20 @@ describe("remote()", () => {
   it("says what it is not for, and which token it lacks", async () => {
     const server = bench();
     const worker = far(server);
-    await expect(worker.schedule("s", "* * * * *", "t")).rejects.toMatchObject({ code: "STORAGE_UNUSABLE", message: /for work only/ });
+    await expect(worker.schedule("s", "* * * * *", "t")).rejects.toMatchObject({
+      code: "STORAGE_UNUSABLE",
+      message: /for work only/,
+    });
     const stranger = far(server, { token: TOKENS.read });
     await expect(stranger.enqueue("t")).rejects.toMatchObject({ code: "STORAGE_UNUSABLE", message: /scope work/ });
     const nobody = new Belfry({
       storage: remote({ url: URL_OF_APP, fetch: () => Promise.reject(new TypeError("connection refused")) }),
       logger: silentLogger,
     });
-    await expect(nobody.enqueue("t")).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE", message: /connection refused/ });
+    await expect(nobody.enqueue("t")).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: /connection refused/,
+    });
     for (const belfry of [worker, stranger, nobody, server.belfry]) await belfry.close();
   });
 });
@@ -163,11 +181,17 @@ describe("createClient()", () => {
 
   it("tells a refusal with its problem, and a health that is bad as health", async () => {
     const server = bench();
-    const refused = await client(server, "no-such-token-here").jobs().catch((error: unknown) => error);
+    const refused = await client(server, "no-such-token-here")
+      .jobs()
+      .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RequestError);
     expect(refused).toMatchObject({ status: 401, code: "UNAUTHORIZED", problem: { status: 401 } });
     const bad = client(server).schedule("s", { expression: "61 * * * *", task: "t" });
-    await expect(bad).rejects.toMatchObject({ status: 400, code: "CRON_SYNTAX", problem: { field: "minute", column: 0 } });
+    await expect(bad).rejects.toMatchObject({
+      status: 400,
+      code: "CRON_SYNTAX",
+      problem: { field: "minute", column: 0 },
+    });
     await client(server).schedule("s", { expression: "* * * * *", task: "t" });
     server.clock.jump(10 * MINUTE);
     expect(await client(server).health()).toMatchObject({ ok: false });

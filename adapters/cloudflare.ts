@@ -1,0 +1,225 @@
+/**
+ * Cloudflare as a host: a Worker with `fetch` and `scheduled`, and a Durable Object that wakes itself.
+ *
+ * **The Worker** makes one Belfry per event. What belongs to an event (its database calls, timers, promises) must not be
+ * awaited by another: a request that is cancelled would leave the others waiting for ever. So nothing is kept between
+ * events but what is stored. The cron trigger ticks; a job that is enqueued over HTTP starts at once, after the answer.
+ *
+ * **The Durable Object** is one thread over its own storage, so one Belfry lives as long as the object. It needs no cron
+ * trigger: after everything that may change what comes next it sets its alarm to exactly that instant. An alarm that
+ * fails sets the next one itself (the platform stops after six tries), and a restarted object that has none sets one.
+ */
+import type { Belfry, TickOptions, TickResult } from "../src/belfry.ts";
+import { parseDuration } from "../src/duration.ts";
+
+/** Anything that answers requests: a Hono app. */
+export interface Fetcher<Env = unknown> {
+  fetch(request: Request, env?: Env, context?: never): Response | Promise<Response>;
+}
+
+/** The slice of a Worker's execution context that is used. */
+export interface ExecutionContextLike {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** The slice of a cron event that is used. */
+export interface ScheduledControllerLike {
+  readonly cron: string;
+  readonly scheduledTime: number;
+}
+
+/** Options of {@link cloudflare}. */
+export interface WorkerOptions<Env> {
+  /** Makes the Belfry of one event: storage from the bindings, and its tasks. Called for each event. */
+  belfry(env: Env): Belfry;
+  /** Makes the app that answers requests: `createApp(belfry, { auth })`, or yours with it mounted. @default no `fetch` */
+  app?(belfry: Belfry, env: Env): Fetcher<Env>;
+  /** Bounds of the trigger's tick; `for: "55s"` serves schedules finer than a minute. @default `{ budget: "25s" }` */
+  tick?: TickOptions;
+  /** Run what a request enqueued at once, after its answer, instead of at the next trigger. @default true */
+  eager?: boolean;
+}
+
+/** A Worker's handlers: `export default cloudflare({ ... })`. */
+export interface WorkerHandlers<Env> {
+  fetch(request: Request, env: Env, context: ExecutionContextLike): Promise<Response>;
+  scheduled(controller: ScheduledControllerLike, env: Env, context: ExecutionContextLike): Promise<void>;
+}
+
+/** What a Worker may go on with after its answer: the platform gives it 30 s. */
+const EAGER_BUDGET = "20s";
+
+/**
+ * Makes a Worker's handlers. Give it the trigger `* * * * *` in the wrangler configuration, and no other: weekdays and
+ * zones of a platform's own expressions differ.
+ *
+ * @example
+ * ```ts ignore
+ * import { Belfry } from "belfry";
+ * import { cloudflare } from "belfry/cloudflare";
+ * import { d1 } from "belfry/d1";
+ * import { createApp } from "belfry/hono";
+ *
+ * export default cloudflare<{ DB: D1Database; TOKEN: string }>({
+ *   belfry(env) {
+ *     const belfry = new Belfry({ storage: d1(env.DB) });
+ *     belfry.task("report", async (ctx) => ctx.step("load", () => 42));
+ *     return belfry;
+ *   },
+ *   app: (belfry, env) => createApp(belfry, { auth: { tokens: [{ token: env.TOKEN, scopes: ["admin"] }] } }),
+ * });
+ * ```
+ */
+export function cloudflare<Env>(options: WorkerOptions<Env>): WorkerHandlers<Env> {
+  const { tick = {}, eager = true } = options;
+  return {
+    async fetch(request, env, context) {
+      if (!options.app) return new Response("Nothing is served here.", { status: 404 });
+      const belfry = options.belfry(env);
+      let work = false;
+      belfry.on("job:enqueued", ({ availableAt }) => {
+        if (availableAt <= belfry.engine.clock.now()) work = true;
+      });
+      const answer = await options.app(belfry, env).fetch(request, env);
+      if (work && eager) {
+        const done = belfry
+          .tick({ budget: EAGER_BUDGET })
+          .catch((error: unknown) => belfry.engine.report(error, "running what was enqueued"));
+        context.waitUntil(done);
+      }
+      return answer;
+    },
+    async scheduled(_controller, env) {
+      const belfry = options.belfry(env);
+      // What it throws makes the event fail, so that the platform shows and counts it.
+      await belfry.tick(tick);
+      await belfry.close();
+    },
+  };
+}
+
+// ---------------------------------------------------------------- Durable Object
+
+/** The slice of a Durable Object's state that is used. */
+export interface ObjectStateLike {
+  readonly storage: {
+    getAlarm(): Promise<number | null>;
+    setAlarm(at: number): Promise<void>;
+    deleteAlarm(): Promise<void>;
+  };
+  blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Options of {@link belfryObject}. */
+export interface ObjectOptions<Env, State extends ObjectStateLike> {
+  /** Makes the object's Belfry: `durableObject(state.storage)` as storage, and its tasks. Called once per start. */
+  belfry(state: State, env: Env): Belfry;
+  /** Makes the app that answers requests. @default no `fetch` */
+  app?(belfry: Belfry, env: Env): Fetcher<Env>;
+  /** Bounds of an alarm's tick. @default `{ budget: "25s" }` */
+  tick?: TickOptions;
+}
+
+/** An object that rings by itself. */
+export interface BelfryObject {
+  readonly belfry: Belfry;
+  /** Answers requests by the app, and sets the alarm anew after those that may have changed something. */
+  fetch(request: Request): Promise<Response>;
+  /** Called by the platform. */
+  alarm(): Promise<void>;
+  /** Sets the alarm to what comes next; call it after changing schedules or jobs by `belfry` in code of your own. */
+  arm(): Promise<void>;
+}
+
+/** The class of such objects, to export or to extend. */
+export type BelfryObjectClass<Env, State extends ObjectStateLike> = new (state: State, env: Env) => BelfryObject;
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+/** While a tick works, this alarm stands by, in case the object dies in it. */
+const STANDBY = "1m";
+
+/**
+ * Makes the class of a Durable Object that fires its schedules and runs its jobs by its own alarm.
+ *
+ * @example
+ * ```ts ignore
+ * export class Bell extends belfryObject<Env, DurableObjectState>({
+ *   belfry: (state) => defineTasks(new Belfry({ storage: durableObject(state.storage) })),
+ *   app: (belfry, env) => createApp(belfry, { auth: { tokens: [{ token: env.TOKEN, scopes: ["admin"] }] } }),
+ * }) {}
+ * ```
+ */
+export function belfryObject<Env, State extends ObjectStateLike>(
+  options: ObjectOptions<Env, State>,
+): BelfryObjectClass<Env, State> {
+  const standbyMs = parseDuration(STANDBY, "standby");
+
+  return class implements BelfryObject {
+    readonly belfry: Belfry;
+    readonly #state: State;
+    readonly #app: Fetcher<Env> | undefined;
+    readonly #env: Env;
+    #failures = 0;
+
+    constructor(state: State, env: Env) {
+      this.#state = state;
+      this.#env = env;
+      this.belfry = options.belfry(state, env);
+      this.#app = options.app?.(this.belfry, env);
+      void state.blockConcurrencyWhile(async () => {
+        // A new object has nothing to ring for yet; one whose alarm was lost finds out by ringing now.
+        if ((await state.storage.getAlarm()) === null) await state.storage.setAlarm(this.#now());
+      });
+    }
+
+    async fetch(request: Request): Promise<Response> {
+      if (!this.#app) return new Response("Nothing is served here.", { status: 404 });
+      const answer = await this.#app.fetch(request, this.#env);
+      if (request.method !== "GET" && request.method !== "HEAD") await this.#armSafely();
+      return answer;
+    }
+
+    async alarm(): Promise<void> {
+      await this.#state.storage.setAlarm(this.#now() + standbyMs);
+      try {
+        await this.#set(await this.belfry.tick(options.tick));
+        this.#failures = 0;
+      } catch (error) {
+        this.belfry.engine.report(error, "the alarm's tick");
+        await this.#retry();
+      }
+    }
+
+    async arm(): Promise<void> {
+      // Firing what is due costs no more than asking what comes next, and is never wrong.
+      await this.#set(await this.belfry.tick({ work: false }));
+    }
+
+    async #armSafely(): Promise<void> {
+      try {
+        await this.arm();
+      } catch (error) {
+        this.belfry.engine.report(error, "setting the alarm");
+        await this.#retry();
+      }
+    }
+
+    async #set({ more, nextAt, jobsAt }: TickResult): Promise<void> {
+      const now = this.#now();
+      const instants = [nextAt, jobsAt].filter((at) => at !== null);
+      const next = more ? now : Math.min(...instants);
+      if (next === Infinity) await this.#state.storage.deleteAlarm();
+      else await this.#state.storage.setAlarm(Math.max(next, now));
+    }
+
+    async #retry(): Promise<void> {
+      const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+      await this.#state.storage.setAlarm(this.#now() + delayMs);
+    }
+
+    #now(): number {
+      return this.belfry.engine.clock.now();
+    }
+  };
+}
