@@ -30,7 +30,7 @@ const stages = {
   node: async () => [node, [vitest, "run"]],
   workerd: async () => [node, [vitest, "run", "--config", "test/runtimes/workerd.config.ts"]],
   deno: async () => [bin("deno"), ["run", "-A", vitest, "run", ...portable]],
-  bun: async () => [bin("bun"), ["--bun", vitest, "run", ...portable]],
+  bun: async () => [bin("bun"), ["--bun", vitest, "run", "--pool=threads", ...portable]],
   node22: () => older(22),
   node24: () => older(24),
 };

@@ -10,7 +10,6 @@ export default defineConfig({
       "test/storage/{memory,sqlite}.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
-    pool: "threads",
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
