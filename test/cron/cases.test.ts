@@ -28,7 +28,14 @@ const QUESTION_MARKS = new Set(["c0078", "c0174", "c0181"]);
  */
 const MISSING_VIXIE = new Set(["c0830"]);
 
+/** tzdata 2026b and 2026c disagree on these from 2026 on, and runtimes carry one or the other: what is later is not compared. */
+const DISPUTED = ["Africa/Casablanca", "Africa/El_Aaiun", "America/Vancouver", "America/Edmonton", "Europe/Chisinau"];
+
 const rows = cases as Case[];
+
+function undisputed(row: Case, list: readonly string[]): readonly string[] {
+  return DISPUTED.includes(row.tz) ? list.filter((at) => at < "2026") : list;
+}
 
 function occurrences(row: Case, dst: "once" | "vixie", expression: string = row.expr): string[] {
   const cron = new Cron(expression, { timeZone: row.tz, days: row.days === "and" ? "and" : "or", dst });
@@ -48,10 +55,10 @@ describe.each(["once", "vixie"] as const)("cases under the rule %s", (dst) => {
   );
 
   it.each(applicable)("$id: $expr in $tz from $from ($source)", (row) => {
-    const wanted = dst === "vixie" ? (row.vixie ?? row.expected) : row.expected;
-    expect(occurrences(row, dst)).toEqual(wanted);
+    const wanted = undisputed(row, dst === "vixie" ? (row.vixie ?? row.expected) : row.expected);
+    expect(undisputed(row, occurrences(row, dst))).toEqual(wanted);
     const text = new Cron(row.expr, { timeZone: row.tz }).text;
-    expect(occurrences(row, dst, text)).toEqual(wanted);
+    expect(undisputed(row, occurrences(row, dst, text))).toEqual(wanted);
   });
 });
 
