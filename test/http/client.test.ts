@@ -70,7 +70,7 @@ describe("remote()", () => {
         runs.push("load");
         return input.n;
       });
-      await ctx.sleep("settle", "10m");
+      await ctx.sleep("settle", "20s");
       const doubled = await ctx.invoke("double", child, loaded);
       const go = await ctx.waitFor<string>("go", { timeout: "1h" });
       return [doubled, go, runs.length];
@@ -81,7 +81,7 @@ describe("remote()", () => {
     const job = await client(server).ended(id);
     expect(job).toMatchObject({ state: "completed", output: [42, "yes", 1] });
     expect(job.steps.map((step) => step.name)).toEqual(["load", "settle", "double", "go"]);
-    expect(server.clock.now() - START).toBeGreaterThanOrEqual(10 * MINUTE);
+    expect(server.clock.now() - START).toBeGreaterThanOrEqual(20_000);
     expect(server.errors).toEqual([]);
     await worker.close();
     await server.belfry.close();
