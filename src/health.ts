@@ -20,6 +20,8 @@ export type ProblemCode =
   | "failing"
   /** An active schedule has no next occurrence. */
   | "stopped"
+  /** A clock that ran ahead has decided occurrences that lie ahead: the schedule is silent until they have passed. */
+  | "ahead"
   /** The function in `exclude` was not asked for the time to come. */
   | "exclude-ends"
   /** This host's clock is off. */
@@ -61,6 +63,8 @@ export interface HealthOptions {
 const MAX_LAG_MS = 90_000;
 /** More clock skew than this is a problem. */
 const MAX_SKEW_MS = 5_000;
+/** Occurrences that were decided further ahead than this were decided by a wrong clock. */
+const MAX_AHEAD_MS = 60_000;
 /** At most this many problems of single schedules are named. */
 const MAX_NAMED = 100;
 
@@ -119,12 +123,22 @@ function failing({ name, note, failures, pauseAfterFailures }: ScheduleRecord): 
 }
 
 function silent(record: ScheduleRecord, engine: Engine, now: Instant): Problem | null {
-  const { name: schedule, nextAt } = record;
+  const { name: schedule, nextAt, lastAt } = record;
   if (nextAt === null) {
     return {
       code: "stopped",
       schedule,
       message: `Schedule "${schedule}" is active but has no next occurrence; register it anew`,
+    };
+  }
+  if (lastAt !== null && lastAt > now + MAX_AHEAD_MS) {
+    const ahead = formatDuration(Math.round((lastAt - now) / 1000) * 1000);
+    return {
+      code: "ahead",
+      schedule,
+      message:
+        `Schedule "${schedule}" has decided its occurrences up to ${ahead} from now, while a clock ran ahead; ` +
+        "it fires nothing until then: trigger it by hand, or change its timing to plan it anew",
     };
   }
   const read = readDefinition(record, engine.temporal);

@@ -10,6 +10,7 @@
  * never wait longer than a second for a clock that has moved, and no timer is too long for the runtime.
  */
 import { delay } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import type { Engine } from "../engine.ts";
 import type { Lease } from "../lease.ts";
 import type { TickOptions, TickReport } from "../scheduler.ts";
@@ -33,6 +34,8 @@ export interface LoopContext {
 const PART_MS = 1_000;
 /** Wall and monotonic time that drift apart by more than this within one sleep: the clock was set, or the host slept. */
 const JUMP_MS = 500;
+/** A clock that is set back by more than this may have decided occurrences that still lie ahead. */
+const BACK_MS = 30_000;
 /** Wakes that come together are one. */
 const GATHER_MS = 5;
 const MAX_CHANCE_MS = 250;
@@ -53,6 +56,7 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
   const unsubscribe = context.onWake(() => alarm.ring());
   let unlisten: (() => Promise<void>) | undefined;
   let failures = 0;
+  let drift = clock.now() - clock.monotonic();
   let maintainAtMs = clock.monotonic() + Math.round(MAINTENANCE_MS * engine.ids.random());
   try {
     while (!signal.aborted) {
@@ -79,11 +83,24 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
       }
       await alarm.sleep(nextLook(engine, ticker.lease, report, maintainAtMs));
       if (alarm.rang) await delay(clock, GATHER_MS, signal);
+      const before = drift;
+      drift = clock.now() - clock.monotonic();
+      if (drift < before - BACK_MS) warnOfReturn(engine, before - drift);
     }
   } finally {
     unsubscribe();
     await unlisten?.().catch((error: unknown) => engine.report(error, "ceasing to listen"));
   }
+}
+
+/** Nothing is lost or doubled when a clock is set back, but what it fired ahead of time does not fire again. */
+function warnOfReturn({ logger }: Engine, backMs: number): void {
+  const back = formatDuration(Math.round(backMs / 1000) * 1000);
+  logger.warn(
+    `The clock was set back by ${back}: occurrences that fired while it ran ahead do not fire again, so schedules may be ` +
+      "silent for as long; health({ deep: true }) names them",
+    { backMs },
+  );
 }
 
 /** How long to sleep: until an instant by the wall, or a monotonic time, whichever comes first. */

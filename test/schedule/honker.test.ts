@@ -1,6 +1,7 @@
 /** Each fault of honker's scheduler that PEERS.md lists (seen by running honker 0.5.1), and that it is none of ours. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
+import { checkHealth } from "../../src/health.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
 import type { Storage, Wake } from "../../src/storage.ts";
 import { bench, HOUR, MINUTE, SECOND, START } from "./kit.ts";
@@ -76,6 +77,10 @@ describe("honker's faults", () => {
     b.clock.jump(-HOUR);
     // The hour's occurrences have fired, early; none of them is lost, none fires again, and the next real one fires.
     expect((await b.log("s")).length).toBe(61);
+    // And that the schedule is silent for the hour is not silent: health names it, and how long.
+    expect((await checkHealth(b.engine, { deep: true })).problems).toMatchObject([
+      { code: "ahead", schedule: "s", message: expect.stringContaining("up to 1h from now") },
+    ]);
     for (let minute = 0; minute < 70; minute++) {
       await b.clock.advance(MINUTE);
       await b.scheduler.tick({ oneShot: true });
