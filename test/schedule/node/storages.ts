@@ -14,7 +14,16 @@ export async function openStorage(spec: string): Promise<Storage> {
     }
     case "postgres": {
       const { Pool } = (await import("pg")).default;
-      return (await import("../../../adapters/postgres.ts")).postgres(new Pool({ connectionString: rest, max: 4 }));
+      const pool = new Pool({ connectionString: rest, max: 4 });
+      // Without a listener the end of the server would end the process.
+      pool.on("error", () => {});
+      const storage = (await import("../../../adapters/postgres.ts")).postgres(pool);
+      const close = storage.close.bind(storage);
+      storage.close = async () => {
+        await close();
+        await pool.end();
+      };
+      return storage;
     }
     default:
       throw new Error(`No storage is named "${kind}"`);
