@@ -9,6 +9,8 @@
 export interface Schedule {
   next(after: Date): Date | null | undefined;
   walk(from: Date, count: number): unknown;
+  /** The same in epoch milliseconds, where a library has that: creating a random Date alone takes Node 26 270 ns. */
+  nextMs?(after: number): number | null;
 }
 
 /** Parses an expression for a zone. */
@@ -20,7 +22,11 @@ export const LIBRARIES: Record<string, () => Promise<Parse>> = {
     const { Cron } = await import("../../src/cron/mod.ts");
     return (expression, timeZone) => {
       const cron = new Cron(expression, { timeZone });
-      return { next: (after) => cron.next(after), walk: (from, count) => cron.take(count, from) };
+      return {
+        next: (after) => cron.next(after),
+        walk: (from, count) => cron.take(count, from),
+        nextMs: (after) => cron.nextMs(after),
+      };
     };
   },
   async croner() {
