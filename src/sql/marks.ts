@@ -10,7 +10,7 @@ import type { Args } from "./driver.ts";
 
 /** Makes the marks of one storage. */
 export class Marks {
-  readonly #instance = systemIds.token();
+  readonly #instance = systemIds.token().slice(0, 8);
   #count = 0;
 
   /** Parameters of a batch sent now under this op: `mark`, `cascade`, and the ranges of prefixes to read by. */

@@ -71,6 +71,8 @@ export interface ClaimStatements {
   readonly lockQueues: Sql;
   readonly lockToken: Sql | null;
   readonly alarm: Sql;
+  /** Marks the limits that time has opened. */
+  readonly openLimits: Sql;
   readonly countStarts: Sql;
   readonly history: HistoryStatements;
   /** The claim itself, for a number of queues. */
@@ -107,6 +109,8 @@ export function claimStatements(t: Templates): ClaimStatements {
         alarm_at = CASE WHEN j.state = 'ready' AND j.attempt = 0 AND j.expires_at > :now THEN j.expires_at END,
         claim_token = NULL, claim_expires_at = NULL
       WHERE j.id IN (SELECT id FROM due) AND j.alarm_at <= :now`),
+    openLimits: t.sql(`UPDATE {limits} SET mark = :mark WHERE next_at <= :now
+      AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})`),
     countStarts: t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'queue:' || q.name, :now, :token, count(*)
       FROM {queues} AS q JOIN {jobs} AS j ON j.queue = q.name
       WHERE q.rate_count IS NOT NULL AND q.name IN (SELECT value FROM ${d.texts("queues")} AS asked)
@@ -177,7 +181,7 @@ export function claim(
   return [
     ...(s.lockToken ? [query(s.lockToken), query(s.lockQueues)] : []),
     query(s.alarm),
-    query(c.limits.markTimed),
+    query(s.openLimits),
     ...consequences(c, args),
     query(s.take(queues.length, tasks !== null)),
     query(s.countStarts),

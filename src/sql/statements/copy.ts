@@ -59,6 +59,9 @@ const WORKED_OUT: Record<string, Record<string, string>> = {
   starts: { op: "'copied'" },
 };
 
+/** A start that is there already was counted under another op, or under several. */
+const UNCOUNTED = "NOT EXISTS (SELECT 1 FROM {starts} AS s WHERE s.scope = item.scope AND s.at = item.at)";
+
 /** Where a copy stands: the table, and the key of the last row that was handed out. */
 interface Cursor {
   table: number;
@@ -73,7 +76,8 @@ export function exportPage(
   const cursor: Cursor = request.cursor === null ? { table: 0, after: null } : (JSON.parse(request.cursor) as Cursor);
   const { name, columns, key } = COPIED[cursor.table]!;
   const args: Record<string, string | number | null> = { limit: request.limit };
-  let where = "";
+  // A lease that nobody has held yet is none.
+  let where = name === "lease" ? "WHERE token > 0" : "";
   if (cursor.after && key.length > 0) {
     for (const [i, value] of cursor.after.entries()) args[`after${i}`] = value;
     where = `WHERE (${key.join(", ")}) > (${cursor.after.map((_, i) => `:after${i}`).join(", ")})`;
@@ -130,6 +134,6 @@ export function importPage(t: Templates, page: StoragePage): Query[] {
   const names = columns.map(([column]) => column);
   const sql = t.sql(`INSERT INTO {${table.name}} (${[...names, ...Object.keys(extra)].join(", ")})
     SELECT ${[...names.map((name) => `item.${name}`), ...Object.values(extra)].join(", ")} FROM ${list} AS item
-    WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`);
+    WHERE ${table.name === "starts" ? UNCOUNTED : "true"} ORDER BY item.ord ON CONFLICT DO NOTHING`);
   return [{ sql, args }];
 }

@@ -29,14 +29,12 @@ const FREE_AT = `(SELECT w.at + l.rate_per_ms FROM (SELECT s.at, sum(s.count) OV
 
 /** Statements of admission. */
 export interface LimitStatements {
-  /** Marks the keys of the jobs of the list `jobs` that op `op` inserted, with the settings of the last of each key. */
+  /** Marks the keys of the jobs of the list `jobs` that this batch inserted, with the settings of the last of each key. */
   readonly markInserted: Sql;
   /** Marks the keys of jobs that ended with this batch's marks. */
   readonly markEnded: Sql;
   /** Marks the keys of jobs in the texts `ids` that carry this batch's mark, with the settings of the job itself. */
   readonly markRevived: Sql;
-  /** Marks the keys that time has opened. */
-  readonly markTimed: Sql;
   /** Admits to the marked keys; all in this order. */
   readonly admit: readonly Sql[];
 }
@@ -55,13 +53,12 @@ export function limitStatements(t: Templates): LimitStatements {
     markInserted:
       upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY item.ord DESC) AS place
       FROM ${d.list("jobs", JOBS.columns)} AS item JOIN {jobs} AS j ON j.id = item.id
-      WHERE j.born = :op AND j.limit_key IS NOT NULL`),
+      WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
     markRevived: upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY j.id DESC) AS place
       FROM ${d.texts("ids")} AS item JOIN {jobs} AS j ON j.id = item.value
       WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
     markEnded: t.sql(`UPDATE {limits} SET mark = :mark WHERE key IN (SELECT limit_key FROM {jobs}
       WHERE mark IN (:mark, :cascade) AND tied > 0 AND finished_at IS NOT NULL AND limit_key IS NOT NULL)`),
-    markTimed: t.sql("UPDATE {limits} SET mark = :mark WHERE next_at <= :now"),
     admit: [
       t.sql(`UPDATE {jobs} SET due = 1 WHERE held = 1 AND due = 0 AND available_at <= :now
         AND limit_key IN (SELECT key FROM {limits} WHERE mark = :mark)`),
@@ -90,7 +87,8 @@ export function limitStatements(t: Templates): LimitStatements {
 }
 
 /** Columns of a job to insert. */
-export const INSERTED_COLUMNS: string = `${columnsOf(JOBS)}, state, resuming, attempt, claims, wakes, created_at, born`;
+export const INSERTED_COLUMNS: string = `${columnsOf(JOBS)}, state, resuming, attempt, claims, wakes, created_at, born, mark`;
 
 /** Values of {@link INSERTED_COLUMNS} from a list of jobs named `item`. */
-export const INSERTED_VALUES: string = `${columnsOf(JOBS, "item")}, 'ready', 0, 0, 0, 0, :now, :op`;
+export const INSERTED_VALUES: string = `${columnsOf(JOBS, "item")}, 'ready', 0, 0, 0, 0, :now, :op,
+  CASE WHEN item.limit_key IS NULL THEN NULL ELSE :mark END`;
