@@ -141,7 +141,7 @@ export class Drive {
   async #work(signal: AbortSignal): Promise<void> {
     const { storage, report } = this.#parts.engine;
     const unlisten = await storage
-      .listen?.((wake) => wake !== "schedules" && this.worker.wake())
+      .listen?.((wake) => wake !== "schedules" && this.worker.notified())
       .catch((error: unknown) => report(error, "listening for jobs"));
     try {
       await this.worker.run(signal);

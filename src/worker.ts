@@ -62,6 +62,8 @@ interface Active {
 }
 
 const DEFAULT_DRAIN_MS = 10_000;
+/** How long after an own write a notice of the storage may be its echo. */
+const ECHO_MS = 25;
 /** Between looks for jobs of unknown tasks. */
 const LOOK_MS = 30_000;
 /** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
@@ -85,6 +87,8 @@ export class Worker {
   #nextAt: number | null = null;
   /** Monotonic time of the next look for jobs of unknown tasks; Infinity: nothing has come since the last. */
   #lookAtMs = Infinity;
+  /** Monotonic time of the last own write that others are told of. */
+  #wroteMs = Number.NEGATIVE_INFINITY;
   /** Something ended since the last claim, so its answer is old. */
   #stale = false;
   /** Which queue has the first turn in the next claim. */
@@ -119,6 +123,7 @@ export class Worker {
       saved: (run, steps) => this.#tellSteps(run, steps),
     };
     engine.events.on("job:enqueued", ({ queue, task, availableAt }) => {
+      this.#wroteMs = engine.clock.monotonic();
       if (availableAt > engine.clock.now()) {
         this.#pace.at(availableAt);
         this.#nap.wake();
@@ -141,6 +146,19 @@ export class Worker {
     if (hint.queues && !hint.queues.some((queue) => this.#queues().includes(queue))) return;
     if (hint.tasks && !hint.tasks.some((task) => this.#engine.tasks.has(task))) return;
     this.#pace.hint();
+    this.#nap.wake();
+  }
+
+  /**
+   * The storage says that something changed. That may be the echo of this engine's own writes, which would make every
+   * job cost a claim for nothing, so soon after one of those it counts as a hint for a moment later.
+   */
+  notified(): void {
+    const { clock, storage } = this.#engine;
+    this.#planLook();
+    const echo = storage.capabilities.shared && clock.monotonic() - this.#wroteMs < ECHO_MS;
+    if (echo) this.#pace.at(clock.now() + ECHO_MS);
+    else this.#pace.hint();
     this.#nap.wake();
   }
 
@@ -307,6 +325,7 @@ export class Worker {
   async #save(write: JobWrite): Promise<Saved> {
     const saved = await this.#saver.save(write);
     if (!saved) return null;
+    this.#wroteMs = this.#engine.clock.monotonic();
     if (write.children.length > 0) this.wake();
     const run = this.#active.get(write.id)?.run;
     if (write.transition === null && run?.unread(saved.wakes) && run.listens) this.#reread(run);

@@ -11,15 +11,15 @@ const folder = mkdtempSync(join(tmpdir(), "belfry-stored-"));
 const storage = name === "memory" ? memory() : sqlite(join(folder, "jobs.db"));
 const belfry = new Belfry({ storage, concurrency: 40 });
 const quick = belfry.task("quick", async (ctx) => ctx.step("s", () => 1));
-const waits = belfry.task("waits", async (ctx) => ctx.waitFor("never"));
+belfry.task("waits", async (ctx) => ctx.waitFor("never"));
 const stop = new AbortController();
 const running = belfry.run({ signal: stop.signal, schedule: false });
 
-async function run(task: typeof quick, count: number, done: (id: string) => Promise<unknown>): Promise<void> {
+async function run(count: number): Promise<void> {
   let left = count;
   await Promise.all(
     Array.from({ length: 20 }, async () => {
-      while (left-- > 0) await done((await belfry.enqueue(task)).id);
+      while (left-- > 0) await (await belfry.enqueue(quick)).result();
     }),
   );
 }
@@ -45,9 +45,7 @@ for (let at = 0; at < stored / 2; at += 500) {
   }));
   await storage.enqueue({ op: `fill-${at}`, now, jobs });
 }
-void waits;
-const result = (id: string): Promise<unknown> => handleOf(id).result();
-await run(quick, stored / 2, result);
+await run(stored / 2);
 for (;;) {
   const { queues } = await belfry.stats();
   if (queues.every((queue) => queue.ready === 0 && queue.running === 0)) break;
@@ -56,7 +54,7 @@ for (;;) {
 
 const count = 2_000;
 const cpu = process.cpuUsage();
-await run(quick, count, result);
+await run(count);
 const used = process.cpuUsage(cpu);
 process.stdout.write(`${JSON.stringify({ cpuUs: (used.user + used.system) / count })}\n`);
 stop.abort();
