@@ -176,7 +176,7 @@ export class Scheduler {
     } finally {
       if (oneShot && this.lease.token !== null) await this.#resignNow();
     }
-    total.skewMs = clock instanceof Object && "skewMs" in clock ? clock.skewMs : 0;
+    total.skewMs = clock.skewMs;
     this.#watchSkew(total.skewMs);
     const worked = total.fired > 0 || (total.jobsAt !== null && total.jobsAt <= clock.now());
     if (oneShot && worked && ids.random() * ONE_SHOT_MAINTENANCE >= ONE_SHOT_MAINTENANCE - 1) await this.maintain();
