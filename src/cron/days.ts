@@ -3,8 +3,7 @@
  *
  * A month is a 32-bit mask, bit D for day D. The days of a week are a mask of 7, turned so that its first bit is the
  * weekday of the first. What depends on the month's length (`L`, `LW`, `15W`, `5L`) is set bit by bit. A month is fully
- * described by its length and the weekday it starts with: 28 kinds, which is also how an expression that can never match
- * is found out.
+ * described by its length and the weekday it starts with: 28 kinds.
  */
 import type { CronExpression } from "./expression.ts";
 import { MONTH, MONTH_DAY, WEEKDAY } from "./field.ts";
@@ -40,15 +39,6 @@ export function matchingDays(
     if ((near >>> day) & 1 || (near & 1 && day === length)) days |= 1 << workday(day, weekday, length);
   }
   return (either ? days | weekdays : days & weekdays) & (-1 >>> (31 - length)) & -2;
-}
-
-/** Tells whether any month, in any year, has a matching day: 28 years show each month in each kind it can have. */
-export function canMatch(expression: CronExpression): boolean {
-  for (let month = 24_000; month < 24_336; month++) {
-    const first = firstDay(month);
-    if (matchingDays(expression, month, first, firstDay(month + 1) - first)) return true;
-  }
-  return false;
 }
 
 /**

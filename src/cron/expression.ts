@@ -73,13 +73,8 @@ export function readExpression(expression: string, { days, seed }: ReadOptions =
   const fields = texts.map((word, index) =>
     readField(word, index, seed, (column, found, expected, hint) => {
       const at = columnOf(expression, index - 6 + length) + column;
-      refuse(
-        FIELDS[index]!.name,
-        at,
-        expression.substr(at, found.length),
-        expected,
-        hint || (guessing ? reordered(texts, length) : hint),
-      );
+      const remedy = hint || (guessing ? reordered(texts, length) : hint);
+      return refuse(FIELDS[index]!.name, at, expression.substr(at, found.length), expected, remedy);
     }),
   );
   const [, minute, hour, day, , weekday] = fields.map(({ text }) => text);

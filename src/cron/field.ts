@@ -25,6 +25,8 @@ export interface FieldRule {
 }
 
 /** Index in {@link FIELDS}. */
+export const HOUR = 2;
+/** Index in {@link FIELDS}. */
 export const MONTH_DAY = 3;
 /** Index in {@link FIELDS}. */
 export const MONTH = 4;
@@ -64,7 +66,7 @@ export interface Field {
 }
 
 /** Says that a text cannot be read: where in the field, what stands there, what should. */
-export type Refuse = (column: number, found: string, expected: string, hint: string) => void;
+export type Refuse = (column: number, found: string, expected: string, hint: string) => never;
 
 /** `*`, `H`, `H(N-M)`, `N`, `N-M`, each with or without `/K`. */
 const ITEM = /^(?:\*|H(?:\((\w+)-(\w+)\))?|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/;
@@ -93,10 +95,7 @@ export function readField(word: string, index: number, seed: string | undefined,
     found: string,
     expected = `${min}-${max}${short[0] ? ` or a name like ${short[0]}` : ""}`,
     hint = remedy(found, index),
-  ): never => {
-    refuse(column + at, found, expected, hint);
-    throw undefined;
-  };
+  ): never => refuse(column + at, found, expected, hint);
   const number = (text: string, at: number): number => {
     // No such name is -1, which is below each field's values once `min` is added.
     const value = /\D/.test(text) ? short.indexOf(text) + min : +text;

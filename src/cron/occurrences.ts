@@ -16,7 +16,7 @@
  * The search remembers the month and the period of its last answer, so that walking on costs little; that memory changes
  * no answer.
  */
-import { canMatch, firstDay, matchingDays } from "./days.ts";
+import { firstDay, matchingDays } from "./days.ts";
 import type { CronExpression } from "./expression.ts";
 import type { Field } from "./field.ts";
 import type { Zone } from "./zone.ts";
@@ -52,7 +52,6 @@ export interface Occurrences {
 export function findOccurrences(expression: CronExpression, zone: Zone, rule: DstRule): Occurrences {
   const [second, minute, hour] = expression.fields as readonly [Field, Field, Field];
   const once = rule === "once" || !expression.starred;
-  const possible = canMatch(expression);
   const firstTime = nextBit(hour, 0) * 3600 + nextBit(minute, 0) * 60 + nextBit(second, 0);
   // The period of the last answer: its first and last seconds, the first that counts, what a gap before it swallowed.
   let start = 0;
@@ -72,6 +71,9 @@ export function findOccurrences(expression: CronExpression, zone: Zone, rule: Ds
     length = firstDay(number + 1) - first;
     days = matchingDays(expression, number, first, length);
   };
+  // The months from 2000 to 2027 have every kind, of length and first weekday, that each month can have.
+  for (let number = 24_000; number < 24_336 && days === 0; number++) enter(number);
+  const possible = days !== 0;
 
   /** The first matching second of a day from one on, -1 where there is none. */
   const nextTime = (from: number): number => {

@@ -4,6 +4,7 @@
  * Nights on which clocks change are looked at one by one: does the expression match local times that are skipped, or
  * that come twice? Each case has its words and its remedy.
  */
+import { HOUR } from "./field.ts";
 import type { Occurrences } from "./occurrences.ts";
 
 /** Something about a schedule that may surprise. */
@@ -26,7 +27,7 @@ export interface CronWarning {
  * @param from seconds since 1970
  */
 export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occurrences, from: number): CronWarning[] {
-  const { starred } = expression;
+  const everyHour = expression.fields[HOUR]!.low === 0xffffff;
   if (Number.isNaN(next(from))) return [{ code: "never", at: null, message: "It never occurs" }];
   const warnings: CronWarning[] = [];
   const stamp = (local: number): string => new Date(local * 1000).toISOString().slice(0, 16);
@@ -35,11 +36,11 @@ export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occ
     const { start, offset, jump } = zone.at(at);
     const first = start + offset - Math.max(jump, 0);
     const last = first + Math.abs(jump);
-    // A gap takes nothing from what follows elapsed time, an overlap nothing from what has its time of day.
-    if (at !== start || jump > 0 === starred || !matchesLocal(first, last)) continue;
-    const what = starred ? "comes twice, the second time in silence" : "does not exist and is left out";
+    // To what goes on hour after hour a gap is nothing, to what has its time of day an overlap.
+    if (at !== start || jump > 0 === everyHour || !matchesLocal(first, last)) continue;
+    const what = everyHour ? "comes twice, the second time in silence" : "does not exist and is left out";
     warnings.push({
-      code: starred ? "pause" : "skipped",
+      code: everyHour ? "pause" : "skipped",
       at: new Date(start * 1000),
       message: `${stamp(first)} to ${stamp(last)} local time ${what}; not so with dst: "vixie" or in UTC`,
     });

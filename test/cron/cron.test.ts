@@ -288,13 +288,17 @@ describe("warnings()", () => {
       '2025-03-09T02:00 to 2025-03-09T03:00 local time does not exist and is left out; not so with dst: "vixie" or in UTC',
     );
     expect(codes("30 3 * * *")).toEqual([]);
+    expect(codes("*/20 2 * * *")).toEqual([["skipped", "2025-03-09T07:00:00.000Z"]]);
+    expect(codes("0 */2 * * *")).toEqual([["skipped", "2025-03-09T07:00:00.000Z"]]);
     expect(codes("30 2 * * SAT")).toEqual([]);
   });
 
   it("names the hour in which a schedule that should go on is silent", () => {
     expect(codes("*/5 * * * *")).toEqual([["pause", "2025-11-02T06:00:00.000Z"]]);
     expect(codes("30 * * * *")).toEqual([["pause", "2025-11-02T06:00:00.000Z"]]);
+    expect(codes("0,20,40 0-23 * * *")).toEqual([["pause", "2025-11-02T06:00:00.000Z"]]);
     expect(codes("30 1 * * *")).toEqual([]);
+    expect(codes("*/5 1 * * *")).toEqual([]);
   });
 
   it("has nothing to say under the Vixie rule, in UTC and of @every", () => {
