@@ -64,7 +64,7 @@ class Writer {
       case "record":
         return { type: "object", additionalProperties: this.#node(node.value!) };
       case "picklist":
-        return { type: "string", enum: node.options };
+        return { type: typeof node.options![0] === "number" ? "integer" : "string", enum: node.options };
       case "literal":
         return { const: node.literal };
       case "exact_optional":
