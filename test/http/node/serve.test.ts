@@ -20,7 +20,7 @@ describe("serve() of belfry/node", () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    belfry.task("slow", async (ctx) => ctx.step("hold", async () => (await held, "drained")));
+    belfry.task("slow", async (ctx) => ctx.step("hold", () => held.then(() => "drained")));
     const served = await serve({ belfry, app: createApp(belfry, { auth }), port: 0, signals: false });
     const { body } = await call(served.url, "POST", "/jobs", { task: "slow" });
     await until(async () => (await call(served.url, "GET", `/jobs/${body["id"]}`)).body["state"] === "running");
