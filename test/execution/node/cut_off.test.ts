@@ -85,6 +85,21 @@ describe("on a SQLite file", () => {
     await enqueuer.close();
   }, 40_000);
 
+  test("a worker stopped for less than its claim loses nothing, beside another that would take the job", async () => {
+    const enqueuer = await cutOffBelfry(orders("test"));
+    const handle = await enqueuer.enqueue("guarded");
+    const worker = launch("slow");
+    await until("slow long begins");
+    launch("other");
+    worker.kill("SIGSTOP");
+    await pause(900);
+    worker.kill("SIGCONT");
+    writeFileSync(join(folder, "gate"), "");
+    expect(await handle.result({ timeout: "10s" })).toBe("slow");
+    expect(await enqueuer.getJob(handle.id)).toMatchObject({ attempt: 1, claims: 1 });
+    await enqueuer.close();
+  }, 40_000);
+
   test("after kill -9 a standby has the job within the claim time and a second", async () => {
     const enqueuer = await cutOffBelfry(orders("test"));
     const handle = await enqueuer.enqueue("guarded");
