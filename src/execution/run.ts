@@ -19,27 +19,23 @@
  */
 import type { Timer } from "../clock.ts";
 import { encodeNow } from "../codec.ts";
-import { endingError } from "../ending.ts";
 import type { Engine } from "../engine.ts";
 import { BelfryError } from "../error.ts";
-import { type Failure, toFailure } from "../failure.ts";
-import { NO_RETRY, type RetryFunction, type RetryPolicy, retryDelayMs } from "../retry.ts";
-import type { ClaimedJob, JobState, JobTransition, JobWrite, NewJob, StepKind, StepRecord } from "../storage.ts";
-import { type Arrived, type Ask, type Due, findDue, nearestWake, signalId, type Wanted } from "./ask.ts";
+import type { Failure } from "../failure.ts";
+import { NO_RETRY, type RetryFunction, type RetryPolicy } from "../retry.ts";
+import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage.ts";
+import type { Ask, Wanted } from "./ask.ts";
 import { attemptsUsed, thrownNote } from "./attempts.ts";
+import { Begun, type BegunHost, HOLD_MS } from "./begun.ts";
 import { Causes } from "./causes.ts";
-import { childId } from "./child_id.ts";
 import { History, type Outcome } from "./history.ts";
 import { GRACE_MS, kindMismatch, orderMismatch, returnMismatch } from "./mismatch.ts";
 import { Namer } from "./namer.ts";
 import { Outbox, type Reply } from "./outbox.ts";
-import { pendingRow, valueRow } from "./rows.ts";
+import { valueRow } from "./rows.ts";
 import { settleFailure, timeoutText } from "./settle.ts";
 import { decodeOutcome, tellOutcome } from "./tell.ts";
-import { runTry } from "./try.ts";
 
-/** Waits that are over within this time are waited for in memory: a suspension would cost more than it gives back. */
-const HOLD_MS = 200;
 /** How long a failed handler's other steps may go on, so that what they do is saved and not done again beside them. */
 const LINGER_MS = 5_000;
 
@@ -82,22 +78,17 @@ export class Run {
   readonly #history: History;
   readonly #causes: Causes;
   readonly #outbox: Outbox;
+  readonly #begun: Begun;
   readonly #namer = new Namer();
   readonly #end: (end: RunEnd) => void;
 
   /** Asks that were not answered yet, by name. */
   readonly #asks = new Map<string, Ask>();
   #fresh: Ask[] = [];
-  readonly #waiting = new Set<Ask>();
   readonly #patches = new Map<string, boolean>();
-  readonly #arrived: Arrived;
-  readonly #consumed = new Set<string>();
-  /** The job's `wakes` when `#arrived` was read. */
+  /** The job's `wakes` when its arrivals were read. */
   #wakes: number;
 
-  #running = 0;
-  /** Things under way that will poke the pump: children being made, outputs being decoded, saves that steps wait for. */
-  #busy = 0;
   /** The output of the next outcome is being decoded, by a codec that takes its time. */
   #decoding = false;
   #quiet = false;
@@ -126,12 +117,16 @@ export class Run {
     this.job = job;
     this.#history = new History(job.steps);
     this.#causes = new Causes(this.#history);
-    this.#arrived = { signals: job.signals, children: job.children };
     this.#wakes = job.wakes;
     this.#outbox = new Outbox({ id: job.id, token: job.claimToken! }, async (write) => {
       const reply = await host.save(write);
       if (reply) host.saved(this, write.steps);
       return reply;
+    });
+    this.#begun = new Begun(host.engine, job, {
+      history: this.#history,
+      outbox: this.#outbox,
+      host: this.#begunHost(),
     });
     let end: (end: RunEnd) => void = () => {};
     this.ended = new Promise((resolve) => {
@@ -147,9 +142,7 @@ export class Run {
 
   /** Whether it waits for something from outside while it runs. */
   get listens(): boolean {
-    if (this.#over) return false;
-    for (const { wanted } of this.#waiting) if (wanted.kind === "wait" || wanted.kind === "invoke") return true;
-    return false;
+    return !this.#over && this.#begun.listens;
   }
 
   /** Whether a count of arrivals says that there are some which this run has not read. */
@@ -220,8 +213,7 @@ export class Run {
   /** Takes in what has reached the job since it was claimed. */
   feed(found: ClaimedJob): void {
     if (this.#over || found.claimToken !== this.job.claimToken) return;
-    this.#arrived.signals = found.signals;
-    this.#arrived.children = found.children;
+    this.#begun.arrived(found);
     this.#wakes = found.wakes;
     this.#poke();
   }
@@ -284,7 +276,7 @@ export class Run {
       if (!outcome) this.#fresh.push(ask);
     });
     if (wanted.kind === "wait" && outcome && outcome.record.ref !== null) {
-      this.#consumed.add(signalId(wanted.signal, outcome.record.ref));
+      this.#begun.consumed(wanted.signal, outcome.record.ref);
     }
     // A failure that the code looks at later, or never, is no unhandled rejection of ours.
     promise.catch(() => {});
@@ -358,18 +350,13 @@ export class Run {
 
   #decodeLater(decoding: Promise<void>): void {
     this.#decoding = true;
-    this.#busy++;
+    this.#begun.busy++;
     void decoding
       .catch((error) => this.#settleFailed(error))
       .then(() => {
         this.#decoding = false;
-        this.#unbusy();
+        this.#begun.unbusy();
       });
-  }
-
-  #unbusy(): void {
-    this.#busy--;
-    this.#poke();
   }
 
   /** The next outcome was not asked for. The code may await something of its own before it does; but not for long. */
@@ -386,26 +373,26 @@ export class Run {
 
   /** The code is quiet and has been told all: begin what is fresh, end what is due, or suspend. */
   #advance(): void {
+    const begun = this.#begun;
     if (this.#draining) {
+      const { running, busy } = begun;
       // Without asks the code awaits something of its own, which may end before the time to drain is over.
-      if (this.#running === 0 && this.#busy === 0 && this.#asks.size > 0) this.#giveBack();
+      if (running === 0 && busy === 0 && this.#asks.size > 0) this.#giveBack();
       else this.#flush();
       return;
     }
     const starting: Ask[] = [];
-    for (const ask of this.#fresh.splice(0)) this.#begin(ask, starting);
+    for (const ask of this.#fresh.splice(0)) begun.begin(ask, starting);
     const now = this.engine.clock.now();
-    for (const { ask, due } of findDue(this.#waiting, this.#arrived, this.#consumed, now)) {
-      this.#endWait(ask, due, starting);
-    }
-    if (starting.length > 0) this.#startSaved(starting);
+    begun.endDue(now, starting);
+    if (starting.length > 0) begun.start(starting, (asks) => this.#fresh.push(...asks));
     if (this.#history.head) {
       this.#pump();
       return;
     }
     if (starting.length > 0) return;
-    const wakeAt = nearestWake(this.#waiting);
-    const stays = this.#running > 0 || this.#busy > 0 || this.#waiting.size === 0;
+    const { wakeAt } = begun;
+    const stays = begun.running > 0 || begun.busy > 0 || begun.waiting.size === 0;
     if (stays || (wakeAt !== null && wakeAt - now <= HOLD_MS)) {
       this.#setAlarm(wakeAt === null ? null : wakeAt - now);
       this.#flush();
@@ -419,201 +406,42 @@ export class Run {
     );
   }
 
+  /** What the begun may see of the run, and tell it. */
+  #begunHost(): BegunHost {
+    const run = this;
+    return {
+      get over() {
+        return run.#over;
+      },
+      get draining() {
+        return run.#draining;
+      },
+      get handlerOver() {
+        return run.#result !== undefined;
+      },
+      get signal() {
+        return run.signal;
+      },
+      held: (reply) => run.#held(reply),
+      poke: () => run.#poke(),
+      happened: () => run.#happened(),
+    };
+  }
+
+  /** An outcome came. Where the code is quiet it can be told in a moment; otherwise when it is. */
+  #happened(): void {
+    if (!this.#quiet || this.#poked) {
+      this.#poke();
+      return;
+    }
+    queueMicrotask(() => {
+      if (this.#quiet && !this.#poked) this.#pump();
+    });
+  }
+
   #setAlarm(delayMs: number | null): void {
     this.#alarm?.cancel();
     this.#alarm = delayMs === null ? undefined : this.engine.clock.setTimer(Math.max(delayMs, 1), () => this.#poke());
-  }
-
-  // ---------------------------------------------------------------- beginning
-
-  #begin(ask: Ask, starting: Ask[]): void {
-    const { wanted } = ask;
-    const now = this.engine.clock.now();
-    if (ask.pending) {
-      ask.state = "waiting";
-      this.#waiting.add(ask);
-    } else if (wanted.kind === "step") {
-      starting.push(ask);
-    } else if (wanted.kind === "sleep") {
-      const wakeAt = wanted.until(now);
-      // What is over before it could be suspended needs no row of its own while it waits.
-      this.#wait(ask, { wakeAt, startedAt: now }, wakeAt - now > HOLD_MS);
-    } else if (wanted.kind === "wait") {
-      this.#wait(ask, { wakeAt: wanted.timeoutMs === null ? null : now + wanted.timeoutMs, startedAt: now });
-    } else {
-      void this.#beginChild(ask, wanted.child);
-    }
-  }
-
-  #wait(ask: Ask, row: Pick<StepRecord, "wakeAt" | "startedAt"> & Partial<StepRecord>, saved = true): void {
-    ask.state = "waiting";
-    ask.pending = pendingRow({ jobId: this.job.id, name: ask.name, kind: ask.wanted.kind, ...row });
-    this.#waiting.add(ask);
-    if (saved) this.#outbox.put(ask.pending);
-  }
-
-  async #beginChild(ask: Ask, make: (id: string) => Promise<NewJob>): Promise<void> {
-    this.#busy++;
-    ask.state = "running";
-    const startedAt = this.engine.clock.now();
-    try {
-      const child = await make(childId(this.job.id, ask.name));
-      if (this.#over) return;
-      this.#outbox.addChild(child);
-      if (ask.wanted.kind === "spawn") this.#complete(ask, { startedAt, tries: 1, ref: child.id, output: null });
-      else this.#wait(ask, { wakeAt: null, startedAt, ref: child.id });
-    } catch (error) {
-      if (!this.#over) this.#fail(ask, { startedAt, tries: 1, error });
-    } finally {
-      this.#unbusy();
-    }
-  }
-
-  #endWait(ask: Ask, due: Due, starting: Ask[]): void {
-    this.#waiting.delete(ask);
-    const { startedAt, ref } = ask.pending!;
-    const { wanted } = ask;
-    if (wanted.kind === "step") {
-      starting.push(ask);
-    } else if (due.by === "signal") {
-      const { name, key, payload } = due.signal;
-      this.#consumed.add(signalId(name, key));
-      this.#complete(ask, { startedAt, tries: 1, ref: key, output: payload });
-    } else if (due.by === "child" && due.child.state === "completed") {
-      this.#complete(ask, { startedAt, tries: 1, ref, output: due.child.result });
-    } else if (due.by === "child") {
-      const { id, state, error } = due.child;
-      this.#fail(ask, { startedAt, tries: 1, ref, error: endingError(id, state, error) });
-    } else {
-      this.#complete(ask, {
-        startedAt,
-        tries: 1,
-        ref: wanted.kind === "sleep" ? String(this.job.attempt) : null,
-        output: null,
-      });
-    }
-  }
-
-  // ---------------------------------------------------------------- steps
-
-  /** Begins steps when what came before them is saved. */
-  #startSaved(asks: Ask[]): void {
-    for (const ask of asks) ask.state = "running";
-    const saving = this.#outbox.settled();
-    if (!saving) {
-      for (const ask of asks) void this.#runStep(ask);
-      return;
-    }
-    this.#busy++;
-    void saving.then((reply) => {
-      this.#unbusy();
-      if (!this.#held(reply)) return;
-      if (this.#draining) this.#fresh.push(...asks);
-      else for (const ask of asks) void this.#runStep(ask);
-    });
-  }
-
-  async #runStep(ask: Ask): Promise<void> {
-    const { wanted, name } = ask;
-    if (wanted.kind !== "step") return;
-    const { clock, codec } = this.engine;
-    this.#running++;
-    const startedAt = ask.pending?.startedAt ?? clock.now();
-    const tries = (ask.pending?.attempt ?? 0) + 1;
-    const { run, timeoutMs } = wanted;
-    const key = `${this.job.id}:${name}`;
-    const signal = (): AbortSignal => this.signal;
-    const outcome = await runTry({ clock, name, run, attempt: tries, key, fence: this.job.claims, timeoutMs, signal });
-    if (this.#over) return;
-    if (!outcome.ok) {
-      this.#running--;
-      this.#tryFailed(ask, { startedAt, tries, error: outcome.error });
-      return;
-    }
-    try {
-      const encoded = encodeNow(codec, outcome.value, `output of step ${JSON.stringify(name)}`);
-      const output = typeof encoded === "string" ? encoded : await encoded;
-      if (this.#over) return;
-      this.#running--;
-      this.#complete(ask, { startedAt, tries, ref: String(this.job.attempt), output, value: outcome.value });
-    } catch (error) {
-      if (this.#over) return;
-      this.#running--;
-      this.#fail(ask, { startedAt, tries, error });
-    }
-  }
-
-  #tryFailed(ask: Ask, failed: { startedAt: number; tries: number; error: unknown }): void {
-    const { wanted } = ask;
-    const { startedAt, tries, error } = failed;
-    let delayMs: number | null = null;
-    if (wanted.kind === "step" && wanted.retry !== null && !this.#result) {
-      try {
-        delayMs = retryDelayMs(wanted.retry, { attempt: tries, error }, () => this.engine.ids.random());
-      } catch (thrown) {
-        this.#fail(ask, { ...failed, error: thrown });
-        return;
-      }
-    }
-    if (delayMs === null) {
-      this.#fail(ask, failed);
-      return;
-    }
-    const wakeAt = this.engine.clock.now() + delayMs;
-    this.#wait(ask, { startedAt, wakeAt, attempt: tries, error: JSON.stringify(toFailure(error)) });
-    this.#poke();
-  }
-
-  #fail(ask: Ask, failed: { startedAt: number; tries: number; error: unknown; ref?: string | null }): void {
-    const { startedAt, tries, error, ref = null } = failed;
-    this.#append(ask, {
-      state: "failed",
-      attempt: tries,
-      output: null,
-      error: JSON.stringify(toFailure(error)),
-      ref,
-      startedAt,
-    });
-  }
-
-  /** `value` is given where it is known already. */
-  #complete(
-    ask: Ask,
-    done: { startedAt: number; tries: number; ref: string | null; output: string | null; value?: unknown },
-  ): void {
-    const { startedAt, tries, ref, output, value } = done;
-    const outcome = this.#append(ask, {
-      state: "done",
-      attempt: tries,
-      output: output === "" ? null : output,
-      error: null,
-      ref,
-      startedAt,
-    });
-    // Objects are told as they will be read back, so that the first run sees what replay sees.
-    if (outcome.record.output !== null && (typeof value === "string" || typeof value === "boolean")) {
-      outcome.value = value;
-      outcome.decoded = true;
-    }
-  }
-
-  #append(
-    ask: Ask,
-    over: Pick<StepRecord, "attempt" | "output" | "error" | "ref" | "startedAt"> & { state: "done" | "failed" },
-  ): Outcome {
-    const { name, wanted, pending } = ask;
-    const finishedAt = this.engine.clock.now();
-    const wakeAt = pending?.wakeAt ?? null;
-    const outcome = this.#history.append({ jobId: this.job.id, name, kind: wanted.kind, wakeAt, finishedAt, ...over });
-    this.#outbox.put(outcome.record);
-    this.#waiting.delete(ask);
-    // Where the code is quiet it can be told in a moment; otherwise when it is.
-    if (this.#quiet && !this.#poked) {
-      queueMicrotask(() => {
-        if (this.#quiet && !this.#poked) this.#pump();
-      });
-    } else this.#poke();
-    return outcome;
   }
 
   // ---------------------------------------------------------------- saving and ending
@@ -638,7 +466,7 @@ export class Run {
       const unasked = this.#history.firstUnasked;
       if (unasked) this.#settleFailed(returnMismatch(this.job, unasked));
       else void this.#settleCompleted(result.value);
-    } else if (this.#running > 0 && !this.#draining) {
+    } else if (this.#begun.running > 0 && !this.#draining) {
       // Other steps of a failed handler may finish, so that the next attempt need not repeat what is half done.
       this.#linger ??= this.engine.clock.setTimer(LINGER_MS, () => this.#settleFailed(result.error));
     } else this.#settleFailed(result.error);
@@ -688,7 +516,7 @@ export class Run {
   ): Promise<void> {
     if (this.#over) return;
     this.#close();
-    if (this.#running > 0) this.#abort(new BelfryError("CLOSED", `Job ${this.job.id} is over`));
+    if (this.#begun.running > 0) this.#abort(new BelfryError("CLOSED", `Job ${this.job.id} is over`));
     const reply = await this.#outbox.send(transition, forget);
     if (!reply) this.#abort(this.#lostError());
     this.#end(reply ? { how: "settled", transition, failure, state: reply.state, released } : { how: "lost" });
