@@ -13,6 +13,7 @@ export default defineConfig({
         compatibilityDate: "2026-10-01",
         compatibilityFlags: ["nodejs_compat"],
         d1Databases: ["DB"],
+        bindings: { BELFRY_STAGE: "workerd" },
       },
     }),
   ],
