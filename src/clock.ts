@@ -81,8 +81,9 @@ const GOOD_ROUND_TRIP_MS = 250;
 /**
  * A clock whose wall time follows a server.
  *
- * Each observation says: at some moment between the sending and the receiving, the server's clock showed `time`. The
- * middle is taken, so the error is at most half the round trip. Without observations it is the base clock.
+ * Each observation says: at some moment between the sending and the receiving, the server's clock showed `time`. Of a
+ * quick reply the middle is taken, so the error is at most half the round trip; a slow one only corrects what it
+ * refutes. Without observations it is the base clock.
  */
 export class CorrectedClock implements Clock {
   readonly #base: Clock;
@@ -109,16 +110,12 @@ export class CorrectedClock implements Clock {
   observe(time: number, sentMs: number): void {
     const receivedMs = this.#base.monotonic();
     const roundTripMs = receivedMs - sentMs;
-    const offsetMs = time - (sentMs + roundTripMs / 2);
-    // A slow reply says little; it only overrules when it proves the present correction wrong.
-    const errorMs = Math.max(roundTripMs / 2, 1);
-    if (
-      this.#offsetMs === undefined ||
-      roundTripMs <= GOOD_ROUND_TRIP_MS ||
-      Math.abs(offsetMs - this.#offsetMs) > errorMs
-    ) {
-      this.#offsetMs = offsetMs;
-    }
+    // Whatever the network did, the server's clock showed `time` somewhere between the two.
+    const lowestMs = time - receivedMs;
+    const highestMs = time - sentMs;
+    if (roundTripMs <= GOOD_ROUND_TRIP_MS) this.#offsetMs = (lowestMs + highestMs) / 2;
+    // A slow reply says little: it only moves the correction into what is possible, and begins one that is never ahead.
+    else this.#offsetMs = Math.min(Math.max(this.#offsetMs ?? lowestMs, lowestMs), highestMs);
     this.#skewMs = Math.round(receivedMs + this.#offsetMs - this.#base.now());
   }
 

@@ -181,8 +181,12 @@ export class Worker {
         if (claimed === null) throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
         started += claimed;
         idle = claimed === 0;
-      } else if (this.#active.size === 0 && this.#stale) this.#pace.hint();
-      else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
+      } else if (this.#active.size === 0 && this.#stale) {
+        this.#pace.hint();
+        // A storage that has just failed is left alone for a moment, hint or no hint.
+        if (this.#pace.waitMs > 0)
+          await this.#nap.take(Math.min(untilMs - clock.monotonic(), this.#pace.waitMs), signal);
+      } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
       else await this.#nap.take(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
     }
     // With the count used up the jobs that run may end; with the time used up they may not.

@@ -51,3 +51,13 @@ export function seededRandom(seed: number): Random {
   };
   return random;
 }
+
+/** Draws the first of a pair, as often as its weight says. */
+export function pickWeighted<T>(random: Random, items: readonly (readonly [T, weight: number, ...unknown[]])[]): T {
+  let draw = random.below(items.reduce((sum, [, weight]) => sum + weight, 0));
+  for (const [item, weight] of items) {
+    draw -= weight;
+    if (draw < 0) return item;
+  }
+  throw new RangeError("Cannot pick from a list without weight");
+}

@@ -1,0 +1,227 @@
+/**
+ * Where does an engine live? A simulated host: its clock, its network to the storage, its lives and deaths.
+ *
+ * An engine on a host sees time, chance and the storage through it alone. When the host dies, nothing that the engine
+ * waits for ever comes: no timer fires, no reply arrives, as if the process were gone; what it sent before may still
+ * arrive. A paused host is late for everything. The next life is a new engine with the same tasks and no memory.
+ */
+import type { Clock } from "../../clock.ts";
+import { BelfryError } from "../../error.ts";
+import type { Ids } from "../../id.ts";
+import type { Storage } from "../../storage.ts";
+import type { Random } from "../random.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Tells of requests that reached the storage. */
+export interface Network {
+  readonly timeline: Timeline;
+  readonly storage: Storage;
+  /** Whether the storage answers now. */
+  available: boolean;
+  /** Asked before a request is carried out, told after. */
+  carry(host: string, method: string, request: unknown, again: boolean): (reply: unknown) => void;
+}
+
+/** What happens to the next request. */
+export type Mishap = { kind: "request lost" | "reply lost" | "duplicate" | "delay"; ms: number };
+
+type Method = (request: unknown) => Promise<unknown>;
+
+/** One host. */
+export class Host {
+  readonly name: string;
+  /** Mishaps waiting for requests. */
+  readonly mishaps: Mishap[] = [];
+  /** Counts lives; an engine belongs to one. */
+  life = 0;
+  up = false;
+  readonly #network: Network;
+  readonly #random: Random;
+  /** What waits for the end of a pause. */
+  #late: (() => void)[] | null = null;
+  #offsetMs: number;
+  #rate = 1;
+  /** True time and elapsed time at which the rate was set. */
+  #since: number;
+  #elapsed = 0;
+  /** Elapsed time never reads less than this. */
+  #least = 0;
+
+  /** @param offsetMs how far its wall clock is off at first */
+  constructor(name: string, network: Network, random: Random, offsetMs: number) {
+    this.name = name;
+    this.#network = network;
+    this.#random = random;
+    this.#offsetMs = offsetMs;
+    this.#since = network.timeline.now;
+  }
+
+  get paused(): boolean {
+    return this.#late !== null;
+  }
+
+  // ---------------------------------------------------------------- faults
+
+  /** Ends this life. */
+  die(): void {
+    this.up = false;
+    this.life++;
+    this.#late = null;
+    this.mishaps.length = 0;
+  }
+
+  /** Stands still for a while. @param suspended elapsed time stands still too */
+  pause(ms: number, suspended: boolean): void {
+    if (this.#late) return;
+    this.#late = [];
+    const { life } = this;
+    const elapsed = this.#elapsedNow();
+    this.#network.timeline.after(ms, () => {
+      if (this.life !== life) return;
+      if (suspended) this.#setElapsed(elapsed);
+      const late = this.#late ?? [];
+      this.#late = null;
+      // Everything that came meanwhile comes now, each as an event of its own, in any order.
+      for (const run of late) this.#network.timeline.after(0, () => this.#whenAlive(life, run));
+    });
+  }
+
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+  }
+
+  drift(rate: number): void {
+    this.#setElapsed(this.#elapsedNow());
+    this.#rate = rate;
+  }
+
+  /** Wall clock and rate are put right. */
+  mend(): void {
+    this.drift(1);
+    this.#offsetMs = 0;
+    this.mishaps.length = 0;
+  }
+
+  // ---------------------------------------------------------------- what an engine sees
+
+  /** The clock of the present life. */
+  clock(): Clock {
+    const { life } = this;
+    const { timeline } = this.#network;
+    return {
+      now: () => Math.floor(timeline.now + this.#offsetMs),
+      monotonic: () => this.#elapsedNow(),
+      setTimer: (delayMs, callback) => {
+        const due = this.#elapsedNow() + delayMs;
+        let cancel = (): void => {};
+        // Drift and suspension change when elapsed time gets there: what rings too early is set again.
+        const arm = (): void => {
+          cancel = timeline.after((due - this.#elapsedNow()) / this.#rate, () => this.#whenAlive(life, ring));
+        };
+        const ring = (): void => {
+          if (due - this.#elapsedNow() > 0.01) return arm();
+          // True time is a large number with few places left: the host must not find itself a hair before its timer.
+          this.#least = Math.max(this.#least, due);
+          callback();
+        };
+        if (this.life === life) arm();
+        return { cancel: () => cancel() };
+      },
+      turn: () => new Promise((resolve) => void timeline.after(0, () => this.#whenAlive(life, resolve))),
+    };
+  }
+
+  /** Ids of the present life: no two lives make the same. */
+  ids(): Ids {
+    const random = this.#random.fork();
+    const prefix = `${this.name}${this.life}`;
+    let count = 0;
+    return {
+      // Sorted by time as the engine's own, and told apart by host and life.
+      id: (now) => `${Math.floor(now).toString(36)}-${String(++count).padStart(5, "0")}-${prefix}`,
+      token: () => `${prefix}-${++count}`,
+      random: () => random.next(),
+    };
+  }
+
+  /** The storage as the present life reaches it. */
+  storage(): Storage {
+    const { life } = this;
+    const { storage } = this.#network;
+    const remote: Record<string, unknown> = { name: storage.name, capabilities: storage.capabilities };
+    for (const [name, value] of Object.entries(storage)) {
+      if (typeof value !== "function" || name === "listen") continue;
+      remote[name] = (request: unknown) => this.#call(life, name, (value as Method).bind(storage), request);
+    }
+    remote["close"] = async () => {};
+    if (storage.listen) {
+      remote["listen"] = (onWake: (wake: never) => void) =>
+        storage.listen!((wake) => {
+          this.#network.timeline.after(1 + this.#random.below(30), () =>
+            this.#whenAlive(life, () => onWake(wake as never)),
+          );
+        });
+    }
+    return remote as unknown as Storage;
+  }
+
+  #call(life: number, name: string, method: Method, request: unknown): Promise<unknown> {
+    const { timeline } = this.#network;
+    if (this.life !== life) return new Promise(() => {});
+    const random = this.#random;
+    const mishap = this.mishaps.shift();
+    const there = this.#latency() + (mishap?.kind === "delay" ? mishap.ms : 0);
+    const back = this.#latency();
+    return new Promise((resolve, reject) => {
+      const answer = (run: () => void, ms: number): void => void timeline.after(ms, () => this.#whenAlive(life, run));
+      const fail = (ms: number): void => answer(() => reject(unavailable(name)), ms);
+      const arrive = (again: boolean): void => {
+        if (!this.#network.available) {
+          if (!again) fail(back);
+          return;
+        }
+        const done = this.#network.carry(this.name, name, request, again);
+        method(request).then(
+          (reply) => {
+            done(reply);
+            if (again) return;
+            if (mishap?.kind === "reply lost") fail(mishap.ms);
+            else answer(() => resolve(reply), back);
+          },
+          (error: Error) => answer(() => reject(error), back),
+        );
+      };
+      if (mishap?.kind === "request lost") {
+        fail(mishap.ms);
+        return;
+      }
+      timeline.after(there, () => arrive(false));
+      // What was on the wire arrives even when its sender is gone.
+      if (mishap?.kind === "duplicate") timeline.after(there + 1 + random.below(mishap.ms + 1), () => arrive(true));
+    });
+  }
+
+  /** Mostly a few ms, now and then long enough to be overtaken. */
+  #latency(): number {
+    return this.#random.chance(0.03) ? this.#random.below(1500) : this.#random.below(8);
+  }
+
+  #whenAlive(life: number, run: () => void): void {
+    if (this.life !== life) return;
+    if (this.#late) this.#late.push(run);
+    else run();
+  }
+
+  #elapsedNow(): number {
+    return Math.max(this.#least, this.#elapsed + (this.#network.timeline.now - this.#since) * this.#rate);
+  }
+
+  #setElapsed(elapsed: number): void {
+    this.#elapsed = elapsed;
+    this.#since = this.#network.timeline.now;
+  }
+}
+
+function unavailable(name: string): BelfryError {
+  return new BelfryError("STORAGE_UNAVAILABLE", `The simulated storage did not answer ${name}`);
+}
