@@ -62,11 +62,11 @@ describe("the reader", () => {
       const started = performance.now();
       const next = cron.nextMs(after);
       const took = performance.now() - started;
-      // The first time, code is cold; a slow one is asked again, and the faster answer counts.
+      // Clocks may be coarse (1 ms in workerd) and machines busy: what looks slow is asked fifty times over.
       if (took > slowest) {
         const second = performance.now();
-        new Cron(cron.text, { timeZone }).nextMs(after);
-        const least = Math.min(took, performance.now() - second);
+        for (let n = 0; n < 50; n++) new Cron(cron.text, { timeZone }).nextMs(after);
+        const least = Math.min(took, (performance.now() - second) / 50);
         if (least > slowest) [slowest, slow] = [least, expression];
       }
       if (again.text !== cron.text || again.nextMs(after) !== next) {
@@ -76,7 +76,6 @@ describe("the reader", () => {
       }
     }
     expect(taken).toBeGreaterThan(200_000);
-    // Where the runtime's clock stands still (workerd), this says nothing, and nothing is claimed.
     expect(slowest, slow).toBeLessThan(1);
   });
 });
