@@ -80,6 +80,7 @@ export function sqlite(database: string | SqliteDatabase, options: SqliteOptions
     clock: options.clock ?? systemClock,
     busyTimeoutMs,
     owned,
+    ...(inMemory ? {} : { watch: { prefix: options.prefix ?? "belfry_" } }),
     async open() {
       if (typeof database !== "string") return database;
       const { DatabaseSync } = await loadSqlite();

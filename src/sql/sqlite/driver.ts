@@ -9,6 +9,7 @@
 import { type Clock, delay } from "../../clock.ts";
 import { BelfryError } from "../../error.ts";
 import { systemIds } from "../../id.ts";
+import type { Wake } from "../../storage.ts";
 import {
   type BatchMode,
   type Cell,
@@ -23,6 +24,7 @@ import {
   sent,
 } from "../driver.ts";
 import { explain, isBusy, type SqliteDatabase, type SqliteStatement } from "./client.ts";
+import { pollChanges } from "./poller.ts";
 
 /** How long SQLite itself waits for a lock, with the event loop standing still. */
 export const BLOCKING_WAIT_MS = 10;
@@ -43,6 +45,8 @@ export interface LocalDriverOptions {
   prepare(database: SqliteDatabase): { warnings: string[] };
   /** Whether the database was opened here, and so is closed here. */
   owned: boolean;
+  /** What the names of the tables begin with, where other connections may write to them too. */
+  watch?: { prefix: string };
 }
 
 /** Runs batches on a database object. */
@@ -54,10 +58,17 @@ export class LocalDriver implements Driver {
   #database: Promise<SqliteDatabase> | undefined;
   #warnings: string[] = [];
   #closed = false;
+  /** Tells of what other connections write; absent for a database that has none. */
+  readonly listen?: (onWake: (wake: Wake) => void) => Promise<() => Promise<void>>;
 
   constructor(options: LocalDriverOptions) {
     this.name = options.name;
     this.#options = options;
+    const { watch, clock } = options;
+    if (watch) {
+      this.listen = async (onWake) =>
+        pollChanges({ database: await this.database(), clock, prefix: watch.prefix, onWake });
+    }
   }
 
   async batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]> {
