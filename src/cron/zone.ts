@@ -77,6 +77,7 @@ const THREE_DAYS = 2 ** 18;
  * Checks a zone's name.
  *
  * @param name an IANA name in any case, `UTC`, an offset like `+05:30`, or `local` for the process's own zone
+ * @param temporal where the zone will be taken from; the runtime's own by default
  * @returns the name as it is to be stored: `Europe/Oslo`, `UTC`, `+05:30`
  * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone
  *
@@ -87,8 +88,8 @@ const THREE_DAYS = 2 ** 18;
  * resolveTimeZone("europe/oslo"); // "Europe/Oslo"
  * ```
  */
-export function resolveTimeZone(name: string): string {
-  return openZone(name).name;
+export function resolveTimeZone(name: string, temporal?: TemporalLike): string {
+  return openZone(name, temporal).name;
 }
 
 /**
@@ -139,7 +140,6 @@ function inBlocks({ offset: offsetAt, change }: Clock): Zone["at"] {
     if (block === undefined) {
       if (blocks.size > 2_000) blocks.clear();
       block = [];
-      blocks.set(index, block);
       const limit = (index + 1) * BLOCK;
       let start = limit - BLOCK - THREE_DAYS;
       let before = offsetAt(start);
@@ -150,6 +150,7 @@ function inBlocks({ offset: offsetAt, change }: Clock): Zone["at"] {
         before = offset;
         start = end;
       }
+      blocks.set(index, block);
     }
     let last = block.length - 1;
     while (block[last]!.start > second) last--;
