@@ -85,6 +85,8 @@ export class BelfryError extends Error {
   readonly code: ErrorCode;
 
   /**
+   * Makes the error.
+   *
    * @param code stable name of what went wrong
    * @param message what was attempted, what is wrong, what to do
    * @param options `cause`: the error behind this one
@@ -127,7 +129,11 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
   /** The remedy, where one can be guessed. */
   declare readonly hint: string | undefined;
 
-  /** @param details the place, what is there and what should be */
+  /**
+   * Makes the error and its message.
+   *
+   * @param details the place, what is there and what should be
+   */
   constructor(details: CronSyntaxDetails) {
     const { expression, field, column, found, expected, hint } = details;
     super(

@@ -67,6 +67,8 @@ export class Cron {
   readonly #occurrences: Occurrences | null;
 
   /**
+   * Reads an expression and checks the options.
+   *
    * @param expression five fields, six with seconds first, a nickname, or `@every` and a duration
    * @throws {CronSyntaxError} `CRON_SYNTAX` where the expression cannot be read
    * @throws {BelfryError} `ZONE_UNKNOWN` where this runtime knows no such zone, `OPTION_INVALID` where another option is wrong
