@@ -25,6 +25,9 @@ class Waiters {
   /** Ends that nobody waited for yet, the newest few: who enqueued a job may ask for its result a moment later. */
   readonly #recent = new Map<string, Ending>();
 
+  /** Jobs that run in this process now: nobody needs to ask the storage how they end. */
+  readonly active = new Set<string>();
+
   /** The end of a job that ended here a moment ago. */
   recent(id: string): Ending | undefined {
     return this.#recent.get(id);
@@ -84,6 +87,18 @@ export function onEnding(engine: Engine, id: string, waiter: (ending: Ending) =>
 /** The end of a job that ended in this process a moment ago, where it is still known. */
 export function recentEnding(engine: Engine, id: string): Ending | undefined {
   return waitersOf(engine).recent(id);
+}
+
+/** Notes whether a job runs in this process. */
+export function markActive(engine: Engine, id: string, active: boolean): void {
+  const waiters = waitersOf(engine);
+  if (active) waiters.active.add(id);
+  else waiters.active.delete(id);
+}
+
+/** Whether a job runs in this process, so that its end will be told here. */
+export function isActive(engine: Engine, id: string): boolean {
+  return waitersOf(engine).active.has(id);
 }
 
 /** Forgets an end, since the job goes on. */

@@ -7,7 +7,7 @@
 
 import { decodePayload } from "./codec.ts";
 import { type Duration, formatDuration, parseDuration } from "./duration.ts";
-import { type Ending, endingError, isOver, onEnding, recentEnding } from "./ending.ts";
+import { type Ending, endingError, isActive, isOver, onEnding, recentEnding } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { cancelJob } from "./job_control.ts";
@@ -109,14 +109,18 @@ export class JobHandle<Output = unknown> {
         await nap.take(Math.min(pollMs, leftMs), signal);
         if (ending) return ending;
         signal?.throwIfAborted();
-        const found = await this.#read();
-        if (ending) return ending;
-        if (isOver(found.state)) return found;
-        if (clock.monotonic() - startMs >= timeoutMs) {
-          throw new BelfryError(
-            "RESULT_TIMEOUT",
-            `Job ${this.id} gave no result within ${formatDuration(timeoutMs)}: it is ${found.state}, and goes on`,
-          );
+        const late = clock.monotonic() - startMs >= timeoutMs;
+        // What runs here is told here; but for the last word.
+        if (late || !isActive(this.#engine, this.id)) {
+          const found = await this.#read();
+          if (ending) return ending;
+          if (isOver(found.state)) return found;
+          if (late) {
+            throw new BelfryError(
+              "RESULT_TIMEOUT",
+              `Job ${this.id} gave no result within ${formatDuration(timeoutMs)}: it is ${found.state}, and goes on`,
+            );
+          }
         }
         pollMs = storage.capabilities.shared
           ? Math.min(Math.max(pollMs * 2, FIRST_POLL_MS), LAST_POLL_MS)

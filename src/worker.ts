@@ -7,7 +7,7 @@
  * cannot start. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
  * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
  */
-import { announceEnding } from "./ending.ts";
+import { announceEnding, markActive } from "./ending.ts";
 import { type Engine, timed } from "./engine.ts";
 import { BelfryError } from "./error.ts";
 import { runEvent } from "./events.ts";
@@ -64,6 +64,8 @@ interface Active {
 const DEFAULT_DRAIN_MS = 10_000;
 /** How long after an own write a notice of the storage may be its echo. */
 const ECHO_MS = 25;
+/** How much later such a notice is looked into; a worker that finds jobs looks again as soon without any. */
+const ECHO_DELAY_MS = 100;
 /** Between looks for jobs of unknown tasks. */
 const LOOK_MS = 30_000;
 /** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
@@ -157,7 +159,7 @@ export class Worker {
     const { clock, storage } = this.#engine;
     this.#planLook();
     const echo = storage.capabilities.shared && clock.monotonic() - this.#wroteMs < ECHO_MS;
-    if (echo) this.#pace.at(clock.now() + ECHO_MS);
+    if (echo) this.#pace.at(clock.now() + ECHO_DELAY_MS);
     else this.#pace.hint();
     this.#nap.wake();
   }
@@ -315,6 +317,7 @@ export class Worker {
     const engine = this.#engine;
     const run = prepare(this.#host, job);
     this.#claims.add(job.id, job.claimToken!, sentMs);
+    markActive(engine, job.id, true);
     this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
     this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
     if (engine.events.heard("job:started")) {
@@ -342,6 +345,7 @@ export class Worker {
     const active = this.#active.get(job.id);
     if (active?.run !== run) return;
     this.#active.delete(job.id);
+    markActive(this.#engine, job.id, false);
     this.#claims.delete(job.id);
     this.#perTask.set(job.task, this.#perTask.get(job.task)! - 1);
     this.#ran++;
