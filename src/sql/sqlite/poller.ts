@@ -10,8 +10,13 @@ import type { Clock, Timer } from "../../clock.ts";
 import type { Wake } from "../../storage.ts";
 import type { SqliteDatabase, SqliteStatement } from "./client.ts";
 
-/** How often the version is asked for: a wake-up comes after half of it on average. */
-const EVERY_MS = 25;
+/** How often the version is asked for when nothing comes; the timer itself is most of what an idle process uses. */
+const IDLE_MS = 50;
+/** And how often within a second after something came: where processes hand work to each other, more follows. */
+const BUSY_MS = 5;
+const BUSY_FOR_MS = 1_000;
+/** After a change that concerned nobody the next look waits so long: others are busy with tables of their own. */
+const FOREIGN_MS = 250;
 /** Jobs that lie there claimable are told of again this often while others write: the one who could claim may be free by now. */
 const AGAIN_MS = 500;
 
@@ -45,21 +50,33 @@ export function pollChanges({ database, clock, prefix, onWake }: PollerOptions):
   let seenVersion = read();
   let seen = look();
   let toldAtMs = clock.monotonic();
+  let cameAtMs = -Infinity;
+  let lookAtMs = -Infinity;
   let timer: Timer | undefined;
   let stopped = false;
 
   const poll = (): void => {
+    if (clock.monotonic() < lookAtMs) return;
     const now = read();
     if (now === seenVersion) return;
     seenVersion = now;
     const before = seen;
     seen = look();
-    if (seen.next_at !== before.next_at || (seen.holder === null && before.holder !== null)) onWake("schedules");
+    lookAtMs = clock.monotonic() + FOREIGN_MS;
+    const concerns = (): void => {
+      cameAtMs = clock.monotonic();
+      lookAtMs = -Infinity;
+    };
+    if (seen.next_at !== before.next_at || (seen.holder === null && before.holder !== null)) {
+      concerns();
+      onWake("schedules");
+    }
     // A new job may be one for later: whoever sleeps past that must know of it, too.
     const came = seen.newest !== before.newest;
     const became = Number(seen.claimable) > Number(before.claimable);
     const again = Number(seen.claimable) > 0 && clock.monotonic() - toldAtMs >= AGAIN_MS;
     if (!came && !became && !again) return;
+    if (came || became) concerns();
     toldAtMs = clock.monotonic();
     onWake("jobs");
   };
@@ -70,9 +87,10 @@ export function pollChanges({ database, clock, prefix, onWake }: PollerOptions):
       // Another has the file locked whole (a checkpoint, a backup): the next look sees the same change.
       seenVersion = undefined;
     }
-    if (!stopped) timer = clock.setTimer(EVERY_MS, tick);
+    const everyMs = clock.monotonic() - cameAtMs < BUSY_FOR_MS ? BUSY_MS : IDLE_MS;
+    if (!stopped) timer = clock.setTimer(everyMs, tick);
   };
-  timer = clock.setTimer(EVERY_MS, tick);
+  timer = clock.setTimer(IDLE_MS, tick);
   return async () => {
     stopped = true;
     timer?.cancel();

@@ -24,7 +24,7 @@ test("a SQLite file tells of schedules, of a lease that is free and of jobs, and
   const heard = async (work: () => unknown): Promise<Wake[]> => {
     woken.length = 0;
     await work();
-    await clock.advance(30);
+    await clock.advance(310);
     return [...woken];
   };
 
