@@ -79,7 +79,8 @@ export class LocalDriver implements Driver {
   /** The database, opened when it is first asked for. */
   async database(): Promise<SqliteDatabase> {
     if (this.#closed) throw new BelfryError("CLOSED", `Cannot use ${this.#options.where}: its storage was closed`);
-    this.#database ??= this.#options.open();
+    // Opening reads the schema, and somebody may just be switching the file to WAL.
+    this.#database ??= this.#patiently(() => this.#options.open());
     try {
       return await this.#database;
     } catch (error) {
@@ -152,12 +153,12 @@ export class LocalDriver implements Driver {
   }
 
   /** Tries until nobody is in the way. */
-  async #patiently<T>(work: () => T): Promise<T> {
+  async #patiently<T>(work: () => T | Promise<T>): Promise<T> {
     const { clock, where, busyTimeoutMs } = this.#options;
     const since = clock.monotonic();
     for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
-        return work();
+        return await work();
       } catch (error) {
         if (!isBusy(error)) throw explain(error, where);
         if (clock.monotonic() - since >= busyTimeoutMs) {
