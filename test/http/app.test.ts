@@ -2,4 +2,4 @@
 import { memory } from "../../adapters/memory.ts";
 import { appSuite } from "./suite.ts";
 
-appSuite("memory", () => memory());
+appSuite("memory", (test) => test(memory()));

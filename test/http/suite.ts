@@ -6,13 +6,17 @@ import { describe, expect, it } from "vitest";
 import type { Storage } from "../../src/storage.ts";
 import { type Bench, bench, MINUTE, problemIn, START } from "./kit.ts";
 
-/** Runs the suite on one kind of storage; `open` gives an empty one. */
-export function appSuite(name: string, open: () => Storage | Promise<Storage>): void {
-  const start = async (): Promise<Bench> => bench({ storage: await open() });
+/** Gives a test an empty storage, for as long as it runs; a Durable Object's exists only inside of the object. */
+export type WithStorage = (test: (storage: Storage) => Promise<void>) => Promise<void>;
+
+/** Runs the suite on one kind of storage. */
+export function appSuite(name: string, withStorage: WithStorage): void {
+  const test = (title: string, run: (made: Bench) => Promise<void>): void => {
+    it(title, () => withStorage((storage) => run(bench({ storage }))));
+  };
 
   describe(`app on ${name}: tick and schedules`, () => {
-    it("registers a schedule, fires it by POST /tick, and runs its job", async () => {
-      const { call, clock, belfry } = await start();
+    test("registers a schedule, fires it by POST /tick, and runs its job", async ({ call, clock, belfry }) => {
       const seen: unknown[] = [];
       belfry.task("ring", (ctx, input: { tower: string }) => {
         seen.push([ctx.job.schedule, ctx.job.scheduledAt, input]);
@@ -49,8 +53,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("registering again changes nothing; PATCH changes what it names; DELETE removes", async () => {
-      const { call, belfry } = await start();
+    test("registering again changes nothing; PATCH changes what it names; DELETE removes", async ({ call, belfry }) => {
       const json = { expression: "0 9 * * *", task: "report", catchUp: { within: "6h", max: 3 }, tags: ["daily"] };
       expect((await call("PUT", "/schedules/daily", { json })).body.status).toBe("created");
       expect((await call("PUT", "/schedules/daily", { json })).body.status).toBe("unchanged");
@@ -65,8 +68,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("pauses, resumes, triggers, backfills and previews", async () => {
-      const { call, clock, belfry } = await start();
+    test("pauses, resumes, triggers, backfills and previews", async ({ call, clock, belfry }) => {
       await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring", input: 1 } });
       expect((await call("POST", "/schedules/s/pause", { json: { note: "rest" } })).body).toMatchObject({
         state: "paused",
@@ -99,8 +101,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("lists schedules page by page", async () => {
-      const { call, belfry } = await start();
+    test("lists schedules page by page", async ({ call, belfry }) => {
       for (const letter of ["a", "b", "c", "d", "e"]) {
         await call("PUT", `/schedules/${letter}`, {
           json: { expression: "@hourly", task: "t", paused: letter === "c" },
@@ -119,8 +120,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("fifty ticks at once fire each occurrence once", async () => {
-      const { call, clock, belfry } = await start();
+    test("fifty ticks at once fire each occurrence once", async ({ call, clock, belfry }) => {
       for (let i = 0; i < 5; i++)
         await call("PUT", `/schedules/s${i}`, { json: { expression: "* * * * *", task: "t" } });
       clock.jump(2 * MINUTE);
@@ -139,8 +139,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
   });
 
   describe(`app on ${name}: jobs and queues`, () => {
-    it("enqueues once for a key, runs, and shows output and steps", async () => {
-      const { call, belfry } = await start();
+    test("enqueues once for a key, runs, and shows output and steps", async ({ call, belfry }) => {
       belfry.task("sum", async (ctx, input: number[]) => ctx.step("add", () => input.reduce((a, b) => a + b, 0)));
       const json = { task: "sum", input: [1, 2, 3], key: "once", tags: ["x"] };
       const first = await call("POST", "/jobs", { as: "work", json });
@@ -156,8 +155,10 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("lists jobs newest first, page by page, without a gap when new ones come between", async () => {
-      const { call, belfry } = await start();
+    test("lists jobs newest first, page by page, without a gap when new ones come between", async ({
+      call,
+      belfry,
+    }) => {
       const ids: string[] = [];
       for (let i = 0; i < 5; i++) ids.unshift((await call("POST", "/jobs", { json: { task: "t", input: i } })).body.id);
       const one = await call("GET", "/jobs?limit=2&task=t");
@@ -170,8 +171,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("cancels, puts back and signals", async () => {
-      const { call, belfry } = await start();
+    test("cancels, puts back and signals", async ({ call, belfry }) => {
       belfry.task("wait", async (ctx) => ctx.waitFor("go"));
       const { id } = (await call("POST", "/jobs", { json: { task: "wait" } })).body;
       expect((await call("POST", `/jobs/${id}/cancel`, { as: "work", json: { reason: "no" } })).body.ids).toEqual([id]);
@@ -189,8 +189,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("shows and sets queues", async () => {
-      const { call, belfry } = await start();
+    test("shows and sets queues", async ({ call, belfry }) => {
       await call("POST", "/jobs", { json: { task: "t", queue: "mail" } });
       await call("POST", "/jobs", { json: { task: "t", queue: "mail", delay: "1h" } });
       expect((await call("POST", "/queues/mail/pause")).body).toMatchObject({ paused: true });
@@ -207,8 +206,11 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
   });
 
   describe(`app on ${name}: worker protocol`, () => {
-    it("claims, saves steps, settles; another worker takes over what a dead one left, with its history", async () => {
-      const { call, clock, belfry } = await start();
+    test("claims, saves steps, settles; another worker takes over what a dead one left, with its history", async ({
+      call,
+      clock,
+      belfry,
+    }) => {
       const { id } = (await call("POST", "/jobs", { json: { task: "resize", input: { n: 2 }, queue: "img" } })).body;
       const one = await call("POST", "/queues/img/claim", {
         as: "work",
@@ -267,8 +269,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("a claim that is sent again gives the same jobs and no others", async () => {
-      const { call, belfry } = await start();
+    test("a claim that is sent again gives the same jobs and no others", async ({ call, belfry }) => {
       for (let i = 0; i < 4; i++) await call("POST", "/jobs", { json: { task: "t", input: i } });
       const json = { worker: "w", limit: 2, token: "claim-token-of-my-own" };
       const one = await call("POST", "/queues/default/claim", { json });
@@ -280,8 +281,11 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("a failed attempt comes back by its policy, a fatal one does not, and retryIn says when", async () => {
-      const { call, clock, belfry } = await start();
+    test("a failed attempt comes back by its policy, a fatal one does not, and retryIn says when", async ({
+      call,
+      clock,
+      belfry,
+    }) => {
       const retry = { maxAttempts: 2, initial: "1m", backoff: "constant", jitter: "none" };
       const fail = async (json: object): Promise<{ state: string; availableAt: number | null }> => {
         const { token, jobs } = (await call("POST", "/queues/default/claim", { json: { worker: "w" } })).body;
@@ -305,8 +309,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("a job sleeps, is given back, and waits for a signal", async () => {
-      const { call, clock, belfry } = await start();
+    test("a job sleeps, is given back, and waits for a signal", async ({ call, clock, belfry }) => {
       const { id } = (await call("POST", "/jobs", { json: { task: "t" } })).body;
       const claim = async () => (await call("POST", "/queues/default/claim", { json: { worker: "w" } })).body;
       const settle = async (token: string, json: object) =>
@@ -336,8 +339,11 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
   });
 
   describe(`app on ${name}: looking at it`, () => {
-    it("health is short for strangers and whole for readers, and 503 when nobody ticks", async () => {
-      const { call, clock, belfry } = await start();
+    test("health is short for strangers and whole for readers, and 503 when nobody ticks", async ({
+      call,
+      clock,
+      belfry,
+    }) => {
       await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "t" } });
       expect(await call("GET", "/health", { as: null })).toMatchObject({ status: 200, body: { ok: true } });
       clock.jump(10 * MINUTE);
@@ -353,8 +359,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("metrics tell depths and what happened", async () => {
-      const { call, clock, belfry } = await start();
+    test("metrics tell depths and what happened", async ({ call, clock, belfry }) => {
       belfry.task("ring", () => {});
       await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
       clock.jump(31_000);
@@ -370,8 +375,7 @@ export function appSuite(name: string, open: () => Storage | Promise<Storage>): 
       await belfry.close();
     });
 
-    it("reads have an ETag, and nothing is sent again that is known", async () => {
-      const { call, belfry } = await start();
+    test("reads have an ETag, and nothing is sent again that is known", async ({ call, belfry }) => {
       await call("PUT", "/schedules/s", { json: { expression: "@daily", task: "t" } });
       const first = await call("GET", "/schedules/s");
       const tag = first.headers.get("ETag")!;

@@ -13,6 +13,10 @@ export default defineConfig({
         compatibilityDate: "2026-10-01",
         compatibilityFlags: ["nodejs_compat"],
         d1Databases: ["DB"],
+        durableObjects: {
+          BELLS: { className: "Bell", useSQLite: true },
+          STORAGE: { className: "StorageObject", useSQLite: true },
+        },
         bindings: { BELFRY_STAGE: "workerd" },
       },
     }),

@@ -10,4 +10,4 @@ const folder = mkdtempSync(join(tmpdir(), "belfry-app-"));
 let count = 0;
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-appSuite("SQLite", () => sqlite(join(folder, `${++count}.db`), { durability: "process" }));
+appSuite("SQLite", (test) => test(sqlite(join(folder, `${++count}.db`), { durability: "process" })));
