@@ -454,7 +454,10 @@ export type JobTransition =
 export interface JobWrite {
   id: string;
   token: string;
-  /** Steps to insert or to overwrite by name. */
+  /**
+   * Steps to insert or to overwrite by name; one that is stored as done stays as it is (unless this write forgets it), so
+   * that an older write of the same claim which arrives late undoes nothing.
+   */
   steps: StepRecord[];
   /** Names of steps to forget (a failed tail that the next attempt runs again). */
   forget: string[];

@@ -187,8 +187,9 @@ export class JobTable {
     this.watch?.(row, null);
   }
 
-  /** Inserts a step or overwrites the one of its name. */
+  /** Inserts a step or overwrites the one of its name; what is done stays. */
   putStep(job: Job, step: StepRecord): void {
+    if (job.steps.get(step.name)?.state === "done") return;
     if (job.steps === NO_STEPS) job.steps = new Map();
     job.steps.set(step.name, { ...step, jobId: job.row.id });
   }

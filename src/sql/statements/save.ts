@@ -73,7 +73,7 @@ export function saveStatements(t: Templates): SaveStatements {
       STEPS.columns,
       `INSERT INTO {steps} (${stepColumns}) SELECT ${columnsOf(STEPS, "item")}
       FROM [[steps item]], {jobs} AS j WHERE j.id = item.job_id AND j.mark = :mark
-      ORDER BY item.ord ON CONFLICT (job_id, name) DO UPDATE SET ${overwritten}`,
+      ORDER BY item.ord ON CONFLICT (job_id, name) DO UPDATE SET ${overwritten} WHERE {steps}.state <> 'done'`,
     ),
     children: t.each(
       JOBS.columns,

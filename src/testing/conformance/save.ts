@@ -39,6 +39,25 @@ export const saveCases: readonly Case[] = [
     },
   },
   {
+    title: "save() leaves a done step as it is: an older write of the same claim that arrives late undoes nothing",
+    async run(rig) {
+      const job = await rig.running("j");
+      const done = newStep("j", "s", { output: '"kept"', seq: 0 });
+      const older = [
+        rig.write(job, {
+          steps: [newStep("j", "s", { state: "pending", seq: null, output: null, error: '"first try"' })],
+        }),
+      ];
+      await rig.save(older, { op: "older" });
+      await rig.save([rig.write(job, { steps: [done] })]);
+      await rig.save(older, { op: "older" });
+      equal((await rig.job("j")).steps, [done], "still done");
+      const again = newStep("j", "s", { output: '"new"', seq: 3 });
+      await rig.save([rig.write(job, { forget: ["s"], steps: [again] })]);
+      equal((await rig.job("j")).steps, [again], "a write that forgets it may write it anew");
+    },
+  },
+  {
     title: "save() without transition keeps the job running and prolongs its claim",
     async run(rig) {
       const job = await rig.running("j");

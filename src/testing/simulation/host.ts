@@ -18,6 +18,8 @@ export interface Network {
   readonly storage: Storage;
   /** Whether the storage answers now. */
   available: boolean;
+  /** Grows when all that is on the wire is dropped. */
+  epoch: number;
   /** Asked before a request is carried out, told after. */
   carry(host: string, method: string, request: unknown, again: boolean): (reply: unknown) => void;
 }
@@ -119,7 +121,10 @@ export class Host {
           cancel = timeline.after((due - this.#elapsedNow()) / this.#rate, () => this.#whenAlive(life, ring));
         };
         const ring = (): void => {
-          if (due - this.#elapsedNow() > 0.01) return arm();
+          if (due - this.#elapsedNow() > 0.01) {
+            arm();
+            return;
+          }
           // True time is a large number with few places left: the host must not find itself a hair before its timer.
           this.#least = Math.max(this.#least, due);
           callback();
@@ -172,11 +177,12 @@ export class Host {
     const mishap = this.mishaps.shift();
     const there = this.#latency() + (mishap?.kind === "delay" ? mishap.ms : 0);
     const back = this.#latency();
+    const { epoch } = this.#network;
     return new Promise((resolve, reject) => {
       const answer = (run: () => void, ms: number): void => void timeline.after(ms, () => this.#whenAlive(life, run));
       const fail = (ms: number): void => answer(() => reject(unavailable(name)), ms);
       const arrive = (again: boolean): void => {
-        if (!this.#network.available) {
+        if (!this.#network.available || this.#network.epoch !== epoch) {
           if (!again) fail(back);
           return;
         }

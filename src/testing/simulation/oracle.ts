@@ -65,6 +65,8 @@ export class Oracle {
   readonly #done = new Map<string, Map<string, string | null>>();
   /** Steps that were done when a claim began, by job and fence. */
   readonly #doneAtClaim = new Map<string, ReadonlySet<string>>();
+  /** How often a job of an id was removed. */
+  readonly #lives = new Map<string, number>();
   readonly #begun = new Map<string, number>();
   readonly #running = new Map<string, number>();
   readonly #admitted = new Map<string, number>();
@@ -108,7 +110,7 @@ export class Oracle {
 
   /** A step's function begins. @returns how often it has begun before */
   stepBegins(jobId: string, step: string, fence: number): number {
-    const claim = `${jobId} ${fence}`;
+    const claim = this.#claimOf(jobId, fence);
     if (this.#doneAtClaim.get(claim)?.has(step))
       this.fail(`step "${step}" of ${jobId} runs again: it was done when claim ${fence} began`);
     const key = `${jobId} ${step}`;
@@ -119,10 +121,14 @@ export class Oracle {
 
   /** A step's function returns: in this claim it must not begin again. */
   stepEnds(jobId: string, step: string, fence: number): void {
-    const claim = `${jobId} ${fence}`;
+    const claim = this.#claimOf(jobId, fence);
     const done = new Set(this.#doneAtClaim.get(claim));
     done.add(step);
     this.#doneAtClaim.set(claim, done);
+  }
+
+  #claimOf(jobId: string, fence: number): string {
+    return `${jobId} ${this.#lives.get(jobId) ?? 0} ${fence}`;
   }
 
   /** A job passes a place of its code. @returns how often before */
@@ -197,6 +203,9 @@ export class Oracle {
       isFinished(row.state) &&
       row.finishedAt! < before &&
       (!parent || isFinished(parent.row.state));
+    // The same id may come again, as another job: a child that is begun anew.
+    this.#done.delete(row.id);
+    this.#lives.set(row.id, (this.#lives.get(row.id) ?? 0) + 1);
     if (!may) this.fail(`job ${row.id} was removed although it is ${row.state}`);
   }
 
@@ -257,7 +266,7 @@ export class Oracle {
       for (const step of steps) if (step.state === "done") done.add(step.name);
       for (const name of known?.keys() ?? [])
         if (!done.has(name)) this.fail(`job ${id} was claimed without its finished step "${name}"`);
-      const claim = `${id} ${claims}`;
+      const claim = this.#claimOf(id, claims);
       if (!this.#doneAtClaim.has(claim)) this.#doneAtClaim.set(claim, done);
     }
   }
@@ -354,6 +363,7 @@ export class Oracle {
       if (put.revision !== before.revision)
         this.fail(`schedule ${after.name} was put from revision ${put.revision}, not ${before.revision}`);
       const sameDefinition = before.definition === after.definition;
+      if (!sameDefinition) this.#lastFired.delete(after.name);
       if (sameDefinition && before.nextAt !== null && before.nextAt !== after.nextAt)
         this.#checkCovered(before, after, put.occurrences);
     }

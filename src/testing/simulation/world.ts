@@ -115,6 +115,7 @@ class SimulatedWorld {
       timeline,
       storage,
       available: true,
+      epoch: 0,
       carry: (host, method, request) => {
         this.#requests++;
         this.#mix(`${host} ${method}`);
@@ -298,48 +299,44 @@ class SimulatedWorld {
   async #rest(): Promise<void> {
     this.#faultsAreOver = true;
     this.#network.available = true;
+    // What clients asked long ago must not unsettle the world any more.
+    this.#network.epoch++;
     for (const server of this.#servers) {
       server.host.mend();
       if (!server.host.up) this.#boot(server);
     }
-    const { storage } = this.#network;
-    const now = (): number => Math.floor(this.#timeline.now);
-    const settings = QUEUES.map((name) => ({ name, paused: false, concurrency: null, rate: null }));
-    await this.#carry("putQueues", { now: now(), queues: settings });
+    await this.#openQueues();
     if (!(await this.#until("catch up with its schedules", () => this.#lagging() === null))) return;
-    for (const record of await storage.listSchedules({ limit: 100 })) {
-      if (record.state !== "active") continue;
-      const put = {
-        revision: record.revision,
-        record: { ...record, state: "paused" as const },
-        jobs: [],
-        occurrences: [],
-      };
-      await this.#carry("putSchedules", {
-        op: `rest ${record.name}`,
-        now: now(),
-        puts: [put],
-        removes: [],
-        owner: null,
-      });
+    await this.#pauseSchedules();
+    await this.#until(
+      "bring its jobs to their end",
+      () => this.#unfinished() === null,
+      async () => {
+        // A client that was in the middle of something goes on with it.
+        await this.#openQueues();
+        await this.#pauseSchedules();
+      },
+    );
+  }
+
+  async #openQueues(): Promise<void> {
+    const open = (name: string): boolean => {
+      const settings = this.#tables.jobs.queues.get(name)?.settings;
+      return !settings || (!settings.paused && settings.concurrency === null && settings.rate === null);
+    };
+    const shut = QUEUES.filter((name) => !open(name));
+    if (shut.length === 0) return;
+    const queues = shut.map((name) => ({ name, paused: false, concurrency: null, rate: null }));
+    await this.#carry("putQueues", { now: Math.floor(this.#timeline.now), queues });
+  }
+
+  async #pauseSchedules(): Promise<void> {
+    for (const { row } of [...this.#tables.schedules.active]) {
+      const record = { ...row, state: "paused" as const };
+      const puts = [{ revision: row.revision, record, jobs: [], occurrences: [] }];
+      const op = `rest ${row.name} ${row.revision}`;
+      await this.#carry("putSchedules", { op, now: Math.floor(this.#timeline.now), puts, removes: [], owner: null });
     }
-    // Those that moved between reading and putting are paused when they are read again.
-    for (const record of await storage.listSchedules({ state: "active", limit: 100 })) {
-      const put = {
-        revision: record.revision,
-        record: { ...record, state: "paused" as const },
-        jobs: [],
-        occurrences: [],
-      };
-      await this.#carry("putSchedules", {
-        op: `rest again ${record.name}`,
-        now: now(),
-        puts: [put],
-        removes: [],
-        owner: null,
-      });
-    }
-    await this.#until("bring its jobs to their end", () => this.#unfinished() === null);
   }
 
   async #carry(method: "putQueues" | "putSchedules", request: unknown): Promise<void> {
@@ -349,10 +346,11 @@ class SimulatedWorld {
   }
 
   /** Steps until something holds. @returns false when it does not come to hold, which is a violation */
-  async #until(what: string, holds: () => boolean): Promise<boolean> {
+  async #until(what: string, holds: () => boolean, soothe: () => Promise<void> = async () => {}): Promise<boolean> {
     const until = this.#timeline.now + REST_MS;
     const last = this.#timeline.steps + REST_STEPS;
     while (!holds()) {
+      await soothe();
       for (let i = 0; i < 20; i++) {
         if (this.#violated()) return false;
         if (!(await this.#timeline.step(until)) || this.#timeline.steps > last) {
