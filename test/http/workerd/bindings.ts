@@ -20,7 +20,7 @@ export interface State {
 
 interface CloudflareTest {
   env: { DB: D1Database; BELLS: { idFromName(name: string): object; get(id: object): Stub } };
-  SELF: Stub & { scheduled(options: { cron: string; scheduledTime: Date }): Promise<{ outcome: string }> };
+  SELF: Stub;
   runInDurableObject<T>(stub: Stub, run: (bell: BelfryObject, state: State) => Promise<T>): Promise<T>;
   runDurableObjectAlarm(stub: Stub): Promise<boolean>;
   evictDurableObject(stub: Stub): Promise<void>;
