@@ -47,15 +47,15 @@ export function drawScript(random: Random, depth: number = 2): Op[] {
       return {
         op: "step",
         name,
-        ms: random.chance(0.1) ? random.below(12_000) : random.below(400),
+        ms: random.chance(0.1) ? random.below(9000) : random.below(400),
         fails: random.chance(0.2) ? 1 + random.below(2) : 0,
         tries: 1 + random.below(3),
         timeoutMs: random.chance(0.15) ? 1000 + random.below(4000) : null,
       };
     }
     if (kind < 12) return { op: "together", steps: Array.from({ length: 2 + random.below(2) }, () => draw(true)) };
-    if (kind < 14) return { op: "sleep", name, ms: random.below(random.chance(0.3) ? 20_000 : 1500) };
-    if (kind < 15) return { op: "wait", name, ms: 500 + random.below(10_000) };
+    if (kind < 14) return { op: "sleep", name, ms: random.below(random.chance(0.3) ? 9000 : 1500) };
+    if (kind < 15) return { op: "wait", name, ms: 500 + random.below(6000) };
     if (kind < 16) return { op: "draw", name };
     if (kind < 17) return { op: "throw", times: random.chance(0.2) ? 99 : 1, fatal: random.chance(0.2) };
     if (depth === 0) return { op: "sleep", name, ms: random.below(500) };

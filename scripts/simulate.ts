@@ -1,0 +1,97 @@
+/**
+ * Plays simulated worlds: `npm run simulate -- [--seeds N | --minutes M] [--from SEED] [--steps STEPS]`, or one again:
+ * `npm run simulate -- --seed SEED [--steps STEPS] [--keep FAULTS/ACTIONS]`.
+ *
+ * A world that fails is cut down to the faults and actions that it needs, and the command that plays just that is printed.
+ */
+import { parseArgs } from "node:util";
+import { runWorld, shrinkWorld, type WorldReport } from "../src/testing/simulation/mod.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    from: { type: "string", default: "1" },
+    seeds: { type: "string", default: "100" },
+    minutes: { type: "string" },
+    steps: { type: "string", default: "2000" },
+    keep: { type: "string" },
+  },
+});
+const steps = Number(values.steps);
+// Scripts throw a lot, and nobody reads where from.
+Error.stackTraceLimit = 0;
+
+/** Which of the drawn faults and actions are kept, as `1,5/0,2`; the drawing itself needs a run. */
+async function kept(seed: number, keep: string): Promise<WorldReport> {
+  const { plan, actions } = await runWorld({ seed, steps });
+  const [faults = "", acts = ""] = keep.split("/");
+  const pick = <T>(list: T[], indexes: string): T[] =>
+    indexes === "" ? [] : indexes.split(",").map((index) => list[Number(index)]!);
+  return runWorld({ seed, steps, plan: pick(plan, faults), actions: pick(actions, acts) });
+}
+
+async function show(failed: WorldReport): Promise<void> {
+  const { seed } = failed;
+  console.error(`\nseed ${seed} fails at step ${failed.violatedAt}: ${failed.violation}`);
+  console.error(`again:   npm run simulate -- --seed ${seed} --steps ${steps}`);
+  const small = await shrinkWorld(failed, { seed, steps });
+  const places = <T>(all: readonly T[], some: readonly T[]): string => some.map((item) => all.indexOf(item)).join(",");
+  const keep = `${places(failed.plan, small.plan)}/${places(failed.actions, small.actions)}`;
+  console.error(`smaller: npm run simulate -- --seed ${seed} --steps ${steps} --keep ${keep}`);
+  console.error(
+    `         ${small.plan.length} faults of ${failed.plan.length}, ${small.actions.length} actions of ${failed.actions.length}: ${small.violation}`,
+  );
+  for (const { step, kind, host, ms } of small.plan)
+    console.error(`         before step ${step}: ${kind} of host ${host}, ${ms} ms`);
+}
+
+async function one(seed: number): Promise<void> {
+  const report = values.keep === undefined ? await runWorld({ seed, steps }) : await kept(seed, values.keep);
+  const { plan: _, actions: __, ...rest } = report;
+  console.log(rest);
+  if (report.violation !== null) process.exitCode = 1;
+}
+
+async function many(): Promise<void> {
+  const from = Number(values.from);
+  const untilMs =
+    values.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.minutes) * 60_000;
+  const last = values.minutes === undefined ? from + Number(values.seeds) : Number.POSITIVE_INFINITY;
+  const total = { worlds: 0, steps: 0, requests: 0, jobs: 0, occurrences: 0, simulatedHours: 0, failed: 0 };
+  const struck: Record<string, number> = {};
+  const begun = performance.now();
+  let told = begun;
+  for (let seed = from; seed < last && performance.now() < untilMs; seed++) {
+    const report = await runWorld({ seed, steps });
+    total.worlds++;
+    total.steps += report.steps;
+    total.requests += report.requests;
+    total.jobs += report.jobs;
+    total.occurrences += report.occurrences;
+    total.simulatedHours += report.simulatedMs / 3_600_000;
+    for (const [kind, count] of Object.entries(report.struck)) struck[kind] = (struck[kind] ?? 0) + count;
+    if (report.violation !== null) {
+      total.failed++;
+      process.exitCode = 1;
+      if (total.failed <= 3) await show(report);
+      else console.error(`seed ${seed} fails too: ${report.violation}`);
+    }
+    if (performance.now() - told > 10_000) {
+      told = performance.now();
+      console.log(
+        `${total.worlds} worlds, ${total.steps} steps, ${total.failed} failed, ${Math.round((told - begun) / 1000)} s`,
+      );
+    }
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  console.log({
+    ...total,
+    simulatedHours: Math.round(total.simulatedHours),
+    seconds: Math.round(seconds),
+    usPerStep: Math.round((seconds * 1e6) / total.steps),
+  });
+  console.log(struck);
+}
+
+if (values.seed !== undefined) await one(Number(values.seed));
+else await many();
