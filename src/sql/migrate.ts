@@ -6,7 +6,7 @@
  * are named and left alone.
  */
 import { BelfryError } from "../error.ts";
-import { type Driver, DriverError, type Query } from "./driver.ts";
+import { type Driver, DriverError, type Query, type Row } from "./driver.ts";
 import { MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
 import type { Templates } from "./template.ts";
 
@@ -17,11 +17,14 @@ const MAX_ROUNDS = 50;
 export interface Migrated {
   from: number;
   to: number;
+  /** The server's time; absent where the database has no clock of its own. */
+  time?: number;
 }
 
 /** The query of the stored version. */
 export function versionQuery(t: Templates): Query {
-  return { sql: t.sql("SELECT value FROM {meta} WHERE key = 'schema_version'"), args: {} };
+  const time = t.dialect.serverTime === null ? "" : `, ${t.dialect.serverTime} AS time`;
+  return { sql: t.sql(`SELECT value${time} FROM {meta} WHERE key = 'schema_version'`), args: {} };
 }
 
 /**
@@ -33,7 +36,7 @@ export function versionQuery(t: Templates): Query {
 export async function migrateSchema(driver: Driver, t: Templates, where: string): Promise<Migrated> {
   let from: number | undefined;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const version = await readVersion(driver, t, where);
+    const { version, time } = await readVersion(driver, t, where);
     from ??= version;
     if (version > SCHEMA_VERSION) {
       throw new BelfryError(
@@ -44,7 +47,7 @@ export async function migrateSchema(driver: Driver, t: Templates, where: string)
     }
     if (round === 0) await driver.prepare?.();
     const next = MIGRATIONS.find((migration) => migration.version === version + 1);
-    if (!next) return { from, to: version };
+    if (!next) return { from, to: version, ...time };
     const queries = next.templates(t.dialect).map((template) => ({ sql: t.sql(template), args: {} }));
     if (t.dialect.lockSchema) queries.unshift({ sql: t.sql(t.dialect.lockSchema), args: {} });
     // Fails when another starter has written this version, and takes the whole batch with it.
@@ -71,7 +74,17 @@ export async function migrateSchema(driver: Driver, t: Templates, where: string)
   throw new BelfryError("STORAGE_UNAVAILABLE", `Cannot migrate ${where}: others kept changing it; try again`);
 }
 
-async function readVersion(driver: Driver, t: Templates, where: string): Promise<number> {
+/** The stored version, 0 where there is none, and the server's time. */
+interface Version {
+  version: number;
+  time: { time?: number };
+}
+
+async function readVersion(driver: Driver, t: Templates, where: string): Promise<Version> {
+  const versionOf = (row: Row | undefined): Version => ({
+    version: Number(row?.["value"]),
+    time: row?.["time"] === undefined ? {} : { time: Number(row["time"]) },
+  });
   const invalid = (found: string): BelfryError =>
     new BelfryError(
       "SCHEMA_INVALID",
@@ -80,19 +93,19 @@ async function readVersion(driver: Driver, t: Templates, where: string): Promise
     );
   try {
     const [rows] = await driver.batch([versionQuery(t)], "read");
-    const version = Number(rows?.[0]?.["value"]);
-    if (Number.isSafeInteger(version) && version > 0) return version;
+    const found = versionOf(rows?.[0]);
+    if (Number.isSafeInteger(found.version) && found.version > 0) return found;
     throw invalid(`it has a table "${t.prefix}meta"`);
   } catch (error) {
     if (!(error instanceof DriverError) || !error.missing) throw error;
   }
   const names = JSON.stringify(TABLES.map(({ name }) => t.prefix + name));
   const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read");
-  if (existing!.length === 0) return 0;
+  if (existing!.length === 0) return { version: 0, time: {} };
   // Another starter may have made them between the two reads.
   try {
     const [rows] = await driver.batch([versionQuery(t)], "read");
-    if (rows!.length > 0) return Number(rows![0]!["value"]);
+    if (rows!.length > 0) return versionOf(rows![0]);
   } catch (error) {
     if (!(error instanceof DriverError) || !error.missing) throw error;
   }

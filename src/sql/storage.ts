@@ -48,6 +48,8 @@ export interface SqlStorageParts {
   capabilities: port.StorageCapabilities;
   /** The database, for messages: `the file "app.db"`. */
   where: string;
+  /** Whether other programs' writes reach listeners; where they do not, there is no `listen`, and callers poll. @default true */
+  pushes?: boolean;
   options: SqlOptions;
 }
 
@@ -108,7 +110,7 @@ export class SqlStorage implements port.Storage {
     this.#s = prepare(this.#t);
     this.#wakes = new Wakes(driver);
     if (capabilities.statements) this.enqueueStatements = (request) => this.#enqueueStatements(request);
-    this.listen = (onWake) => this.#wakes.listen(onWake);
+    if (parts.pushes ?? true) this.listen = (onWake) => this.#wakes.listen(onWake);
   }
 
   async migrate(_request: { now: port.Instant }): Promise<port.MigrateReply> {
@@ -141,7 +143,7 @@ export class SqlStorage implements port.Storage {
 
   async resign(request: { holder: string; token: number; now: port.Instant }): Promise<boolean> {
     const { holder, token } = request;
-    const query = { sql: this.#s.lease.resign, args: { holder, token } };
+    const query = { sql: this.#s.lease.resign, args: { holder, term: token } };
     const { rows } = await this.#send(() => [query], "write");
     const resigned = rows[0]!.length > 0;
     if (resigned) this.#wakes.wrote("schedules");

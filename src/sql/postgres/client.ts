@@ -12,8 +12,7 @@ export interface PgResult {
 /** A connected client of `pg`. */
 export interface PgConnection {
   query(text: string): Promise<unknown>;
-  on?(event: "notification", listener: (message: { channel: string; payload?: string }) => void): unknown;
-  on?(event: "error" | "end", listener: (error?: unknown) => void): unknown;
+  on?(event: string, listener: (...args: never[]) => void): unknown;
   release?(error?: boolean | Error): void;
 }
 
@@ -55,8 +54,23 @@ export function isPool(client: PgClient): boolean {
  */
 export async function send(client: PostgresClient, text: string, returns: readonly boolean[]): Promise<unknown[][]> {
   if (isPostgresJs(client)) return spread((await client.unsafe(text).simple()) as unknown[], returns);
-  const results = (await client.query(text)) as PgResult | PgResult[];
+  const results = (await (isPool(client) ? sendToPool(client, text) : client.query(text))) as PgResult | PgResult[];
   return (Array.isArray(results) ? results : [results]).map((result) => result.rows);
+}
+
+/** The pool's own `query` throws a connection away after any error, and what was prepared on it. */
+async function sendToPool(pool: PgClient, text: string): Promise<unknown> {
+  const connection = (await pool.connect!()) as PgConnection;
+  try {
+    const results = await connection.query(text);
+    connection.release?.();
+    return results;
+  } catch (error) {
+    // An error that the server gave leaves the connection whole.
+    const { code } = error as { code?: unknown };
+    connection.release?.(!(typeof code === "string" && /^(2|4[0-4])/.test(code)));
+    throw error;
+  }
 }
 
 /**

@@ -12,9 +12,13 @@ import type { Wake } from "../../storage.ts";
 import { type BatchMode, type Counters, counters, type Driver, DriverError, type Query, type Row } from "../driver.ts";
 import { type PostgresClient, send } from "./client.ts";
 import { listenOn } from "./listen.ts";
-import { textOf } from "./literal.ts";
+import { PreparedNames, SETTINGS } from "./prepared.ts";
 
-const MAX_COLLISIONS = 20;
+const UNPREPARED = "26000";
+const DOUBLY_PREPARED = "42P05";
+const COLLIDED = "40001";
+const DEADLOCKED = "40P01";
+const MAX_ROUNDS = 20;
 
 /** What the driver needs. */
 export interface PostgresDriverOptions {
@@ -29,6 +33,7 @@ export class PostgresDriver implements Driver {
   readonly name = "postgres";
   readonly counters: Counters = counters();
   readonly #options: PostgresDriverOptions;
+  readonly #prepared = new PreparedNames();
   #closed = false;
 
   constructor(options: PostgresDriverOptions) {
@@ -37,20 +42,28 @@ export class PostgresDriver implements Driver {
 
   async batch(queries: readonly Query[], _mode: BatchMode): Promise<Row[][]> {
     const { client, clock } = this.#options;
-    const text = queries.map(textOf).join(";\n");
-    const returns = queries.map(({ sql }) => sql.returns);
-    for (let collision = 1; ; collision++) {
+    let heal = false;
+    for (let round = 1; ; round++) {
       if (this.#closed) throw new BelfryError("CLOSED", "Cannot use the Postgres database: its storage was closed");
+      const texts = [SETTINGS, ...this.#prepared.textsOf(queries, heal)];
+      const returns = [true, ...(heal ? [false] : []), ...queries.map(({ sql }) => sql.returns)];
       this.counters.roundTrips++;
       this.counters.statements += queries.length;
       try {
-        return (await send(client, text, returns)) as Row[][];
+        const rows = (await send(client, texts.join(";\n"), returns)) as Row[][];
+        return rows.slice(rows.length - queries.length);
       } catch (error) {
         const code = (error as { code?: unknown }).code;
-        const collided = code === "40001" || code === "40P01";
-        if (!collided || collision === MAX_COLLISIONS) throw explain(error);
+        // In each of these cases nothing has happened. A name that is missing on this connection; one that another
+        // batch prepared behind a pooler between the look and the preparing; two batches that collided.
+        const again = code === UNPREPARED || code === DOUBLY_PREPARED || code === COLLIDED || code === DEADLOCKED;
+        if (!again || round === MAX_ROUNDS) throw explain(error);
+        if (code === UNPREPARED) {
+          heal = true;
+          continue;
+        }
       }
-      await delay(clock, systemIds.random() * Math.min(100, 2 ** collision));
+      await delay(clock, systemIds.random() * Math.min(100, 2 ** round));
     }
   }
 

@@ -9,6 +9,12 @@ import { isPool, isPostgresJs, type PgClient, type PgConnection, type PostgresCl
 
 const MAX_PAUSE_MS = 10_000;
 
+/** What `pg` hands out when another connection notified. */
+interface Notification {
+  channel: string;
+  payload?: string;
+}
+
 /** What listening needs. */
 export interface ListenOptions {
   client: PostgresClient;
@@ -43,7 +49,7 @@ async function listenOnClient(
   onPayload: (payload: string | undefined) => void,
 ): Promise<() => Promise<void>> {
   let stopped = false;
-  client.on?.("notification", (message) => {
+  client.on?.("notification", (message: Notification) => {
     if (!stopped && message.channel === channel) onPayload(message.payload);
   });
   await client.query(`LISTEN ${channel}`);
@@ -72,7 +78,7 @@ async function listenOnPool(
     };
     taken.on?.("error", lost);
     taken.on?.("end", lost);
-    taken.on?.("notification", (message) => {
+    taken.on?.("notification", (message: Notification) => {
       if (message.channel === channel) onPayload(message.payload);
     });
     try {

@@ -60,7 +60,7 @@ export function fireStatements(t: Templates): FireStatements {
   return {
     move: move(""),
     moveLeased: move(
-      ` AND EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND holder = :holder AND token = :token${d.forShare})`,
+      ` AND EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND holder = :holder AND token = :term${d.forShare})`,
     ),
     cancelUnfinished: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
       WHERE finished_at IS NULL AND schedule IN (SELECT f.name FROM ${list} AS f JOIN {schedules} AS s ON s.name = f.name
@@ -78,8 +78,8 @@ export function fireStatements(t: Templates): FireStatements {
       SELECT ${columnsOf(OCCURRENCES, "item")} FROM [[occurrences item]], {schedules} AS s
       WHERE s.name = item.schedule AND s.mark = :mark ORDER BY item.ord ON CONFLICT DO NOTHING`,
     ),
-    resign: t.sql("UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :token"),
-    leads: t.sql("SELECT 1 AS leads FROM {lease} WHERE id = 1 AND holder = :holder AND token = :token"),
+    resign: t.sql("UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :term"),
+    leads: t.sql("SELECT 1 AS leads FROM {lease} WHERE id = 1 AND holder = :holder AND token = :term"),
     unmoved: t.each(
       FIRINGS.columns,
       `SELECT f.ord AS ord FROM [[firings f]] LEFT JOIN {schedules} AS s ON s.name = f.name
@@ -108,7 +108,7 @@ export function fire(
     ...marks,
     now,
     holder: lease?.holder ?? null,
-    token: lease?.token ?? null,
+    term: lease?.token ?? null,
     firings: listOf(t.dialect, FIRINGS, firings),
     jobs: listOf(t.dialect, JOBS, jobs, now),
     occurrences: listOf(t.dialect, OCCURRENCES, outcomes),

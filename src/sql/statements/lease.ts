@@ -25,9 +25,9 @@ export function leaseStatements(t: Templates): LeaseStatements {
   const mine = "EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND mark = :mark)";
   return {
     acquire:
-      t.sql(`UPDATE {lease} SET token = CASE WHEN holder = :holder AND token = :token THEN token ELSE token + 1 END,
+      t.sql(`UPDATE {lease} SET token = CASE WHEN holder = :holder AND token = :term THEN token ELSE token + 1 END,
       holder = :holder, expires_at = :until, mark = :mark WHERE id = 1 AND (holder IS NULL OR expires_at <= :now
-        OR (holder = :holder AND (:token IS NULL OR token = :token))) RETURNING token`),
+        OR (holder = :holder AND (:term IS NULL OR token = :term))) RETURNING token`),
     read: t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
     due: t.sql(`SELECT ${SCHEDULE_COLUMNS}, CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
         WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
@@ -40,7 +40,7 @@ export function leaseStatements(t: Templates): LeaseStatements {
     resignIfIdle: t.sql(`UPDATE {lease} SET holder = NULL WHERE id = 1 AND mark = :mark
       AND NOT EXISTS (SELECT 1 FROM {schedules} WHERE state = 'active' AND next_at <= :now)`),
     resign: t.sql(
-      "UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :token RETURNING token",
+      "UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :term RETURNING token",
     ),
   };
 }
@@ -48,7 +48,7 @@ export function leaseStatements(t: Templates): LeaseStatements {
 /** The batch of a beginTick. */
 export function beginTick(s: LeaseStatements, lines: LineStatements, request: BeginTickRequest, marks: Args): Query[] {
   const { holder, token, now, ttlMs, maxDue } = request;
-  const args = { ...marks, holder, token, now, until: now + ttlMs, most: maxDue + 1 };
+  const args = { ...marks, holder, term: token, now, until: now + ttlMs, most: maxDue + 1 };
   const sqls = [s.acquire, s.due, s.nextAt, lines.all, ...(request.resignIfIdle ? [s.resignIfIdle] : []), s.read];
   return sqls.map((sql) => ({ sql, args }));
 }

@@ -84,13 +84,13 @@ export function listOccurrences(t: Templates, request: ListOccurrencesRequest): 
   const { schedule, from, to, newestFirst, limit } = request;
   const where = whereOf([
     "schedule = :schedule",
-    from !== undefined && "until_at >= :from",
-    to !== undefined && "at <= :to",
+    from !== undefined && "until_at >= :since",
+    to !== undefined && "at <= :till",
   ]);
   return {
     sql: t.sql(`SELECT schedule, at, until_at, count, job_id, reason, recorded_at FROM {occurrences} ${where}
       ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT (SELECT :limit)`),
-    args: { schedule, from: from ?? null, to: to ?? null, limit },
+    args: { schedule, since: from ?? null, till: to ?? null, limit },
   };
 }
 

@@ -21,7 +21,7 @@ export function statsStatements(t: Templates): StatsStatements {
   return {
     all: [
       t.sql(
-        [
+        unionOf([
           count("ready", `${CLAIMABLE} AND available_at <= :now`, "min(available_at)"),
           // Their time has come, and the next claim will see it.
           count("ready", later("<="), "min(available_at)"),
@@ -35,14 +35,26 @@ export function statsStatements(t: Templates): StatsStatements {
           count("running", "claim_token IS NOT NULL"),
           count("waiting", "state = 'waiting'"),
           count("failed", "state = 'failed' AND finished_at IS NOT NULL"),
-          "SELECT name, 'paused', paused, NULL FROM {queues}",
-        ].join(" UNION ALL "),
+          "SELECT name AS queue, 'paused' AS what, paused AS jobs, CAST(NULL AS bigint) AS oldest FROM {queues}",
+        ]),
       ),
       t.sql("SELECT state, count(*) AS schedules FROM {schedules} GROUP BY state"),
       t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
       t.sql(`SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`),
     ],
   };
+}
+
+/** D1 and Durable Objects take no more terms in one compound SELECT. */
+const MAX_TERMS = 5;
+
+/** All rows of some queries: a union of unions, each within the limit. */
+function unionOf(queries: readonly string[]): string {
+  const groups: string[] = [];
+  for (let i = 0; i < queries.length; i += MAX_TERMS) {
+    groups.push(`SELECT * FROM (${queries.slice(i, i + MAX_TERMS).join(" UNION ALL ")}) AS part${i}`);
+  }
+  return groups.join(" UNION ALL ");
 }
 
 /** The batch of the counts. */

@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { createClient } from "@libsql/client";
+import { libsql } from "../../../adapters/libsql.ts";
 import { postgres } from "../../../adapters/postgres.ts";
 import type { Storage } from "../../../src/storage.ts";
 import { freshSchema } from "../../engines/databases.ts";
@@ -170,6 +172,41 @@ export async function postgresArena(url: string): Promise<Arena> {
     async dispose() {
       for (const storage of competitors) await storage.close();
       await schema.dispose();
+    },
+  };
+}
+
+/** sqld, a client for each competitor. @param url address of the server */
+export async function sqldArena(url: string): Promise<Arena> {
+  const clients = Array.from({ length: STARTERS }, () => createClient({ url }));
+  // The server has one database: what a race uses is told apart by its prefix.
+  const run = `r${process.pid}_${Math.floor(performance.now())}_`;
+  const open = (prefix: string): Storage[] => clients.map((client) => late(libsql(client, { prefix }), 3000));
+  const competitors = open(run).slice(0, COMPETITORS);
+  await competitors[0]!.migrate({ now: 0 });
+  let prefixes = 0;
+  return {
+    name: "sqld",
+    competitors,
+    async starters() {
+      const prefix = `${run}${prefixes++}_`;
+      const storages = open(prefix);
+      return {
+        storages,
+        async dispose() {
+          for (const storage of storages) await storage.close();
+          const sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?";
+          const { rows } = await clients[0]!.execute({ sql, args: [`${prefix}*`] });
+          await clients[0]!.batch(
+            rows.map((row) => `DROP TABLE ${String(row["name"])}`),
+            "write",
+          );
+        },
+      };
+    },
+    async dispose() {
+      for (const storage of competitors) await storage.close();
+      for (const client of clients) client.close();
     },
   };
 }

@@ -1,0 +1,89 @@
+/**
+ * How does Postgres avoid planning the same statements for each batch? They are prepared under names made from their
+ * text, on whatever connection a batch meets.
+ *
+ * Nobody has to know which connection that is (a pool's, a pooler's behind the client): a batch executes by name, and where
+ * the connection does not know a name, nothing has happened; then the batch goes again behind a block that prepares what
+ * is missing. Plans are generic: made once, on a table that may be empty then and full tomorrow. So the planner is told
+ * what Belfry's statements are, chains of index lookups, and that compiling them takes longer than running them. The
+ * settings hold for the batch alone.
+ */
+import type { Query, Sql } from "../driver.ts";
+import { literal, textOf } from "./literal.ts";
+
+/** Parameters that are whole numbers; those of pages are of several types, the rest are texts. */
+const NUMBERS = new Set(
+  "now until limit most alarms term generation finishedBefore failedBefore occurrencesBefore since till".split(" "),
+);
+const UNTYPED = /^after\d/;
+
+/** The settings of a batch: every step of every plan is a look into an index that was made for it. */
+export const SETTINGS: string = `SELECT ${[
+  ...["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"].map((name) => [name, "off"]),
+  ["plan_cache_mode", "force_generic_plan"],
+]
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ")}`;
+
+interface Prepared {
+  name: string;
+  /** Text that prepares it. */
+  text: string;
+}
+
+/** Knows the names of statements. */
+export class PreparedNames {
+  readonly #known = new Map<Sql, Prepared | null>();
+
+  /** The texts of a batch. @param heal put the block in front that prepares what is missing */
+  textsOf(queries: readonly Query[], heal: boolean): string[] {
+    // What a migration makes does not exist yet when its statements would be prepared.
+    if (queries.some(({ sql }) => /^(CREATE|ALTER|DROP) /.test(sql.text))) return queries.map(textOf);
+    const texts = queries.map((query) => {
+      const prepared = this.#prepared(query.sql);
+      if (!prepared) return textOf(query);
+      const { names } = query.sql;
+      const values = names.map((name) => literal(query.args[name])).join(", ");
+      return `EXECUTE ${prepared.name}${names.length > 0 ? ` (${values})` : ""}`;
+    });
+    return heal ? [this.#block(queries), ...texts] : texts;
+  }
+
+  #block(queries: readonly Query[]): string {
+    const blocks = new Map<string, string>();
+    for (const { sql } of queries) {
+      const prepared = this.#prepared(sql);
+      if (!prepared) continue;
+      const missing = `IF NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = '${prepared.name}')`;
+      blocks.set(prepared.name, `${missing} THEN EXECUTE ${literal(prepared.text)}; END IF;`);
+    }
+    return `DO ${literal(`BEGIN ${[...blocks.values()].join(" ")} END`)}`;
+  }
+
+  #prepared(sql: Sql): Prepared | null {
+    const known = this.#known.get(sql);
+    if (known !== undefined) return known;
+    const plannable =
+      /^(SELECT|WITH|UPDATE|INSERT|DELETE) /.test(sql.text) && !sql.names.some((name) => UNTYPED.test(name));
+    let prepared: Prepared | null = null;
+    if (plannable) {
+      const types = sql.names.map((name) => (NUMBERS.has(name) ? "bigint" : "text")).join(", ");
+      const name = `belfry_${hash(`${types} ${sql.text}`)}`;
+      prepared = { name, text: `PREPARE ${name}${types === "" ? "" : ` (${types})`} AS ${sql.text}` };
+    }
+    this.#known.set(sql, prepared);
+    return prepared;
+  }
+}
+
+/** Two runs of FNV-1a: 64 bits, so that two statements of one name are not to be expected. */
+function hash(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0xcbf29ce4;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ (code + i), 0x01000193);
+  }
+  return (a >>> 0).toString(16).padStart(8, "0") + (b >>> 0).toString(16).padStart(8, "0");
+}
