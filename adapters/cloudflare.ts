@@ -10,6 +10,7 @@
  * fails sets the next one itself (the platform stops after six tries), and a restarted object that has none sets one.
  */
 import type { Belfry, TickOptions, TickResult } from "../src/belfry.ts";
+import { delay } from "../src/clock.ts";
 import { parseDuration } from "../src/duration.ts";
 
 /** Anything that answers requests: a Hono app. */
@@ -48,6 +49,8 @@ export interface WorkerHandlers<Env> {
 
 /** What a Worker may go on with after its answer: the platform gives it 30 s. */
 const EAGER_BUDGET = "20s";
+/** A job that is wanted within this time is waited for. */
+const EAGER_WAIT_MS = 2_000;
 
 /**
  * Makes a Worker's handlers. Give it the trigger `* * * * *` in the wrangler configuration, and no other: weekdays and
@@ -76,16 +79,22 @@ export function cloudflare<Env>(options: WorkerOptions<Env>): WorkerHandlers<Env
     async fetch(request, env, context) {
       if (!options.app) return new Response("Nothing is served here.", { status: 404 });
       const belfry = options.belfry(env);
-      let work = false;
+      let soonest = Infinity;
       belfry.on("job:enqueued", ({ availableAt }) => {
-        if (availableAt <= belfry.engine.clock.now()) work = true;
+        soonest = Math.min(soonest, availableAt);
       });
       const answer = await options.app(belfry, env).fetch(request, env);
-      if (work && eager) {
-        const done = belfry
-          .tick({ budget: EAGER_BUDGET })
-          .catch((error: unknown) => belfry.engine.report(error, "running what was enqueued"));
-        context.waitUntil(done);
+      if (eager && soonest !== Infinity) {
+        const { clock, report } = belfry.engine;
+        // The database's clock counts, and each answer of it may set ours back a little: "now" may lie just ahead.
+        const waitMs = soonest - clock.now();
+        if (waitMs < EAGER_WAIT_MS) {
+          const run = async (): Promise<void> => {
+            if (waitMs > 0) await delay(clock, waitMs);
+            await belfry.tick({ budget: EAGER_BUDGET });
+          };
+          context.waitUntil(run().catch((error: unknown) => report(error, "running what was enqueued")));
+        }
       }
       return answer;
     },

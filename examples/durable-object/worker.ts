@@ -8,19 +8,12 @@
  * `/north/schedules/...` goes to the object "north": a tenant, a room, a user. In a project of yours the imports are
  * "belfry", "belfry/cloudflare", "belfry/durable-object" and "belfry/hono".
  */
-import { belfryObject } from "../../adapters/cloudflare.ts";
+import { belfryObject, type ObjectStateLike } from "../../adapters/cloudflare.ts";
 import { type DurableObjectStorage, durableObject } from "../../adapters/durable_object.ts";
 import { createApp } from "../../adapters/hono/mod.ts";
 import { Belfry } from "../../mod.ts";
 
-interface State {
-  storage: DurableObjectStorage & {
-    getAlarm(): Promise<number | null>;
-    setAlarm(at: number): Promise<void>;
-    deleteAlarm(): Promise<void>;
-  };
-  blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T>;
-}
+type State = ObjectStateLike & { storage: DurableObjectStorage };
 
 interface Env {
   BELLS: { getByName(name: string): { fetch(request: Request): Promise<Response> } };

@@ -88,6 +88,20 @@ describe("cloudflare()", () => {
     expect(lazy.waiting).toEqual([]);
   });
 
+  it("runs it also where the database's clock sets ours back meanwhile", async () => {
+    const { env, call, waiting } = start();
+    const { enqueue } = env.storage;
+    env.storage.enqueue = async (request) => ({
+      ...(await enqueue.call(env.storage, request)),
+      time: env.clock.now() - 80,
+    });
+    await call("POST", "/jobs", { json: { task: "ring" } });
+    expect(waiting.length).toBe(1);
+    await env.clock.advance(100);
+    await Promise.all(waiting);
+    expect(env.ran).toEqual([null]);
+  });
+
   it("fails its event when the storage fails, so that the platform shows it", async () => {
     const { env, ring } = start();
     env.storage.beginTick = () => Promise.reject(new BelfryError("STORAGE_UNAVAILABLE", "D1 is down"));
