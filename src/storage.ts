@@ -227,6 +227,9 @@ export interface ListSchedulesRequest {
   limit: number;
 }
 
+/** What of a stored schedule tells whether it is as its owner wants it. */
+export type StoredDefinition = Pick<ScheduleRecord, "name" | "definition" | "state">;
+
 /** Which outcomes to list. */
 export interface ListOccurrencesRequest {
   schedule: string;
@@ -639,6 +642,11 @@ export interface Storage {
   /** Creates, replaces and removes schedules, each only from the revision that was read. */
   putSchedules(request: PutSchedulesRequest): Promise<PutSchedulesReply>;
   listSchedules(request: ListSchedulesRequest): Promise<ScheduleRecord[]>;
+  /**
+   * Lists an owner's schedules in order of name, and of each only what tells whether it is as its owner wants it: a sync of
+   * very many reads nothing else of those that are. Absent where that is no cheaper than {@link listSchedules}.
+   */
+  listDefinitions?(request: { owner: string; after?: string; limit: number }): Promise<StoredDefinition[]>;
   listOccurrences(request: ListOccurrencesRequest): Promise<OccurrenceRecord[]>;
 
   /** Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. */

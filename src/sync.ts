@@ -97,6 +97,10 @@ async function defineAll(engine: Engine, specs: readonly ScheduleSpec[]): Promis
   return { specs, texts, places, owned: new Uint8Array(specs.length) };
 }
 
+function unmark(owned: Uint8Array, i: number | undefined): void {
+  if (i !== undefined) owned[i] = 0;
+}
+
 class Sync {
   readonly report: SyncReport = {
     current: true,
@@ -132,26 +136,37 @@ class Sync {
   /** Compares what the owner has with what it wants; marks what it finds in `wanted`. */
   async compareOwned({ specs, texts, places, owned }: Wanted, prune: boolean): Promise<void> {
     const { storage } = this.#engine;
+    const { owner } = this.#owner;
     const limit = storage.capabilities.maxBatchRows;
     for (let after: string | undefined; this.report.current; ) {
-      const { owner } = this.#owner;
-      const page: ScheduleRecord[] = await storage.listSchedules({
-        owner,
-        limit,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const record of page) {
+      const request = { owner, limit, ...(after === undefined ? {} : { after }) };
+      const page = await (storage.listDefinitions?.(request) ?? storage.listSchedules(request));
+      const differing: string[] = [];
+      for (const { name, definition, state } of page) {
+        const i = places.get(name);
+        if (i !== undefined) owned[i] = 1;
+        // The common case first: nothing to do, for a hundred thousand in a row.
+        if (i !== undefined && definition === texts[i] && state !== "broken") this.report.unchanged++;
+        else if (i !== undefined || prune) differing.push(name);
+      }
+      const records = await this.#readAll(differing);
+      // What was removed in between is looked for again among all names.
+      if (records.length < differing.length) for (const name of differing) unmark(owned, places.get(name));
+      for (const record of records) {
         const i = places.get(record.name);
-        if (i !== undefined) {
-          owned[i] = 1;
-          // The common case first: nothing to do, for a hundred thousand in a row.
-          if (record.definition === texts[i] && record.state !== "broken") this.report.unchanged++;
-          else await this.#compare(specs[i]!, record);
-        } else if (prune) await this.#remove(record);
+        if (i !== undefined) owned[i] = 1;
+        if (i !== undefined) await this.#compare(specs[i]!, record);
+        else if (record.owner === owner) await this.#remove(record);
       }
       if (page.length < limit) return;
       after = page.at(-1)!.name;
     }
+  }
+
+  /** Reads schedules by name; one that is gone meanwhile is missing. */
+  async #readAll(names: readonly string[]): Promise<ScheduleRecord[]> {
+    if (names.length === 0) return [];
+    return await this.#engine.storage.listSchedules({ names: [...names], limit: names.length });
   }
 
   /** Compares what is wanted with what others, or nobody, have under its name. */
@@ -162,8 +177,7 @@ class Sync {
     const size = storage.capabilities.maxBatchRows;
     for (let i = 0; i < names.length && this.report.current; i += size) {
       const chunk = names.slice(i, i + size);
-      const found = await storage.listSchedules({ names: chunk, limit: chunk.length });
-      const records = new Map(found.map((record) => [record.name, record]));
+      const records = new Map((await this.#readAll(chunk)).map((record) => [record.name, record]));
       for (const name of chunk) await this.#compare(specs[places.get(name)!]!, records.get(name) ?? null);
     }
   }

@@ -17,6 +17,7 @@ import { cancel, cancelStatements, retry } from "./statements/cancel.ts";
 import { claim, claimReply, claimStatements, jobsWithHistory } from "./statements/claim.ts";
 import { consequenceStatements } from "./statements/consequence.ts";
 import { exportPage, importPage } from "./statements/copy.ts";
+import { listDefinitions } from "./statements/definitions.ts";
 import { enqueue, enqueueArgs, enqueueReply, enqueueStatements, insertsOf } from "./statements/enqueue.ts";
 import { fire, fireReply, fireStatements } from "./statements/fire.ts";
 import { beginTick, beginTickReply, leaseStatements } from "./statements/lease.ts";
@@ -164,6 +165,10 @@ export class SqlStorage implements port.Storage {
 
   async listSchedules(request: port.ListSchedulesRequest): Promise<port.ScheduleRecord[]> {
     return (await this.#read(listSchedules(this.#t, request))).map(scheduleOf);
+  }
+
+  async listDefinitions(request: { owner: string; after?: string; limit: number }): Promise<port.StoredDefinition[]> {
+    return (await this.#read(listDefinitions(this.#t, request))) as unknown as port.StoredDefinition[];
   }
 
   async listOccurrences(request: port.ListOccurrencesRequest): Promise<port.OccurrenceRecord[]> {
