@@ -54,12 +54,28 @@ export interface SqlStorageParts {
   options: SqlOptions;
 }
 
+/** What a batch tells listeners on other connections, where they do not find out by themselves. */
+type Announcement = "jobs" | "schedules" | "ends" | "idle";
+
 /** Sends of a batch whose answer was lost. */
 const MAX_SENDS = 4;
 const FIRST_PAUSE_MS = 50;
 
-function prepare(t: Templates) {
+function prepare(t: Templates, driver: Driver) {
+  const announce = (wake: port.Wake, where = ""): Sql | null =>
+    driver.announce ? t.sql(`${driver.announce(wake)}${where}`) : null;
   return {
+    announce: {
+      jobs: announce("jobs"),
+      schedules: announce("schedules"),
+      // The end of a job concerns others only where a parent, a limit or children are tied to it.
+      ends: announce(
+        "jobs",
+        ` WHERE EXISTS (SELECT 1 FROM {jobs} WHERE mark IN (:mark, :cascade) AND tied > 0 AND tied > 1
+          AND finished_at IS NOT NULL)`,
+      ),
+      idle: announce("schedules", " WHERE EXISTS (SELECT 1 FROM {lease} WHERE mark = :mark AND holder IS NULL)"),
+    },
     lines: lineStatements(t),
     lease: leaseStatements(t),
     fire: fireStatements(t),
@@ -108,7 +124,7 @@ export class SqlStorage implements port.Storage {
     this.#where = where;
     this.#clock = options.clock ?? systemClock;
     this.#t = new Templates(dialect, dialect.fold(prefix));
-    this.#s = prepare(this.#t);
+    this.#s = prepare(this.#t, driver);
     this.#wakes = new Wakes(driver);
     if (capabilities.statements) this.enqueueStatements = (request) => this.#enqueueStatements(request);
     if (parts.pushes ?? true) this.listen = (onWake) => this.#wakes.listen(onWake);
@@ -124,6 +140,7 @@ export class SqlStorage implements port.Storage {
     const { rows, time, queries } = await this.#send(
       () => beginTick(s.lease, s.lines, request, this.#marks.of("tick")),
       "write",
+      [request.resignIfIdle && "idle"],
     );
     const reply = beginTickReply(rows.slice(0, queries.length), request);
     if (reply.leads && request.resignIfIdle && reply.lease === null) this.#wakes.wrote("schedules");
@@ -135,6 +152,10 @@ export class SqlStorage implements port.Storage {
     const answer = await this.#send(
       () => fire(s.fire, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
+      [
+        request.firings.some((firing) => firing.jobs.length > 0) && "jobs",
+        (request.resign || request.lease === null) && "schedules",
+      ],
     );
     const reply = fireReply(s.fire, request, answer.queries, answer.rows);
     if (reply.jobs.length > 0) this.#wakes.wrote("jobs");
@@ -145,7 +166,7 @@ export class SqlStorage implements port.Storage {
   async resign(request: { holder: string; token: number; now: port.Instant }): Promise<boolean> {
     const { holder, token } = request;
     const query = { sql: this.#s.lease.resign, args: { holder, term: token } };
-    const { rows } = await this.#send(() => [query], "write");
+    const { rows } = await this.#send(() => [query], "write", ["schedules"]);
     const resigned = rows[0]!.length > 0;
     if (resigned) this.#wakes.wrote("schedules");
     return resigned;
@@ -156,6 +177,7 @@ export class SqlStorage implements port.Storage {
     const answer = await this.#send(
       () => putSchedules(s.put, s.fire, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
+      ["schedules", request.puts.some((put) => put.jobs.length > 0) && "jobs"],
     );
     const reply = putSchedulesReply(s.put, request, answer.queries, answer.rows);
     if (reply.written.length > 0 || reply.removed.length > 0) this.#wakes.wrote("schedules");
@@ -181,6 +203,7 @@ export class SqlStorage implements port.Storage {
     const { rows, time, queries } = await this.#send(
       () => enqueue(s.enqueue, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
+      ["jobs"],
     );
     const reply = enqueueReply(rows[queries.length - 1]!, request);
     if (reply.jobs.some((job) => job.created)) this.#wakes.wrote("jobs");
@@ -221,9 +244,13 @@ export class SqlStorage implements port.Storage {
 
   async save(request: port.SaveRequest): Promise<port.SaveReply> {
     const { s, t } = this.#parts;
+    const goesOn = request.writes.some(({ transition, children }) => {
+      return children.length > 0 || transition?.to === "ready" || transition?.to === "waiting";
+    });
     const { rows, time, queries } = await this.#send(
       () => save(s.save, s.enqueue, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
+      [goesOn ? "jobs" : "ends"],
     );
     const reply = saveReply(rows[queries.length - 1]!);
     // An end may have woken a parent or admitted a job; a job that is ready again may be claimed at once.
@@ -232,7 +259,7 @@ export class SqlStorage implements port.Storage {
   }
 
   async signal(request: port.SignalRequest): Promise<port.SignalReply> {
-    const { rows, time, queries } = await this.#send(() => signal(this.#s.signal, this.#t, request), "write");
+    const { rows, time, queries } = await this.#send(() => signal(this.#s.signal, this.#t, request), "write", ["jobs"]);
     const reply = signalReply(rows.slice(0, queries.length), request);
     if (reply.outcomes.includes("accepted")) this.#wakes.wrote("jobs");
     return { ...reply, ...time };
@@ -243,6 +270,7 @@ export class SqlStorage implements port.Storage {
     const { rows, queries } = await this.#send(
       () => cancel(s.cancel, s.consequences, request, this.#marks.of(request.op)),
       "write",
+      ["ends"],
     );
     const ids = rows[queries.length - 1]!.map((row) => row["id"] as string);
     if (ids.length > 0) this.#wakes.wrote("jobs");
@@ -254,6 +282,7 @@ export class SqlStorage implements port.Storage {
     const { rows, queries } = await this.#send(
       () => retry(s.cancel, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
+      ["jobs"],
     );
     const ids = rows[queries.length - 1]!.map((row) => row["id"] as string);
     if (ids.length > 0) this.#wakes.wrote("jobs");
@@ -270,7 +299,7 @@ export class SqlStorage implements port.Storage {
   }
 
   async putQueues(request: { now: port.Instant; queues: port.QueueRecord[] }): Promise<void> {
-    await this.#send(() => putQueues(this.#s.read, this.#t, request.queues), "write");
+    await this.#send(() => putQueues(this.#s.read, this.#t, request.queues), "write", ["jobs"]);
     this.#wakes.wrote("jobs");
   }
 
@@ -322,10 +351,16 @@ export class SqlStorage implements port.Storage {
   async #send(
     build: () => Query[],
     mode: BatchMode,
+    wakes: readonly (Announcement | false)[] = [],
   ): Promise<{ rows: Row[][]; queries: Query[]; time: { time?: number } }> {
     for (let send = 1; ; send++) {
       const queries = build();
-      const batch = this.#s.time ? [...queries, { sql: this.#s.time, args: {} }] : queries;
+      const batch = [...queries];
+      for (const wake of wakes) {
+        const sql = wake && this.#s.announce[wake];
+        if (sql) batch.push({ sql, args: queries[0]!.args });
+      }
+      if (this.#s.time) batch.push({ sql: this.#s.time, args: {} });
       try {
         const rows = await this.driver.batch(batch, mode);
         const time = this.#s.time ? { time: Number(rows.at(-1)![0]!["time"]) } : {};
