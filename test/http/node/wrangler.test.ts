@@ -33,7 +33,7 @@ async function dev(example: string, state: string): Promise<{ url: string; start
   ];
   const started = start(process.execPath, args, env, copy);
   await started.says(/Ready on/, 60_000);
-  if (process.env["DBG"]) setTimeout(() => console.log(started.output()), 15_000);
+
   return { url: `http://127.0.0.1:${port}`, started };
 }
 
