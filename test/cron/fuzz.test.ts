@@ -39,7 +39,7 @@ function text(random: Random): string {
 }
 
 describe("the reader", () => {
-  it("takes or refuses 1,000,000 strings, and what it takes it writes and reads again", { timeout: 300_000 }, () => {
+  it("takes or refuses 1,000,000 strings, and what it takes it writes and reads again", { timeout: 600_000 }, () => {
     const random = new Random(1_000_000);
     const after = Date.UTC(2026, 1, 27, 13, 14, 15);
     let taken = 0;
