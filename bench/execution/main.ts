@@ -7,7 +7,8 @@
  *
  *     npm run bench -- execution [rounds, 3 by default] [seconds a figure, 2 by default]
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { startPostgres } from "../../test/engines/postgres.ts";
 import { SYSTEMS } from "./systems.ts";
@@ -20,10 +21,16 @@ const figures = new Map<string, { perSecond: number; cpuUs: number }[]>();
 const one = fileURLToPath(new URL("one.ts", import.meta.url));
 const stored = fileURLToPath(new URL("stored.ts", import.meta.url));
 
-function measure<T>(script: string, args: string[]): T {
-  const child = spawnSync(process.execPath, [script, ...args], { encoding: "utf8", timeout: 120_000 });
-  if (child.status !== 0) throw new Error(`${args.join(" ")}: ${child.stderr || child.error || child.signal}`);
-  return JSON.parse(child.stdout.trim().split("\n").at(-1)!) as T;
+/** Not `spawnSync`: who blocks does not read the server's log, and a server whose log nobody reads stops. */
+async function measure<T>(script: string, args: string[]): Promise<T> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"], timeout: 120_000 });
+  let out = "";
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  const [status, signal] = (await once(child, "exit")) as [number | null, string | null];
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status ?? signal}`);
+  return JSON.parse(out.trim().split("\n").at(-1)!) as T;
 }
 
 function median(list: number[]): number {
@@ -44,7 +51,7 @@ try {
         const url = new URL(server.url);
         url.pathname = `/${database}`;
         const key = `${system} ${shape} ${callers}`;
-        const figure = measure<{ perSecond: number; cpuUs: number }>(one, [
+        const figure = await measure<{ perSecond: number; cpuUs: number }>(one, [
           system,
           shape,
           `${callers}`,
@@ -89,8 +96,9 @@ for (const [ours, theirs] of [
 console.log("\nCPU of a job of one step (µs, 20 callers) beside stored jobs, half finished, half waiting\n");
 console.log("| | 1,000 | 10,000 | 100,000 |\n|---|---:|---:|---:|");
 for (const storage of ["memory", "sqlite"]) {
-  const cells = ["1000", "10000", "100000"].map((count) =>
-    Math.round(measure<{ cpuUs: number }>(stored, [storage, count]).cpuUs),
-  );
+  const cells: number[] = [];
+  for (const count of ["1000", "10000", "100000"]) {
+    cells.push(Math.round((await measure<{ cpuUs: number }>(stored, [storage, count])).cpuUs));
+  }
   console.log(`| belfry ${storage} | ${cells.join(" | ")} |`);
 }

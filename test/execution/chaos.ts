@@ -67,7 +67,8 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
         }
         return `${input.name} ${sum}`;
       },
-      { retry: 3 },
+      // Where the storage is slow, workers die faster than anything can be saved.
+      { retry: 50 },
     );
     void belfry.run({ schedule: false });
     lives.push({ life, belfry });

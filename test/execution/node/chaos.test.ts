@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Storage } from "../../../src/storage.ts";
 import { startPostgres } from "../../engines/postgres.ts";
+import { startSqld } from "../../engines/sqld.ts";
 import { chaos } from "../chaos.ts";
 import { openStorage } from "./storages.ts";
 
@@ -44,6 +45,16 @@ test(
     const postgres = await startPostgres();
     await run("PostgreSQL", () => openStorage(`postgres:${postgres.url}`));
     await postgres.dispose();
+  },
+  LONG ? 600_000 : 60_000,
+);
+
+test(
+  "on sqld over HTTP",
+  async () => {
+    const sqld = await startSqld();
+    await run("sqld", () => openStorage(`libsql:${sqld.url}`));
+    await sqld.dispose();
   },
   LONG ? 600_000 : 60_000,
 );

@@ -148,7 +148,7 @@ describe("crash matrix", () => {
       );
       expect(result.killed).toBeGreaterThanOrEqual(Math.floor(result.boundaries / 3) - 3);
     },
-    LONG ? 1_200_000 : 60_000,
+    LONG ? 2_400_000 : 90_000,
   );
 
   test(
@@ -166,6 +166,6 @@ describe("crash matrix", () => {
       );
       expect(result.killed).toBeGreaterThanOrEqual(Math.floor(result.boundaries / 4) - 3);
     },
-    LONG ? 1_200_000 : 60_000,
+    LONG ? 2_400_000 : 90_000,
   );
 });

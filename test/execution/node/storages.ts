@@ -2,11 +2,16 @@
 import { sqlite } from "../../../adapters/sqlite.ts";
 import type { Storage } from "../../../src/storage.ts";
 
-/** @param spec `sqlite:FILE` or `postgres:URL` */
+/** @param spec `sqlite:FILE`, `postgres:URL` or `libsql:URL` */
 export async function openStorage(spec: string): Promise<Storage> {
   const kind = spec.slice(0, spec.indexOf(":"));
   const rest = spec.slice(kind.length + 1);
   if (kind === "sqlite") return sqlite(rest);
+  if (kind === "libsql") {
+    const { createClient } = await import("@libsql/client/web");
+    const { libsql } = await import("../../../adapters/libsql.ts");
+    return libsql(createClient({ url: rest }));
+  }
   if (kind !== "postgres") throw new Error(`No storage is named "${kind}"`);
   const { Pool } = (await import("pg")).default;
   const { postgres } = await import("../../../adapters/postgres.ts");
