@@ -23,6 +23,12 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Resolves in a later macrotask: after every promise that can settle by itself has done so. */
   turn(): Promise<void>;
+  /**
+   * Longest sleep, ms, after which a loop must look at both readings again, in case they have drifted apart.
+   *
+   * @default 1000
+   */
+  readonly partMs?: number;
 }
 
 /** Longest delay that `setTimeout` takes; longer ones fire at once, so they are waited for in parts. */
@@ -134,5 +140,9 @@ export class CorrectedClock implements Clock {
 
   turn(): Promise<void> {
     return this.#base.turn();
+  }
+
+  get partMs(): number {
+    return this.#base.partMs ?? 1000;
   }
 }

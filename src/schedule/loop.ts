@@ -30,8 +30,6 @@ export interface LoopContext {
   onWake(wake: () => void): () => void;
 }
 
-/** No sleep is longer at once, ms. */
-const PART_MS = 1_000;
 /** Wall and monotonic time that drift apart by more than this within one sleep: the clock was set, or the host slept. */
 const JUMP_MS = 500;
 /** A clock that is set back by more than this may have decided occurrences that still lie ahead. */
@@ -158,7 +156,7 @@ class Alarm {
       const leftMs = Math.min(at - now, untilMs - monotonicMs);
       if (leftMs <= 0 || Math.abs(now - monotonicMs - drift) > JUMP_MS) return;
       await new Promise<void>((resolve) => {
-        const timer = clock.setTimer(Math.min(leftMs, PART_MS), resolve);
+        const timer = clock.setTimer(Math.min(leftMs, clock.partMs), resolve);
         this.#end = () => {
           timer.cancel();
           resolve();

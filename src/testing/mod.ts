@@ -13,3 +13,14 @@ export { type DifferentialOptions, type DifferentialReport, storageDifferential 
 export { FakeClock } from "./fake_clock.ts";
 export { countedIds } from "./ids.ts";
 export { type Random, seededRandom } from "./random.ts";
+export {
+  type Action,
+  type ActionKind,
+  type Fault,
+  type FaultKind,
+  runWorld,
+  shrinkWorld,
+  type WorldOptions,
+  type WorldReport,
+} from "./simulation/mod.ts";
+export { createTestBelfry, type TestBelfry, type TestBelfryOptions, type TestEngine } from "./test_belfry.ts";

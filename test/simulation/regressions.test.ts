@@ -1,0 +1,60 @@
+/** What the simulator found, each fault by itself, with the seed that showed it first. */
+import { expect, test } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { Belfry } from "../../src/belfry.ts";
+import { CorrectedClock } from "../../src/clock.ts";
+import { BelfryError } from "../../src/error.ts";
+import { silentLogger } from "../../src/log.ts";
+import { FakeClock } from "../../src/testing/mod.ts";
+
+test("a tick soon after the storage failed does not spin: it waits a moment and goes on (seed 3)", async () => {
+  const storage = memory();
+  const clock = new FakeClock();
+  let fails = true;
+  const flaky = {
+    ...storage,
+    claim: (request: Parameters<typeof storage.claim>[0]) => {
+      if (!fails) return storage.claim(request);
+      fails = false;
+      return Promise.reject(new BelfryError("STORAGE_UNAVAILABLE", "not now"));
+    },
+  };
+  const belfry = new Belfry({ storage: flaky, clock, logger: silentLogger });
+  const task = belfry.task("t", () => "done");
+  const job = await belfry.enqueue(task);
+  await expect(belfry.tick()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  const second = belfry.tick();
+  await clock.advance("2s");
+  expect((await second).ran).toBe(1);
+  expect(await job.result()).toBe("done");
+  await belfry.close();
+});
+
+test("a slow reply after a suspension does not set the corrected clock ahead of the server (seed 45)", async () => {
+  const host = new FakeClock(0);
+  const clock = new CorrectedClock(host);
+  const server = (): number => 1_000_000 + host.monotonic();
+  clock.observe(server(), clock.monotonic());
+  expect(clock.now()).toBe(1_000_000);
+  // The request waits 16 s on its way; the reply comes at once. The server has gone on 8 s more than this host's elapsed time.
+  const sentMs = clock.monotonic();
+  await host.advance(16_000);
+  const time = server() + 8000;
+  clock.observe(time, sentMs);
+  expect(clock.now()).toBe(time);
+  // A slow reply that proves nothing changes nothing.
+  const before = clock.now();
+  const sentAgainMs = clock.monotonic();
+  await host.advance(1000);
+  clock.observe(time + 600, sentAgainMs);
+  expect(clock.now()).toBe(before + 1000);
+});
+
+test("a first reply that is slow begins a correction that is never ahead", async () => {
+  const host = new FakeClock(0);
+  const clock = new CorrectedClock(host);
+  const sentMs = clock.monotonic();
+  await host.advance(10_000);
+  clock.observe(5_000_000, sentMs);
+  expect(clock.now()).toBe(5_000_000);
+});

@@ -1,0 +1,94 @@
+/** Do the promises hold in simulated worlds, and would the simulator notice if they did not? */
+import { describe, expect, test } from "vitest";
+import type { Storage } from "../../src/storage.ts";
+import { runWorld, shrinkWorld } from "../../src/testing/simulation/mod.ts";
+
+/** The long run is `npm run simulate`; here are enough worlds to catch what is broken plainly. */
+const WORLDS = 12;
+
+describe("a simulated world", () => {
+  for (let seed = 1; seed <= WORLDS; seed++) {
+    test(`seed ${seed} violates nothing and comes to rest`, async () => {
+      const report = await runWorld({ seed, steps: 1200 });
+      expect(report.violation).toBeNull();
+      expect(report.requests).toBeGreaterThan(50);
+    });
+  }
+
+  test("the same seed plays the same world, to the step", async () => {
+    const [first, second] = [await runWorld({ seed: 77, steps: 800 }), await runWorld({ seed: 77, steps: 800 })];
+    expect(second).toEqual(first);
+    expect((await runWorld({ seed: 78, steps: 800 })).trace).not.toBe(first.trace);
+  });
+});
+
+/** Storages without one of their guards. What a guard keeps from happening, the oracle must see. */
+const broken: Record<string, { seeds: number; without: (storage: Storage) => Partial<Storage> }> = {
+  "a lease that is granted to whoever asks": {
+    seeds: 10,
+    without: (storage) => ({
+      beginTick: async (request) => {
+        const reply = await storage.beginTick(request);
+        if (reply.leads) return reply;
+        return { ...reply, leads: true, lease: { ...reply.lease!, holder: request.holder } };
+      },
+    }),
+  },
+  "a fire that looks at no lease": {
+    seeds: 20,
+    without: (storage) => ({ fire: (request) => storage.fire({ ...request, lease: null }).then((reply) => reply) }),
+  },
+  "a claim that takes jobs over a minute too early": {
+    seeds: 20,
+    without: (storage) => ({
+      claim: (request) => storage.claim({ ...request, now: request.now + 60_000 }),
+    }),
+  },
+  "a claim that forgets the history": {
+    seeds: 10,
+    without: (storage) => ({
+      claim: async (request) => {
+        const reply = await storage.claim(request);
+        return { ...reply, jobs: reply.jobs.map((job) => ({ ...job, steps: [] })) };
+      },
+    }),
+  },
+  "a save that loses the result": {
+    seeds: 10,
+    without: (storage) => ({
+      save: (request) =>
+        storage.save({
+          ...request,
+          writes: request.writes.map((write) =>
+            write.transition?.to === "completed" ? { ...write, transition: { to: "completed", result: "[]" } } : write,
+          ),
+        }),
+    }),
+  },
+};
+
+describe("the oracle finds", () => {
+  for (const [what, { seeds, without }] of Object.entries(broken)) {
+    test(what, async () => {
+      const wrap = (storage: Storage): Storage => ({ ...storage, ...without(storage) });
+      let found: string | null = null;
+      for (let seed = 1; seed <= seeds && found === null; seed++) {
+        found = (await runWorld({ seed, steps: 1000, wrap })).violation;
+      }
+      expect(found).not.toBeNull();
+    });
+  }
+
+  test("a failing world is cut down to what it needs, and still fails", async () => {
+    const without = broken["a claim that forgets the history"]!.without;
+    const wrap = (storage: Storage): Storage => ({ ...storage, ...without(storage) });
+    let seed = 1;
+    let failed = await runWorld({ seed, steps: 600, wrap });
+    while (failed.violation === null) failed = await runWorld({ seed: ++seed, steps: 600, wrap });
+    const small = await shrinkWorld(failed, { seed, steps: 600, wrap }, 60);
+    expect(small.violation).not.toBeNull();
+    expect(small.plan.length + small.actions.length).toBeLessThan(failed.plan.length + failed.actions.length);
+    const again = await runWorld({ seed, steps: 600, wrap, plan: small.plan, actions: small.actions });
+    expect(again.violation).toBe(small.violation);
+  });
+});
