@@ -33,7 +33,7 @@ export type { Clock, Timer } from "./src/clock.ts";
 export type { Codec } from "./src/codec.ts";
 export { type AesGcmOptions, aesGcm } from "./src/codec_aes.ts";
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/context.ts";
-export type { TemporalLike } from "./src/cron/mod.ts";
+export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
 export type { Duration } from "./src/duration.ts";
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/error.ts";
 export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/events.ts";
@@ -47,7 +47,15 @@ export type { JobHandle, ResultOptions } from "./src/job_handle.ts";
 export type { Job, JobStep, JobSummary, Unreadable } from "./src/job_view.ts";
 export { type Logger, silentLogger } from "./src/log.ts";
 export type { Registered } from "./src/registration.ts";
-export { FatalError, type Retry, type RetryFunction, RetryLater, type RetryOptions } from "./src/retry.ts";
+export {
+  FatalError,
+  type Retry,
+  type RetryFunction,
+  RetryLater,
+  type RetryOptions,
+  type RetryPolicy,
+  type StorableRetry,
+} from "./src/retry.ts";
 export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
 export type { ScheduleInfo } from "./src/schedule/info.ts";
@@ -58,7 +66,9 @@ export type {
   PreviewOptions,
   SchedulePage,
 } from "./src/schedule/list.ts";
+export type { StoredCatchUp } from "./src/schedule/options.ts";
 export type { SchedulePatch } from "./src/schedule/patch.ts";
+export type { TimingRule } from "./src/schedule/timing.ts";
 export type {
   CatchUp,
   Exclude,
@@ -71,9 +81,18 @@ export type {
 } from "./src/schedule.ts";
 export type { TickReport } from "./src/scheduler.ts";
 export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/schema.ts";
-export { type SimulatedOutcome, type SimulateOptions, type Simulation, simulate } from "./src/simulate.ts";
+export {
+  type SimulateContext,
+  type SimulatedOutcome,
+  type SimulateOptions,
+  type Simulation,
+  simulate,
+} from "./src/simulate.ts";
 export type {
+  Instant,
+  JobRecord,
   JobState,
+  LeaseRecord,
   OccurrenceRecord,
   QueueRecord,
   ScheduleState,

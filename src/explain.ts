@@ -23,10 +23,13 @@ export type Outcome = "fired" | "skipped" | "pending" | "upcoming" | "none" | "u
 
 /** The answer of {@link explainOccurrence}. */
 export interface Explanation {
+  /** The schedule that was asked about. */
   readonly schedule: string;
   /** The occurrence that was meant; where there is none, the instant that was asked about. */
   readonly at: Instant;
+  /** What became of it. */
   readonly outcome: Outcome;
+  /** Why it was skipped; null where it was not. */
   readonly reason: SkipReason | null;
   /** Its job, where there is one and it is still stored; a backfilled one too. */
   readonly job: JobRecord | null;
@@ -34,6 +37,7 @@ export interface Explanation {
   readonly record: OccurrenceRecord | null;
   /** The nearest occurrences before and after; null where there is none. */
   readonly previousAt: Instant | null;
+  /** The nearest occurrence after; null where there is none. */
   readonly nextAt: Instant | null;
   /** All of it in words. */
   readonly text: string;

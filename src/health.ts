@@ -29,6 +29,7 @@ export type ProblemCode =
 
 /** One thing that is wrong. */
 export interface Problem {
+  /** What kind of problem: API, unlike the message. */
   readonly code: ProblemCode;
   /** Which schedule; null where it is about all. */
   readonly schedule: string | null;
@@ -40,6 +41,7 @@ export interface Problem {
 export interface HealthReport {
   /** Nothing is wrong. */
   readonly ok: boolean;
+  /** What is wrong, the general before single schedules. */
   readonly problems: Problem[];
   /** Who leads; null where nobody does (between one-shot ticks that is usual). */
   readonly lease: LeaseRecord | null;
@@ -49,6 +51,7 @@ export interface HealthReport {
   readonly lagMs: number;
   /** How many schedules there are, by state. */
   readonly schedules: Record<ScheduleState, number>;
+  /** The storage's clock minus this host's, ms; 0 without a server. */
   readonly skewMs: number;
 }
 

@@ -29,12 +29,15 @@ import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "
 
 /** What registering did. */
 export interface Registered {
+  /** The schedule's name. */
   readonly name: string;
+  /** Whether it was new, was changed, or was stored already. */
   readonly status: "created" | "updated" | "unchanged";
   /** The next occurrence; null where there is none. */
   readonly nextAt: Instant | null;
   /** What may surprise, in sentences. */
   readonly warnings: string[];
+  /** The schedule as it is stored now. */
   readonly schedule: ScheduleInfo;
 }
 

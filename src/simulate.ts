@@ -23,6 +23,7 @@ import { TaskRegistry } from "./task.ts";
 export interface SimulateOptions {
   /** When it is registered. */
   readonly from: When;
+  /** When it ends. */
   readonly to: When;
   /** When nothing ticks. */
   readonly downtime?: readonly { readonly from: When; readonly to: When }[];
@@ -36,11 +37,13 @@ export interface SimulateOptions {
 
 /** What would become of an occurrence, or of a run of skipped ones. */
 export interface SimulatedOutcome {
+  /** The occurrence, of a run the first; epoch ms. */
   readonly at: Instant;
   /** Local time of `at`. */
   readonly local: string;
   /** The last of a run. */
   readonly untilAt: Instant;
+  /** How many occurrences this stands for. */
   readonly count: number;
   /** Why it was skipped; null: it fired. */
   readonly reason: SkipReason | null;
@@ -48,6 +51,7 @@ export interface SimulatedOutcome {
   readonly decidedAt: Instant;
   /** When its job starts and ends; null where it does not run. */
   readonly startAt: Instant | null;
+  /** When its job ends. */
   readonly endAt: Instant | null;
   /** How a job that fired ended before its time: the next one cancelled it, or it expired in the queue. */
   readonly fate: "cancelled" | "expired" | null;
@@ -55,12 +59,17 @@ export interface SimulatedOutcome {
 
 /** The answer of {@link simulate}. */
 export interface Simulation {
+  /** What becomes of the occurrences, in order. */
   readonly outcomes: SimulatedOutcome[];
+  /** How many fire. */
   readonly fired: number;
+  /** How many are skipped. */
   readonly skipped: number;
   /** State at the end. */
   readonly state: ScheduleState;
+  /** The next occurrence after the end; null where there is none. */
   readonly nextAt: Instant | null;
+  /** What may surprise, in sentences. */
   readonly warnings: string[];
   /** It stopped at `max` outcomes. */
   readonly more: boolean;

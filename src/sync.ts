@@ -33,8 +33,11 @@ export interface SyncOptions {
 export interface SyncReport {
   /** False when a later generation was here first: nothing more was written. */
   current: boolean;
+  /** Names that were new. */
   created: string[];
+  /** Names that were changed, or adopted. */
   updated: string[];
+  /** Names that the list has no more. */
   removed: string[];
   /** How many were stored already. */
   unchanged: number;

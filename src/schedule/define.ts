@@ -35,9 +35,13 @@ import { scheduleWarnings } from "./warnings.ts";
 
 /** A schedule as it is written in code. */
 export interface ScheduleSpec<Input = unknown> {
+  /** Name: what it is known by for ever. */
   readonly name: string;
+  /** When it occurs. */
   readonly expression: Expression;
+  /** What it runs: a task, or the name of one whose code is elsewhere. */
   readonly task: TaskReference;
+  /** All else. */
   readonly options?: ScheduleOptions<Input> | undefined;
   /** When it was first registered, where it is: the anchor of `@every`. */
   readonly createdAt?: Instant | undefined;

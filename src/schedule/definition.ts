@@ -21,16 +21,25 @@ export interface ScheduleDefinition extends TimingRule {
   readonly exclude: readonly string[];
   /** Up to when the function that gave `exclude` was asked; null for a list. */
   readonly excludeUntilAt: Instant | null;
+  /** How many occurrences fire in all; null: no end. */
   readonly maxFires: number | null;
+  /** Name of the task. */
   readonly task: string;
+  /** Queue of the jobs. */
   readonly queue: string;
+  /** Higher runs first. */
   readonly priority: number;
   /** Encoded input. */
   readonly input: string;
+  /** What becomes of missed occurrences. */
   readonly catchUp: StoredCatchUp;
+  /** How long after its occurrence a job is wanted, ms; null: for ever. */
   readonly expiresInMs: number | null;
+  /** What to do while a job of the schedule is unfinished. */
   readonly overlap: Overlap;
+  /** By up to how much each job is delayed on its own, ms. */
   readonly jitterMs: number;
+  /** By up to how much all jobs are delayed alike, ms. */
   readonly spreadMs: number;
   /** Null: the task's. */
   readonly retry: RetryPolicy | null;
@@ -38,8 +47,11 @@ export interface ScheduleDefinition extends TimingRule {
   readonly timeoutMs: number | null;
   /** The task's rate, as it was when the schedule was registered; null: none, or the task was not known there. */
   readonly rate: { readonly count: number; readonly perMs: number } | null;
+  /** Words to find it by, sorted. */
   readonly tags: readonly string[];
+  /** After how many failed jobs in a row it pauses; null: never. */
   readonly pauseAfterFailures: number | null;
+  /** Whether it was registered paused. */
   readonly paused: boolean;
 }
 

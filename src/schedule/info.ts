@@ -7,7 +7,9 @@ import type { Instant, ScheduleRecord, ScheduleState } from "../storage.ts";
 
 /** A schedule: where it stands and what it does. */
 export interface ScheduleInfo {
+  /** The schedule's name. */
   readonly name: string;
+  /** Whether it fires. */
   readonly state: ScheduleState;
   /** The next occurrence, epoch ms; null where there is none. */
   readonly nextAt: Instant | null;
@@ -21,8 +23,11 @@ export interface ScheduleInfo {
   readonly note: string | null;
   /** Who declared it with `sync`. */
   readonly owner: string | null;
+  /** Grows with every change. */
   readonly revision: number;
+  /** When it was first registered, epoch ms: the anchor of `@every`. */
   readonly createdAt: Instant;
+  /** When it last changed or moved on, epoch ms. */
   readonly updatedAt: Instant;
   /** What it does; null where this version cannot read it. */
   readonly definition: ScheduleDefinition | null;

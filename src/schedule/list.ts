@@ -14,7 +14,9 @@ import { needSchedule, readSchedule } from "./store.ts";
 
 /** Which schedules to list. */
 export interface ListOptions {
+  /** Only those in this state. */
   readonly state?: ScheduleState;
+  /** Only those that this owner declared with `sync`. */
   readonly owner?: string;
   /** Only those of this task. */
   readonly task?: string;
@@ -30,6 +32,7 @@ export interface ListOptions {
 
 /** A page of schedules, in order of name. */
 export interface SchedulePage {
+  /** The schedules of this page. */
   readonly schedules: ScheduleInfo[];
   /** Where the next page begins; null on the last. */
   readonly next: string | null;
@@ -84,6 +87,7 @@ export async function getSchedule(engine: Engine, name: string): Promise<Schedul
 
 /** An occurrence to come. */
 export interface PreviewedOccurrence {
+  /** The occurrence, epoch ms. */
   readonly at: Instant;
   /** Its local time, for people: `2026-03-29 09:00:00 +02:00`. */
   readonly local: string;
@@ -149,11 +153,13 @@ async function find(
 
 /** Which outcomes to list. */
 export interface OutcomeOptions {
+  /** Those at or after it. */
   readonly from?: When;
+  /** Those at or before it. */
   readonly to?: When;
   /** At most this many rows. @default 100 */
   readonly limit?: number;
-  /** @default true */
+  /** In which order. @default true */
   readonly newestFirst?: boolean;
 }
 

@@ -14,8 +14,11 @@ import type { TemporalLike } from "../cron/zone.ts";
 export interface TimingRule {
   /** Canonical text: a cron expression with `H` resolved, `@every 1h30m` or `@at 2026-12-24T18:00:00.000Z`. */
   readonly expression: string;
+  /** Its canonical name. */
   readonly timeZone: string;
+  /** Whether one of two restricted day fields is enough. */
   readonly days: "or" | "and";
+  /** What happens when clocks change. */
   readonly dst: DstRule;
   /** No occurrence before it; null: none. */
   readonly startAt: number | null;
