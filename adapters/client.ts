@@ -71,7 +71,8 @@ function sender(options: ClientOptions): Send {
   return async <T>(method: string, path: string, { query = {}, json, signal }: Call = {}): Promise<T> => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(query)) {
-      for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) url.searchParams.append(name, String(one));
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== undefined) url.searchParams.append(name, String(one));
     }
     const bearer = typeof token === "function" ? await token() : token;
     const limit = AbortSignal.timeout(timeoutMs);
@@ -100,7 +101,10 @@ function sender(options: ClientOptions): Send {
     const body = parse(text);
     if (response.ok || (status === 503 && isHealth(body))) return body as T;
     const problem = isProblem(body) ? body : null;
-    throw new RequestError(`${what} was refused: ${status} ${problem?.detail ?? text.slice(0, 200)}`, { status, problem });
+    throw new RequestError(`${what} was refused: ${status} ${problem?.detail ?? text.slice(0, 200)}`, {
+      status,
+      problem,
+    });
   };
 }
 
@@ -136,7 +140,11 @@ export class Client {
   }
 
   /** Calls any route: for what has no method here. @param path begins with a slash */
-  call<T>(method: string, path: string, options?: { query?: object; json?: unknown; signal?: AbortSignal }): Promise<T> {
+  call<T>(
+    method: string,
+    path: string,
+    options?: { query?: object; json?: unknown; signal?: AbortSignal },
+  ): Promise<T> {
     return this.#send<T>(method, path, options);
   }
 
@@ -151,7 +159,11 @@ export class Client {
   }
 
   /** Puts a job into its queue; with a `key` it can be sent again. */
-  enqueue(task: string, input?: unknown, options: Omit<wire.EnqueueBody, "task" | "input"> = {}): Promise<wire.EnqueueAnswer> {
+  enqueue(
+    task: string,
+    input?: unknown,
+    options: Omit<wire.EnqueueBody, "task" | "input"> = {},
+  ): Promise<wire.EnqueueAnswer> {
     return this.#send("POST", "/jobs", { json: { task, input, ...options } });
   }
 
@@ -181,7 +193,10 @@ export class Client {
       if (isOver(job.state)) return job;
       const leftMs = timeoutMs - (this.#clock.monotonic() - startMs);
       if (leftMs <= 0) {
-        throw new BelfryError("RESULT_TIMEOUT", `Job ${id} was not over within ${formatDuration(timeoutMs)}: it is ${job.state}, and goes on`);
+        throw new BelfryError(
+          "RESULT_TIMEOUT",
+          `Job ${id} was not over within ${formatDuration(timeoutMs)}: it is ${job.state}, and goes on`,
+        );
       }
       await delay(this.#clock, Math.min(pollMs, leftMs), options.signal);
     }
@@ -199,7 +214,12 @@ export class Client {
   }
 
   /** Sends a value to a job that waits for it, or will; the same `key` is taken once. */
-  async signal(id: string, signal: string, value?: unknown, options: { key?: string } = {}): Promise<"accepted" | "duplicate"> {
+  async signal(
+    id: string,
+    signal: string,
+    value?: unknown,
+    options: { key?: string } = {},
+  ): Promise<"accepted" | "duplicate"> {
     const path = `/jobs/${name(id)}/signals/${name(signal)}`;
     return (await this.#send<wire.SignalOutcome>("POST", path, { json: { value, ...options } })).outcome;
   }
@@ -281,7 +301,8 @@ export function remote(options: ClientOptions): Storage {
     cancel: async (request) => (await batch<{ ids: string[] }>("cancel", request)).ids,
     retry: async (request) => (await batch<{ ids: string[] }>("retry", request)).ids,
     getJob: async (request) => (await batch<{ job: Awaited<ReturnType<Storage["getJob"]>> }>("job", request)).job,
-    listJobs: async (request) => (await batch<{ jobs: Awaited<ReturnType<Storage["listJobs"]>> }>("jobs", request)).jobs,
+    listJobs: async (request) =>
+      (await batch<{ jobs: Awaited<ReturnType<Storage["listJobs"]>> }>("jobs", request)).jobs,
     close: async () => {},
   };
   const refuse = (method: Elsewhere) => (): Promise<never> =>

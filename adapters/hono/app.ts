@@ -167,7 +167,7 @@ class Server {
     if (given instanceof Response) return given;
     const text = JSON.stringify(given);
     const headers = { "Content-Type": "application/json" };
-    if (request.method !== "GET" && request.method !== "HEAD") {
+    if (route.acts || (request.method !== "GET" && request.method !== "HEAD")) {
       return new Response(text, { status: call.status, headers: { ...headers, "Cache-Control": "no-store" } });
     }
     return tagged(request, text, call.status, headers);

@@ -135,7 +135,6 @@ export function openApiDocument(
       description: "Durable cron: schedules that fire once, jobs that outlive their workers.",
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/" }],
     security: [{ bearer: [] }],
     paths,
     components: {

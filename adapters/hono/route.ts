@@ -72,6 +72,8 @@ export interface Route<C> {
   readonly query?: SchemaOf<Part<Takes<C>, "query">>;
   readonly json?: SchemaOf<Part<Takes<C>, "json">>;
   readonly status: GivesStatus<C>;
+  /** A GET that does something: its answer is never kept. */
+  readonly acts?: true;
   /** Other statuses of a good answer, and when they come. */
   readonly also?: Readonly<Record<number, string>>;
   /** What it gives; a media type where that is not JSON. */

@@ -32,6 +32,7 @@ const TICK = {
   scopes: ["tick"],
   query: schemas.tickQuery,
   status: 200,
+  acts: true,
   gives: answers.tick,
   run: (call: CallContext, { query }: { query: TickQuery }) => tick(call, query),
 } as const;
@@ -84,7 +85,11 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       query: schemas.eventsQuery,
       status: 200,
       gives: "text/event-stream",
-      run: ({ app, request }, { query }) => app.feed.open(query, request.headers.get("Last-Event-ID") ?? undefined),
+      async run({ app, request }, { query }) {
+        // A HEAD has no body to close, so it must not open a stream.
+        if (request.method === "HEAD") return new Response(null, { headers: { "Content-Type": "text/event-stream" } });
+        return app.feed.open(query, request.headers.get("Last-Event-ID") ?? undefined);
+      },
     },
   },
   "/openapi.json": {
@@ -94,7 +99,11 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       scopes: "public",
       status: 200,
       gives: "application/json",
-      run: async ({ app }) => ({ ...app.document() }),
+      async run({ app, request }) {
+        // Where it is mounted is where its servers are.
+        const base = new URL(request.url).pathname.replace(/\/openapi\.json$/, "") || "/";
+        return { ...app.document(), servers: [{ url: base }] };
+      },
     },
   },
 };

@@ -129,6 +129,14 @@ describe("/events", () => {
     await made.belfry.close();
   });
 
+  it("opens no stream for a HEAD, which could not be closed", async () => {
+    const made = bench({ app: { maxStreams: 1 } });
+    for (let i = 0; i < 3; i++) expect((await made.call("HEAD", "/events")).status).toBe(200);
+    const stream = await listen(made);
+    await stream.close();
+    expect(made.clock.timers).toBe(0);
+  });
+
   it("cuts a client off that does not read", async () => {
     const made = bench();
     const response = await made.app.request("/events", { headers: { Authorization: `Bearer ${TOKENS.read}` } });
@@ -162,6 +170,12 @@ describe("openapi.json", () => {
       (await call("GET", "/openapi.json", { as: null, headers: { "If-None-Match": answer.headers.get("ETag")! } }))
         .status,
     ).toBe(304);
+  });
+
+  it("names the path that the app is mounted at as its server", async () => {
+    const outer = new Hono().route("/deep/belfry", bench().app);
+    const found = (await (await outer.request("/deep/belfry/openapi.json")).json()) as { servers: object[] };
+    expect(found.servers).toEqual([{ url: "/deep/belfry" }]);
   });
 
   it("names signatures only where ticks may be signed", async () => {

@@ -259,6 +259,12 @@ describe("answers", () => {
     }
   });
 
+  it("of a tick are never kept, by GET neither", async () => {
+    const { call } = bench();
+    const { headers, status } = await call("GET", "/tick", { headers: { "If-None-Match": "*" } });
+    expect([status, headers.get("Cache-Control"), headers.get("ETag")]).toEqual([200, "no-store", null]);
+  });
+
   it("say nothing of what failed inside; onError is told all of it", async () => {
     const storage = memory();
     storage.listSchedules = () => Promise.reject(new Error("SQLITE_CORRUPT: /var/lib/app.db page 7"));
