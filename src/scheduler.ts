@@ -215,13 +215,19 @@ export class Scheduler {
   }
 
   async #begin(now: Instant, resignIfIdle: boolean): Promise<BeginTickReply> {
+    const { clock, logger, storage } = this.#engine;
+    const reply = await this.#ask(now, resignIfIdle);
+    const { seen } = this.lease;
+    if (reply.leads || seen === null || !this.lease.stuck(now, clock.monotonic())) return reply;
+    const { holder, token, expiresAt } = seen;
+    logger.warn(`The lease of ${holder} has no living holder: given up in its name`, { holder, token, expiresAt });
+    await storage.resign({ holder, token, now });
+    return await this.#ask(now, resignIfIdle);
+  }
+
+  async #ask(now: Instant, resignIfIdle: boolean): Promise<BeginTickReply> {
     const { clock, events, storage } = this.#engine;
     const { lease } = this;
-    if (lease.stuck(now, clock.monotonic()) && lease.seen !== null) {
-      const { holder, token } = lease.seen;
-      this.#engine.logger.warn(`The lease of ${holder} cannot be alive: given up in its name`, { holder, token });
-      await storage.resign({ holder, token, now });
-    }
     const had = lease.token;
     const sentMs = clock.monotonic();
     const { holder, ttlMs, token } = lease;

@@ -105,6 +105,12 @@ describe("honker's faults", () => {
     expect(b.scheduler.leads).toBe(true);
     stop.abort();
     await running;
+    // Nor a tick that knows nothing of what came before.
+    dead.clock.jump(2 * HOUR);
+    await dead.scheduler.tick();
+    dead.clock.jump(-2 * HOUR);
+    const other = bench({ storage, holder: "other", clock: dead.clock });
+    expect(await other.scheduler.tick({ oneShot: true })).toMatchObject({ leader: true });
   });
 
   test("7: resuming after a pause bursts", async () => {
