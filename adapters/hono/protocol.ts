@@ -146,7 +146,7 @@ async function readJob(engine: Engine, id: string): Promise<ClaimedJob> {
   throw new BelfryError("JOB_UNKNOWN", `Cannot write job ${JSON.stringify(id)}: no job of that id is stored`);
 }
 
-/** Makes the steps' rows. A step that is saved already keeps its first output. */
+/** Makes the steps' rows. A step that is saved already keeps its first output, and no row is written twice in one batch. */
 async function writeOf(
   engine: Engine,
   job: ClaimedJob,

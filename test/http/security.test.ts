@@ -246,6 +246,27 @@ describe("paths", () => {
   });
 });
 
+describe("cursors", () => {
+  it("of another list, or made up, are refused", async () => {
+    const { call } = await stored();
+    await call("PUT", "/schedules/t", { json: { expression: "@daily", task: "t" } });
+    for (let i = 0; i < 2; i++) await call("POST", "/jobs", { json: { task: "t" } });
+    const schedules = (await call("GET", "/schedules?limit=1")).body.next as string;
+    const jobs = (await call("GET", "/jobs?limit=1")).body.next as string;
+    expect((await call("GET", `/schedules?cursor=${schedules}`)).status).toBe(200);
+    expect((await call("GET", `/jobs?cursor=${jobs}`)).status).toBe(200);
+    for (const path of [
+      `/jobs?cursor=${schedules}`,
+      `/schedules?cursor=${jobs}`,
+      "/jobs?cursor=%00",
+      "/jobs?cursor=ag",
+      "/jobs?cursor=!!!",
+    ]) {
+      expect(problemIn(await call("GET", path))).toMatchObject({ status: 400, code: "REQUEST_INVALID" });
+    }
+  });
+});
+
 describe("answers", () => {
   it("carry the headers that keep browsers from doing more with them", async () => {
     const { call } = bench();
