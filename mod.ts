@@ -28,11 +28,13 @@
  *
  * @module
  */
+
 export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
 export type { Clock, Timer } from "./src/clock.ts";
 export type { Codec } from "./src/codec.ts";
 export { type AesGcmOptions, aesGcm } from "./src/codec_aes.ts";
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/context.ts";
+export { type CopyOptions, type CopyReport, copyStorage } from "./src/copy.ts";
 export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
 export type { Duration } from "./src/duration.ts";
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/error.ts";
