@@ -91,7 +91,9 @@ export async function checkHealth(engine: Engine, options: HealthOptions = {}): 
   }
   if (schedules.broken > 0) await look(engine, "broken", problems, broken);
   if (schedules.paused > 0) await look(engine, "paused", problems, failing);
-  if (deep) await look(engine, "active", problems, (record) => silent(record, engine, now));
+  // By contract an active schedule has a next occurrence: where none has one, somebody wrote past it.
+  if (deep || (schedules.active > 0 && nextAt === null))
+    await look(engine, "active", problems, (record) => silent(record, engine, now));
   return { ok: problems.length === 0, problems, lease, nextAt, lagMs, schedules, skewMs: engine.clock.skewMs };
 }
 

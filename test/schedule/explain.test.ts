@@ -189,6 +189,15 @@ describe("health()", () => {
     );
   });
 
+  test("names an active schedule with no next occurrence", async () => {
+    const b = bench();
+    await b.add("s", "0 * * * *");
+    const [record] = await b.storage.listSchedules({ limit: 1 });
+    const put = { revision: record!.revision, record: { ...record!, nextAt: null }, jobs: [], occurrences: [] };
+    await b.storage.putSchedules({ op: "x", now: START, puts: [put], removes: [], owner: null });
+    expect((await checkHealth(b.engine)).problems).toMatchObject([{ code: "stopped", schedule: "s" }]);
+  });
+
   test("warns when the function in exclude was not asked for the time to come", async () => {
     const b = bench();
     await b.add("s", "0 12 * * *", { exclude: (at: Date) => at.getUTCDay() === 0, catchUp: "latest" });
