@@ -2,8 +2,8 @@
  * What can be done to jobs from outside: cancel, send a signal, put back what failed, one or many.
  *
  * Putting back keeps what was saved. Where a job failed because of a step whose failure its code had caught (so that it
- * is part of the history, and replay would end in the same failure), that step and all after it are forgotten; where it
- * failed because of a child, the child is put back too. Everything else goes on from the last saved step.
+ * is part of the history, and replay would end in the same failure), that step and all after it are forgotten; children
+ * that it failed for, or that were cancelled with it, are put back too. Everything else goes on from the last saved step.
  */
 import { encodePayload } from "./codec.ts";
 import { announceEnding } from "./ending.ts";
@@ -139,16 +139,21 @@ export async function redriveJobs(
 
 async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<string[]> {
   const plan = new Map<string, string[]>();
+  const byId = new Map<string, ClaimedJob>();
   // Children first, so that the parent finds them unfinished when it looks.
   const visit = async (job: ClaimedJob): Promise<void> => {
     const culprit = job.error === null ? undefined : parseFailure(job.error).step;
     const step = job.steps.find((candidate) => candidate.name === culprit);
-    if (step?.kind === "invoke" && step.ref !== null) {
-      const child = await engine.storage.getJob({ id: step.ref });
-      if (child && RETRIABLE.includes(child.state)) await visit(child);
-    }
     const from = step?.seq ?? null;
     const forget = from === null ? [] : job.steps.filter((other) => other.seq === null || other.seq >= from);
+    // Children that ended with it, or that it failed for, would answer at once as they did before.
+    for (const other of job.steps) {
+      if (other.kind !== "invoke" || other.ref === null || plan.has(other.ref)) continue;
+      if (other.state !== "pending" && !forget.includes(other)) continue;
+      const child = await engine.storage.getJob({ id: other.ref });
+      if (child && RETRIABLE.includes(child.state)) await visit(child);
+    }
+    byId.set(job.id, job);
     // Attempts are counted anew, so the note about those that threw goes, too.
     plan.set(job.id, [...forget.map((other) => other.name), ATTEMPT_NOTE]);
   };
@@ -156,7 +161,6 @@ async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<string[]> {
   const now = engine.clock.now();
   const requests = [...plan].map(([id, forget]) => ({ id, forget }));
   const ids = await engine.storage.retry({ op: engine.ids.token(), now, jobs: requests });
-  const byId = new Map(jobs.map((job) => [job.id, job]));
   for (const id of ids) {
     const job = byId.get(id);
     if (!job) continue;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { childId } from "../../src/execution/child_id.ts";
 import { cancelJob, retryJob } from "../../src/job_control.ts";
 import { listJobs } from "../../src/job_view.ts";
+import { FatalError } from "../../src/retry.ts";
 import { sha256 } from "../../src/sha256.ts";
 import { Bench } from "./harness.ts";
 
@@ -109,6 +110,34 @@ describe("invoke()", () => {
     await bench.clock.settle();
     expect(await node.job(id)).toMatchObject({ state: "completed", output: "paid" });
     expect(ran).toEqual(["first", "prepare"]);
+    await node.stop();
+  });
+
+  test("retry() of a job that was cancelled, or failed beside a running child, brings its cancelled children back", async () => {
+    const bench = new Bench();
+    let broken = true;
+    bench.tasks.define("slow", async (ctx) => {
+      await ctx.sleep("work", "1h");
+      return "worked";
+    });
+    bench.tasks.define("job", async (ctx) => {
+      const work = ctx.invoke<string>("slow", "slow");
+      await ctx.step("check", () => {
+        if (broken) throw new FatalError("broken");
+      });
+      return work;
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.settle();
+    expect((await node.job(id)).state).toBe("failed");
+    broken = false;
+    expect(await retryJob(node.engine, id)).toHaveLength(2);
+    await bench.clock.settle();
+    expect(await cancelJob(node.engine, id)).toHaveLength(2);
+    expect(await retryJob(node.engine, id)).toHaveLength(2);
+    await bench.clock.advance("2h");
+    expect(await node.job(id)).toMatchObject({ state: "completed", output: "worked" });
     await node.stop();
   });
 
