@@ -1,6 +1,13 @@
 /** What the HTTP tests share: an app on a storage, a clock that is moved by hand, a token for each scope, short calls. */
 
-import { type AppOptions, type BelfryApp, createApp, type Problem, type Scope } from "../../adapters/hono/mod.ts";
+import {
+  type AppOptions,
+  type BelfryApp,
+  createApp,
+  type Problem,
+  type Scope,
+  type TokenRule,
+} from "../../adapters/hono/mod.ts";
 import { memory } from "../../adapters/memory.ts";
 import { Belfry, type BelfryOptions } from "../../src/belfry.ts";
 import { silentLogger } from "../../src/log.ts";
@@ -18,9 +25,12 @@ export const TOKENS: Record<Scope, string> = {
   admin: "admin-token-012345678",
 };
 
-export const AUTH: AppOptions["auth"] = {
-  tokens: (["tick", "work", "read", "admin"] as const).map((scope) => ({ token: TOKENS[scope], scopes: [scope] })),
-};
+export const TOKEN_RULES: TokenRule[] = (["tick", "work", "read", "admin"] as const).map((scope) => ({
+  token: TOKENS[scope],
+  scopes: [scope],
+}));
+
+export const AUTH: AppOptions["auth"] = { tokens: TOKEN_RULES };
 
 export interface CallOptions {
   /** Whose token; null: none. @default "admin" */

@@ -8,7 +8,7 @@ import { memory } from "../../adapters/memory.ts";
 import { Belfry } from "../../src/belfry.ts";
 import { silentLogger } from "../../src/log.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
-import { AUTH, type Bench, bench, everything, problemIn } from "./kit.ts";
+import { AUTH, type Bench, bench, everything, problemIn, START, TOKEN_RULES } from "./kit.ts";
 
 interface Operation {
   method: string;
@@ -57,11 +57,13 @@ async function operations(): Promise<Operation[]> {
 }
 
 const OPERATIONS = await operations();
+const EXPIRED = "expired-token-0123456789";
 const ALL: Scope[] = ["tick", "work", "read", "admin"];
 
 /** An app with something stored in it: a schedule and a job, both named `s` where a path names them. */
 async function stored(): Promise<Bench> {
-  const made = bench();
+  const expired = { token: EXPIRED, scopes: ["admin" as const], expiresAt: START };
+  const made = bench({ app: { auth: { tokens: [...TOKEN_RULES, expired] } } });
   await made.call("PUT", "/schedules/s", { json: { expression: "@daily", task: "t", input: "untouched" } });
   await made.belfry.engine.storage.enqueue({
     op: "op",
@@ -106,6 +108,7 @@ describe("every route", () => {
       if (scopes.length > 0) {
         await refused(401, { as: null, json });
         await refused(401, { token: "wrong-token-0123456789", json });
+        await refused(401, { token: EXPIRED, json });
         await refused(401, { as: null, headers: { Authorization: 'Bearer {"alg":"none"}' }, json });
         await refused(
           401,

@@ -189,6 +189,50 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
+    test("takes SQL in every string for text", async ({ call, belfry }) => {
+      const sql = `'); DROP TABLE belfry_jobs; --"`;
+      const at = encodeURIComponent(sql);
+      const json = {
+        task: sql,
+        input: { [sql]: sql },
+        key: sql,
+        queue: sql,
+        tags: [sql],
+        limit: { key: sql, concurrency: 1 },
+      };
+      const { id } = (await call("POST", "/jobs", { json })).body;
+      const body = { expression: "@daily", task: sql, input: sql, queue: sql, tags: [sql] };
+      expect((await call("PUT", `/schedules/${at}`, { json: body })).status).toBe(200);
+      expect((await call("POST", `/schedules/${at}/pause`, { json: { note: sql } })).body).toMatchObject({
+        name: sql,
+        note: sql,
+      });
+      expect((await call("GET", `/jobs?queue=${at}&task=${at}&key=${at}`)).body.items).toMatchObject([
+        { id, task: sql, key: sql },
+      ]);
+      expect((await call("GET", `/jobs?schedule=${at}&parent=${at}`)).body.items).toEqual([]);
+      const claim = (await call("POST", `/queues/${at}/claim`, { json: { worker: sql, tasks: [sql] } })).body;
+      expect(claim.jobs).toMatchObject([{ id, input: { [sql]: sql } }]);
+      const settle = {
+        token: claim.token,
+        outcome: "failed",
+        error: { name: sql, message: sql, code: sql, stack: sql },
+        fatal: true,
+      };
+      await call("POST", `/jobs/${id}/steps`, {
+        json: { token: claim.token, steps: [{ name: sql, output: sql }], progress: sql },
+      });
+      expect((await call("POST", `/jobs/${id}/settle`, { json: settle })).body).toMatchObject({ state: "failed" });
+      const job = (await call("GET", `/jobs/${id}`)).body;
+      expect(job).toMatchObject({
+        worker: sql,
+        progress: sql,
+        error: { message: sql },
+        steps: [{ name: sql, output: sql }],
+      });
+      await belfry.close();
+    });
+
     test("shows and sets queues", async ({ call, belfry }) => {
       await call("POST", "/jobs", { json: { task: "t", queue: "mail" } });
       await call("POST", "/jobs", { json: { task: "t", queue: "mail", delay: "1h" } });

@@ -104,6 +104,23 @@ describe("examples", () => {
     });
   }
 
+  // A real minute has to pass: only in the long rounds.
+  it.runIf(process.env["BELFRY_LONG"])(
+    "examples/deno-deploy is rung by Deno.cron at the full minute",
+    async () => {
+      const env = {
+        BELFRY_TOKEN: TOKEN,
+        DATABASE_URL: `file:${join(folder(), "app.db")}`,
+        PORT: String(await freePort()),
+      };
+      const server = start(bin("deno"), ["run", "-A", "--unstable-cron", example("deno-deploy/main.ts")], env);
+      await server.says(/Hello minute, from every-minute/, 130_000);
+      server.child.kill("SIGTERM");
+      expect(await server.ended).toBe(0);
+    },
+    150_000,
+  );
+
   it("examples/node refuses to start without a token, and says how", async () => {
     const env = { BELFRY_TOKEN: "", BELFRY_DB: join(folder(), "app.db"), PORT: "0" };
     const server = start(bin("node"), [example("node/main.ts")], env);
