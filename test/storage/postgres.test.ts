@@ -13,7 +13,8 @@ const url = inject("postgresUrl");
 
 storageConformance({
   name: "postgres (pg)",
-  test,
+  // Side by side: what takes time is waiting for the server.
+  test: test.concurrent,
   skip: test.skip,
   manifest: { reopen: true, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
@@ -46,7 +47,8 @@ storageConformance({
 
 storageConformance({
   name: "postgres (postgres.js)",
-  test,
+  // Side by side: what takes time is waiting for the server.
+  test: test.concurrent,
   skip: test.skip,
   manifest: { reopen: false, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
@@ -72,7 +74,7 @@ storageConformance({
 });
 
 for (const seed of [1, 2]) {
-  test(`postgres answers as the model does, seed ${seed}`, { timeout: 240_000 }, async () => {
+  test.concurrent(`postgres answers as the model does, seed ${seed}`, { timeout: 240_000 }, async () => {
     const schema = await freshSchema(url);
     const subject = postgres(schema.pool());
     await storageDifferential({ model: memory(), subject, seed, operations: DIFFERENTIAL_OPERATIONS / 2 });
