@@ -31,7 +31,7 @@ export function consequenceStatements(t: Templates): ConsequenceStatements {
       UNION SELECT c.id, d.cause FROM down AS d JOIN {jobs} AS c ON c.parent_id = d.id WHERE c.finished_at IS NULL)
     UPDATE {jobs} AS j SET state = 'cancelled', mark = :cascade, ${ENDED},
       error = COALESCE(:error, '{"name":"BelfryError","code":"JOB_CANCELLED","message":"its parent job ended as ' || down.cause || '"}')
-      FROM down WHERE j.id = down.id AND j.finished_at IS NULL`);
+      FROM down WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL`);
   const wakeParents = t.sql(`UPDATE {jobs} AS p SET wakes = p.wakes + c.news,
       state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
       due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
