@@ -75,6 +75,34 @@ describe("cloudflare()", () => {
     expect(env.ran.sort()).toEqual([0, 1, 2, 3].map((k) => START + 30_000 + k * MINUTE));
   });
 
+  it("costs few subrequests: one when idle, and a few for each batch of jobs", async () => {
+    const { env, call, ring } = start();
+    await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
+    const sent: string[] = [];
+    env.storage = new Proxy(env.storage, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => {
+          sent.push(String(key));
+          return value.apply(target, args);
+        };
+      },
+    });
+    const count = async (): Promise<string[]> => {
+      sent.length = 0;
+      await ring();
+      // D1 asks for its schema once in an isolate, and has nothing to close.
+      return sent.filter((name) => name !== "migrate" && name !== "close");
+    };
+    expect(await count()).toEqual(["beginTick"]);
+    env.clock.jump(MINUTE);
+    expect(await count()).toEqual(["beginTick", "fire", "claim", "save", "claim"]);
+    env.clock.jump(8 * MINUTE);
+    expect(await count()).toEqual(["beginTick", "fire", "claim", "save", "claim"]);
+    expect(env.ran.length).toBe(9);
+  });
+
   it("runs what a request enqueued after its answer, unless it lies ahead", async () => {
     const { env, call, waiting } = start();
     await call("POST", "/jobs", { json: { task: "ring", delay: "1m" } });
