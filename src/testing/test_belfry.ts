@@ -5,12 +5,12 @@
  * runs all that is due, in order, in milliseconds of real time. A crash takes the engine away between two awaits, as
  * `kill -9` would: nothing of it goes on, and another engine with the same tasks takes over what it left.
  */
-import { memory } from "../../adapters/memory.ts";
 import { Belfry, type BelfryOptions } from "../belfry.ts";
 import type { Clock } from "../clock.ts";
 import type { Context, StepOptions } from "../context.ts";
 import type { Duration } from "../duration.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import { newTables, storageOf } from "../memory/storage.ts";
 import type { Storage, Wake } from "../storage.ts";
 import type { TaskHandler, TaskOptions } from "../task.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -128,7 +128,7 @@ export class TestEngine extends Belfry {
 export function createTestBelfry(options: TestBelfryOptions = {}): TestBelfry {
   const { start, seed = 1, logger = silentLogger, ...rest } = options;
   const clock = new TestClock(start);
-  const storage = memory();
+  const storage = storageOf(newTables());
   const errors: unknown[] = [];
   const defined: Defined[] = [];
   const failing: Failing[] = [];
