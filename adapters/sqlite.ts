@@ -21,7 +21,7 @@ export type { SqlOptions } from "../src/sql/storage.ts";
 /** Options of {@link sqlite}. */
 export interface SqliteOptions extends SqlOptions {
   /**
-   * What a commit survives: `"disk"` (SQLite's synchronous FULL) the loss of power, `"process"` (NORMAL, about five times
+   * What a commit survives: `"disk"` (SQLite's synchronous FULL) the loss of power, `"process"` (NORMAL, several times
    * as many commits a second) only the end of the process: a loss of power may take the last commits back, all of each.
    *
    * @default "disk"

@@ -214,7 +214,9 @@ export class SqlStorage implements port.Storage {
     if (request.jobs.length === 0) return [];
     const { s, t } = this.#parts;
     const args = enqueueArgs(t, request, this.#marks.of(request.op));
-    return insertsOf(s.enqueue, s.consequences, request.jobs).flatMap((sql: Sql) => {
+    const wake = s.announce.jobs;
+    const sqls = [...insertsOf(s.enqueue, s.consequences, request.jobs), ...(wake ? [wake] : [])];
+    return sqls.flatMap((sql: Sql) => {
       const rows = sql.each === null ? [[]] : (args[sql.each] as List).rows;
       return rows.map((row) => ({
         sql: sql.text,
