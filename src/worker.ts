@@ -115,6 +115,7 @@ export class Worker {
     });
     this.#saver = new Saver(engine, {
       claimMs,
+      running: () => this.#active.size,
       mayHold: (id) => this.#claims.mayHold(id),
       prolonged: (ids, sentMs) => this.#claims.prolonged(ids, sentMs),
     });

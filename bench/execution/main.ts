@@ -23,7 +23,11 @@ const stored = fileURLToPath(new URL("stored.ts", import.meta.url));
 
 /** Not `spawnSync`: who blocks does not read the server's log, and a server whose log nobody reads stops. */
 async function measure<T>(script: string, args: string[]): Promise<T> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"], timeout: 120_000 });
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+    timeout: 120_000,
+  });
   let out = "";
   child.stdout.on("data", (chunk) => {
     out += chunk;
@@ -67,6 +71,11 @@ try {
   await server.dispose();
 }
 
+function title({ shape, callers }: { shape: string; callers: number }): string {
+  const what = shape === "child" ? "child job" : `${shape} step${shape === "1" ? "" : "s"}`;
+  return `${what}, ${callers} caller${callers === 1 ? "" : "s"}`;
+}
+
 const rate = (system: string, shape: string, callers: number): number =>
   median(figures.get(`${system} ${shape} ${callers}`)!.map((figure) => figure.perSecond));
 
@@ -74,10 +83,7 @@ console.log(
   `Node ${process.version}, ${process.platform} ${process.arch}; medians of ${rounds} processes of ${seconds} s`,
 );
 console.log("\nExecutions per second\n");
-console.log(
-  `| | ${columns.map(({ shape, callers }) => `${shape === "child" ? "child job" : `${shape} step${shape === "1" ? "" : "s"}`}, ${callers} caller${callers === 1 ? "" : "s"}`).join(" | ")} |`,
-);
-console.log(`|---|${columns.map(() => "---:|").join("")}`);
+console.log(`| | ${columns.map(title).join(" | ")} |\n|---|${columns.map(() => "---:|").join("")}`);
 for (const system of systems) {
   console.log(
     `| ${system} | ${columns.map(({ shape, callers }) => Math.round(rate(system, shape, callers)).toLocaleString("en")).join(" | ")} |`,
@@ -91,6 +97,17 @@ for (const [ours, theirs] of [
     ({ shape, callers }) => `${(rate(ours, shape, callers) / rate(theirs, shape, callers)).toFixed(1)}x`,
   );
   console.log(`| ${ours} : ${theirs} | ${ratios.join(" | ")} |`);
+}
+
+console.log("\nCPU of an execution in the process that runs it, µs (the database server's is not in it)\n");
+console.log(`| | ${columns.map(title).join(" | ")} |\n|---|${columns.map(() => "---:|").join("")}`);
+for (const system of systems) {
+  const cells = columns.map(({ shape, callers }) =>
+    Math.round(median(figures.get(`${system} ${shape} ${callers}`)!.map((figure) => figure.cpuUs))).toLocaleString(
+      "en",
+    ),
+  );
+  console.log(`| ${system} | ${cells.join(" | ")} |`);
 }
 
 console.log("\nCPU of a job of one step (µs, 20 callers) beside stored jobs, half finished, half waiting\n");

@@ -24,6 +24,8 @@ async function run(count: number): Promise<void> {
   );
 }
 
+await storage.migrate({ now: Date.now() });
+
 // Half of what is stored is finished, half waits.
 const stored = Number(storedText);
 const now = Date.now();

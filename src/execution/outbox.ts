@@ -15,7 +15,7 @@ export class Outbox {
   readonly #id: string;
   readonly #token: string;
   readonly #save: (write: JobWrite) => Promise<Reply>;
-  #rows = new Map<string, StepRecord>();
+  readonly #rows = new Map<string, StepRecord>();
   #children: NewJob[] = [];
   #progress: string | undefined;
   #sending: Promise<Reply> | undefined;
@@ -76,7 +76,7 @@ export class Outbox {
       transition,
       ...(this.#progress === undefined ? {} : { progress: this.#progress }),
     };
-    if (this.#rows.size > 0) this.#rows = new Map();
+    this.#rows.clear();
     this.#children = [];
     this.#progress = undefined;
     const sending = this.#save(write).finally(() => {

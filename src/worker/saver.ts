@@ -16,8 +16,8 @@ export type Saved = { state: JobState; wakes: number } | null;
 
 interface Entry {
   write: JobWrite;
-  /** Steps by name, so that a later row of one step replaces an earlier one in place. */
-  places: Map<string, number>;
+  /** Places of steps by name, once several writes are gathered: a later row of a step replaces an earlier one. */
+  places: Map<string, number> | undefined;
   rows: number;
   bytes: number;
   resolve: ((saved: Saved) => void)[];
@@ -34,6 +34,7 @@ export class Saver {
   readonly #claimMs: number;
   /** Whether the job's claim may still be ours when the storage does not answer. */
   readonly #mayHold: (id: string) => boolean;
+  readonly #running: () => number;
   readonly #prolonged: (ids: string[], sentMs: number) => void;
   #queue = new Map<string, Entry>();
   #sending = false;
@@ -42,13 +43,14 @@ export class Saver {
 
   /**
    * @param engine the engine
-   * @param options `claimMs`; `mayHold(id)` says whether it is worth trying on; `prolonged(ids, sentMs)` hears which
-   * claims a save has prolonged
+   * @param options `claimMs`; `running()` says how many jobs may write; `mayHold(id)` whether it is worth trying on;
+   * `prolonged(ids, sentMs)` hears which claims a save has prolonged
    */
   constructor(
     engine: Engine,
     options: {
       claimMs: number;
+      running: () => number;
       mayHold: (id: string) => boolean;
       prolonged: (ids: string[], sentMs: number) => void;
     },
@@ -56,6 +58,7 @@ export class Saver {
     this.#engine = engine;
     this.#claimMs = options.claimMs;
     this.#mayHold = options.mayHold;
+    this.#running = options.running;
     this.#prolonged = options.prolonged;
   }
 
@@ -74,8 +77,9 @@ export class Saver {
   #kick(): void {
     if (this.#sending) return;
     this.#sending = true;
-    // Other jobs that were told something in this turn will write, too.
-    void this.#engine.clock.turn().then(() => this.#drain());
+    // Other jobs that were told something in this turn will write, too; a job that is alone waits for nobody.
+    if (this.#running() > 1) void this.#engine.clock.turn().then(() => this.#drain());
+    else queueMicrotask(() => void this.#drain());
   }
 
   async #drain(): Promise<void> {
@@ -161,35 +165,36 @@ function settle(batch: Entry[], reply: SaveReply): void {
 }
 
 function newEntry(write: JobWrite): Entry {
-  const entry: Entry = {
-    write: { ...write, steps: [], forget: [...write.forget], children: [...write.children] },
-    places: new Map(),
-    rows: 1 + write.children.length,
-    bytes: 200 + sizeOf(write),
-    resolve: [],
-  };
-  addSteps(entry, write);
-  return entry;
+  const rows = 1 + write.steps.length + write.children.length;
+  return { write, places: undefined, rows, bytes: 200 + sizeOf(write), resolve: [] };
 }
 
 function merge(entry: Entry, write: JobWrite): void {
-  addSteps(entry, write);
+  if (!entry.places) {
+    const { steps, forget, children } = entry.write;
+    entry.write = { ...entry.write, steps: [...steps], forget: [...forget], children: [...children] };
+    entry.places = new Map(steps.map((step, place) => [step.name, place]));
+  }
+  if (write.forget.length > 0) {
+    // A batch forgets first and writes then: what is to be forgotten may not be written by the same batch.
+    const forgotten = new Set(write.forget);
+    entry.write.steps = entry.write.steps.filter((step) => !forgotten.has(step.name));
+    entry.places = new Map(entry.write.steps.map((step, place) => [step.name, place]));
+  }
+  for (const step of write.steps) {
+    const place = entry.places.get(step.name);
+    if (place !== undefined) entry.write.steps[place] = step;
+    else {
+      entry.places.set(step.name, entry.write.steps.push(step) - 1);
+      entry.rows++;
+    }
+  }
   entry.write.forget.push(...write.forget);
   entry.write.children.push(...write.children);
   if (write.progress !== undefined) entry.write.progress = write.progress;
   entry.write.transition = write.transition ?? entry.write.transition;
   entry.rows += write.children.length;
   entry.bytes += sizeOf(write);
-}
-
-function addSteps(entry: Entry, write: JobWrite): void {
-  for (const step of write.steps) {
-    const place = entry.places.get(step.name);
-    if (place === undefined) {
-      entry.places.set(step.name, entry.write.steps.push(step) - 1);
-      entry.rows++;
-    } else entry.write.steps[place] = step;
-  }
 }
 
 /** About how many bytes of JSON a write takes: its large texts, and something for the rest. */
