@@ -56,6 +56,13 @@ export interface WakeHint {
   tasks?: string[];
 }
 
+/** What a claim asks for. */
+interface Asked {
+  tasks: string[];
+  queues: string[];
+  limit: number;
+}
+
 interface Active {
   run: Run;
   startedMs: number;
@@ -66,6 +73,8 @@ const DEFAULT_DRAIN_MS = 10_000;
 const ECHO_MS = 25;
 /** How much later such a notice is looked into; a worker that finds jobs looks again as soon without any. */
 const ECHO_DELAY_MS = 100;
+/** How many queues one claim names: databases bound the parts of a statement (D1: 100 parameters). */
+const MAX_QUEUES = 50;
 /** Between looks for jobs of unknown tasks. */
 const LOOK_MS = 30_000;
 /** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
@@ -96,7 +105,7 @@ export class Worker {
   /** Which queue has the first turn in the next claim. */
   #firstQueue = 0;
   /** A claim whose reply is missing. */
-  #unanswered: { token: string; tasks: string[]; limit: number; tries: number } | undefined;
+  #unanswered: (Asked & { token: string; tries: number }) | undefined;
 
   /**
    * @param engine the engine
@@ -229,11 +238,18 @@ export class Worker {
     return [...new Set(["default", ...tasks.names().map((name) => tasks.get(name)!.queue)])];
   }
 
-  /** The storage takes turns within a claim; over claims the turn goes on from the queue that was served last. */
-  #queuesInTurn(): string[] {
+  /**
+   * Queues by the claims that ask them. The storage takes turns within a claim; over claims the turn goes on from the
+   * queue that was served last.
+   */
+  #queuesInTurn(): string[][] {
     const queues = this.#queues();
-    const first = this.#firstQueue % queues.length;
-    return [...queues.slice(first), ...queues.slice(0, first)];
+    const first = this.#firstQueue % Math.max(1, queues.length);
+    const inTurn = [...queues.slice(first), ...queues.slice(0, first)];
+    if (inTurn.length <= MAX_QUEUES) return [inTurn];
+    const parts: string[][] = [];
+    for (let at = 0; at < inTurn.length; at += MAX_QUEUES) parts.push(inTurn.slice(at, at + MAX_QUEUES));
+    return parts;
   }
 
   // ---------------------------------------------------------------- claiming
@@ -255,36 +271,39 @@ export class Worker {
     let nextAt: number | null = null;
     const plans = [{ names, limit: room }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
     for (const plan of plans) {
-      const limit = Math.min(plan.limit, room - found);
       if (plan.names.length === 0) continue;
-      if (limit <= 0) {
-        full = true;
-        continue;
+      let limit = Math.min(plan.limit, room - found);
+      for (const queues of this.#queuesInTurn()) {
+        if (limit <= 0) {
+          full = true;
+          break;
+        }
+        const answer = await this.#ask({ tasks: plan.names, queues, limit });
+        if (!answer) {
+          this.#pace.failed();
+          return null;
+        }
+        found += answer.found;
+        full ||= answer.found >= limit;
+        limit -= answer.found;
+        if (answer.nextAt !== null && (nextAt === null || answer.nextAt < nextAt)) nextAt = answer.nextAt;
       }
-      const answer = await this.#ask(plan.names, limit);
-      if (!answer) {
-        this.#pace.failed();
-        return null;
-      }
-      found += answer.found;
-      full ||= answer.found >= limit;
-      if (answer.nextAt !== null && (nextAt === null || answer.nextAt < nextAt)) nextAt = answer.nextAt;
     }
     this.#nextAt = nextAt;
     this.#pace.answered(found, full, nextAt);
     return found;
   }
 
-  async #ask(tasks: string[], limit: number): Promise<{ found: number; nextAt: number | null } | null> {
+  async #ask(asked: Asked): Promise<{ found: number; nextAt: number | null } | null> {
     const { clock, storage, holder, ids } = this.#engine;
     // A claim without reply may have happened: its token brings the same jobs again.
-    const claim = this.#unanswered ?? { token: ids.token(), tasks, limit, tries: 0 };
+    const claim = this.#unanswered ?? { ...asked, token: ids.token(), tries: 0 };
     const sentMs = clock.monotonic();
     try {
       const request = {
         token: claim.token,
         worker: holder,
-        queues: this.#queuesInTurn(),
+        queues: claim.queues,
         tasks: claim.tasks,
         limit: claim.limit,
         now: clock.now(),

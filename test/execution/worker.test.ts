@@ -111,6 +111,31 @@ describe("concurrency", () => {
   });
 });
 
+describe("many queues", () => {
+  test("a worker of 640 queues asks for 50 at a time, and serves all of them in turn", async () => {
+    let widest = 0;
+    const bench = new Bench(
+      spoiled((method, request) => {
+        if (method === "claim") widest = Math.max(widest, (request as { queues: string[] }).queues.length);
+        return "pass";
+      }),
+    );
+    const ran: string[] = [];
+    bench.tasks.define("job", (ctx) => void ran.push(ctx.job.queue));
+    const queues = Array.from({ length: 640 }, (_, i) => `q${i}`);
+    const node = bench.node({ queues, concurrency: 20 });
+    for (const queue of queues) await node.enqueue("job", undefined, { queue });
+    for (let i = 0; i < 100; i++) await node.enqueue("job", undefined, { queue: "q0" });
+    node.start();
+    await bench.clock.settle();
+    expect(widest).toBe(50);
+    expect(ran).toHaveLength(740);
+    // The long line of q0 did not keep the others waiting.
+    expect(new Set(ran.slice(0, 680)).size).toBe(640);
+    await node.stop();
+  });
+});
+
 describe("claims", () => {
   test("are renewed at a third of their time, so a job may last for hours", async () => {
     const bench = new Bench();
