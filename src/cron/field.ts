@@ -102,7 +102,7 @@ export function readField(word: string, index: number, seed: string | undefined,
     return value < min || value > max ? fail(at, text) : value;
   };
   const days = index === MONTH_DAY ? DAY_ITEM : index === WEEKDAY ? WEEKDAY_ITEM : undefined;
-  for (const item of (word === "?" && days ? "*" : word.toUpperCase()).split(",")) {
+  for (const item of (word === "?" ? "*" : word.toUpperCase()).split(",")) {
     let text = item;
     const [special, of, nth] = days?.exec(item) ?? [];
     if (special) {

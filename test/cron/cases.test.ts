@@ -20,8 +20,6 @@ interface Case {
   source: string;
 }
 
-/** Rows that contradict CRON.md, which takes `?` in the two day fields only: croner reads it anywhere as `*`. */
-const QUESTION_MARKS = new Set(["c0078", "c0174", "c0181"]);
 /**
  * A row without `vixie` though that rule gives another answer: backwards through the repeated hour of Athens. The same
  * night forwards, c0828, has it.
@@ -50,9 +48,7 @@ function occurrences(row: Case, dst: "once" | "vixie", expression: string = row.
 }
 
 describe.each(["once", "vixie"] as const)("cases under the rule %s", (dst) => {
-  const applicable = rows.filter(
-    (row) => !QUESTION_MARKS.has(row.id) && !(dst === "vixie" && MISSING_VIXIE.has(row.id)),
-  );
+  const applicable = rows.filter((row) => !(dst === "vixie" && MISSING_VIXIE.has(row.id)));
 
   it.each(applicable)("$id: $expr in $tz from $from ($source)", (row) => {
     const wanted = undisputed(row, dst === "vixie" ? (row.vixie ?? row.expected) : row.expected);
@@ -72,13 +68,6 @@ describe("expressions that are refused", () => {
     expect(expr.slice(error.column, error.column + error.found.length)).toBe(error.found);
     expect(error.expected).not.toBe("");
   });
-
-  it.each(rows.filter((row) => QUESTION_MARKS.has(row.id)))(
-    '$id: $expr, since only the day fields take "?"',
-    ({ expr }) => {
-      expect(refused(expr).found).toBe("?");
-    },
-  );
 });
 
 function refused(expression: string): CronSyntaxError {

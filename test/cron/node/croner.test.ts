@@ -21,8 +21,6 @@ const REFUSED = [
 
 /** What croner takes and Belfry refuses, with the words for it. */
 const TAKEN = [
-  ["? * * * *", "`?` outside the day fields"],
-  ["0 0 * ? *", "`?` outside the day fields"],
   ["0 0 0 1 1 * 2027", "a year field"],
   ["0-30/40 * * * *", "a step larger than its range"],
   ["5-5/2 * * * *", "a step larger than its range"],
