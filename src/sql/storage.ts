@@ -131,7 +131,7 @@ export class SqlStorage implements port.Storage {
   }
 
   async migrate(_request: { now: port.Instant }): Promise<port.MigrateReply> {
-    const migrated = await migrateSchema(this.driver, this.#t, this.#where);
+    const migrated = await this.#persist(() => migrateSchema(this.driver, this.#t, this.#where));
     return { ...migrated, warnings: (await this.driver.warnings?.()) ?? [] };
   }
 
@@ -355,7 +355,7 @@ export class SqlStorage implements port.Storage {
     mode: BatchMode,
     wakes: readonly (Announcement | false)[] = [],
   ): Promise<{ rows: Row[][]; queries: Query[]; time: { time?: number } }> {
-    for (let send = 1; ; send++) {
+    return this.#persist(async () => {
       const queries = build();
       const batch = [...queries];
       for (const wake of wakes) {
@@ -363,10 +363,17 @@ export class SqlStorage implements port.Storage {
         if (sql) batch.push({ sql, args: queries[0]!.args });
       }
       if (this.#s.time) batch.push({ sql: this.#s.time, args: {} });
+      const rows = await this.driver.batch(batch, mode);
+      const time = this.#s.time ? { time: Number(rows.at(-1)![0]!["time"]) } : {};
+      return { rows, queries, time };
+    });
+  }
+
+  /** Does again what got no answer, a few times and ever later. */
+  async #persist<T>(work: () => Promise<T>): Promise<T> {
+    for (let send = 1; ; send++) {
       try {
-        const rows = await this.driver.batch(batch, mode);
-        const time = this.#s.time ? { time: Number(rows.at(-1)![0]!["time"]) } : {};
-        return { rows, queries, time };
+        return await work();
       } catch (error) {
         if (!(error instanceof DriverError) || !error.ambiguous || send === MAX_SENDS) throw error;
         await delay(this.#clock, FIRST_PAUSE_MS * 2 ** (send - 1) * (0.5 + systemIds.random()));

@@ -58,9 +58,18 @@ export async function send(client: PostgresClient, text: string, returns: readon
   return (Array.isArray(results) ? results : [results]).map((result) => result.rows);
 }
 
+/** Connections that may break without ending the process. */
+const guarded = new WeakSet<PgConnection>();
+
 /** The pool's own `query` throws a connection away after any error, and what was prepared on it. */
 async function sendToPool(pool: PgClient, text: string): Promise<unknown> {
   const connection = (await pool.connect!()) as PgConnection;
+  // A connection that breaks says so twice: to its query, and as an event, which the pool hears of idle ones only and
+  // which ends the process where nobody listens.
+  if (!guarded.has(connection)) {
+    connection.on?.("error", () => undefined);
+    guarded.add(connection);
+  }
   try {
     const results = await connection.query(text);
     connection.release?.();

@@ -233,7 +233,16 @@ const asked = process.argv.slice(2).map(Number);
 function seen({ engine, race, cuts }: Guard): string | null {
   const copy = mkdtempSync(join(tmpdir(), "belfry-guard-"));
   try {
-    for (const part of ["src", "adapters", "mod.ts", "package.json", "tsconfig.json", "test/engines", "test/storage"]) {
+    for (const part of [
+      "src",
+      "adapters",
+      "mod.ts",
+      "package.json",
+      "tsconfig.json",
+      "vitest.config.ts",
+      "test/engines",
+      "test/storage",
+    ]) {
       cpSync(join(root, part), join(copy, part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
@@ -251,7 +260,7 @@ function seen({ engine, race, cuts }: Guard): string | null {
     const { stdout, stderr } = spawnSync(
       process.execPath,
       [
-        ...["node_modules/vitest/vitest.mjs", "run", "--config", "test/storage/vitest.config.ts"],
+        ...["node_modules/vitest/vitest.mjs", "run"],
         ...["test/storage/races", "--reporter=json", `--outputFile=${report}`, "-t", title],
       ],
       { cwd: copy, encoding: "utf8", env: { ...process.env, BELFRY_RACE_ROUNDS: "150" }, timeout: 300_000 },

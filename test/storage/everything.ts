@@ -1,0 +1,59 @@
+/** What can a storage be asked? One call of each kind, for tests of plans and of lost replies. */
+import type { Storage } from "../../src/storage.ts";
+import { claiming, create, firing, instant, job, saving, schedule } from "./races/rows.ts";
+
+/** Sends every kind of batch once, always with the same names and instants. @returns answers that a resend gives alike */
+export async function everything(storage: Storage): Promise<Record<string, unknown>> {
+  const now = instant(0);
+  await storage.migrate({ now });
+  await create(storage, now, schedule("s", now, { watchesJobs: true }));
+  await create(storage, now, schedule("o", now, { owner: "o" }));
+  const tick = await storage.beginTick({ holder: "h", token: null, now, ttlMs: 1, maxDue: 9, resignIfIdle: true });
+  const firings = [{ ...firing("s", 1, now, "fired"), cancelUnfinished: true }];
+  const lease = { holder: "h", token: tick.lease!.token };
+  const fired = await storage.fire({ op: "f", now, lease, firings, resign: true });
+  const limit = { key: "l", concurrency: 1, rate: { count: 9, perMs: 9 } };
+  const jobs = [job("a", now, { limit }), job("b", now, { key: "k" }), job("c", now), job("d", now, { parentId: "c" })];
+  const enqueued = await storage.enqueue({ op: "e", now, jobs });
+  const queue = jobs[0]!.queue;
+  await storage.putQueues({ now, queues: [{ name: queue, paused: false, concurrency: 9, rate: limit.rate }] });
+  const first = await storage.claim(claiming("t", now, { limit: 9, tasks: ["race"] }));
+  const second = await storage.claim(claiming("u", now, { limit: 9, queues: [queue, "other"] }));
+  const renewed = await storage.renew({ now, claimMs: 1, claims: [{ id: "a", token: "t" }] });
+  const step = { jobId: "c", name: "s", kind: "step", state: "done", seq: 0, attempt: 1, output: "1" } as const;
+  const steps = [{ ...step, error: null, wakeAt: null, ref: null, startedAt: now, finishedAt: now }];
+  const saved = await storage.save(
+    saving("v", now, [
+      { id: "c", token: "t", steps, forget: ["x"], children: [job("e", now, { parentId: "c", limit })] },
+      { id: "b", token: "t", transition: { to: "waiting", availableAt: null, wakes: 0 } },
+      { id: "a", token: "t", transition: { to: "completed", result: "1" } },
+    ]),
+  );
+  await storage.signal({ now, signals: [{ jobId: "b", name: "n", key: "k", payload: "1" }] });
+  const cancelled = await storage.cancel({ op: "x", now, ids: ["c"], error: "{}" });
+  const retried = await storage.retry({ op: "r", now, jobs: [{ id: "c", forget: ["s"] }] });
+  await storage.getJob({ id: "c" });
+  for (const filter of [{ queue }, { task: "race" }, { states: ["failed" as const] }]) {
+    await storage.listJobs({ ...filter, limit: 9 });
+  }
+  for (const filter of [{ schedule: "s" }, { parentId: "c" }, { task: "race", key: "k" }]) {
+    await storage.listJobs({ ...filter, limit: 9 });
+  }
+  await storage.listSchedules({ after: "a", limit: 9 });
+  await storage.listSchedules({ owner: "o", limit: 9 });
+  await storage.listSchedules({ names: ["s"], limit: 9 });
+  await storage.listOccurrences({ schedule: "s", limit: 9 });
+  const purged = { now, finishedBefore: now, failedBefore: now, occurrencesBefore: now, limit: 9 };
+  await storage.purge(purged);
+  await storage.stats({ now });
+  await storage.exportPage({ cursor: null, limit: 9 });
+  return {
+    fired: [fired.leads, fired.fired, fired.jobs],
+    enqueued: enqueued.jobs,
+    claimed: [first, second].map(({ jobs }) => jobs.map(({ id, attempt, claims }) => ({ id, attempt, claims }))),
+    renewed: renewed.held,
+    saved: saved.saved,
+    cancelled: cancelled.sort(),
+    retried,
+  };
+}
