@@ -5,7 +5,6 @@
  * jobs are drained; requests under way are answered; what is still open after `grace` (streams of events are, for ever) is
  * cut; the storage is released. Node serves through `@hono/node-server`, Bun by itself.
  */
-import process from "node:process";
 import type { Belfry, RunOptions } from "../src/belfry.ts";
 import { delay, systemClock } from "../src/clock.ts";
 import { type Duration, parseDuration } from "../src/duration.ts";
@@ -53,6 +52,12 @@ interface Listening {
   cut(): void;
 }
 
+/** The slice of `process` that is used, in Node and Bun alike. */
+interface ProcessLike {
+  on(signal: "SIGINT" | "SIGTERM", handler: () => void): unknown;
+  off(signal: "SIGINT" | "SIGTERM", handler: () => void): unknown;
+}
+
 interface BunLike {
   serve(options: { port: number; hostname: string; idleTimeout: number; fetch: Fetcher["fetch"] }): {
     port: number;
@@ -86,7 +91,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const { belfry, app, port = 3000, hostname = "127.0.0.1", run = true, signals = true } = options;
   const graceMs = parseDuration(options.grace ?? "10s", "grace");
   const { report } = belfry.engine;
-  const bun = (globalThis as { Bun?: BunLike }).Bun;
+  const { Bun: bun, process } = globalThis as { Bun?: BunLike; process?: ProcessLike };
   const listening = await (bun ? listenInBun(bun, app, port, hostname) : listenInNode(app, port, hostname));
   const stop = new AbortController();
   const running = run === false ? undefined : belfry.run({ ...(run === true ? {} : run), signal: stop.signal });
@@ -94,7 +99,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      for (const name of SIGNALS) process.off(name, onSignal);
+      for (const name of SIGNALS) process?.off(name, onSignal);
       options.signal?.removeEventListener("abort", onSignal);
       stop.abort();
       const answered = listening.stop();
@@ -109,7 +114,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     return closing;
   };
   const onSignal = (): void => void close().catch((error: unknown) => report(error, "stopping"));
-  if (signals) for (const name of SIGNALS) process.on(name, onSignal);
+  if (signals) for (const name of SIGNALS) process?.on(name, onSignal);
   if (options.signal?.aborted) onSignal();
   else options.signal?.addEventListener("abort", onSignal, { once: true });
 
