@@ -31,6 +31,9 @@ const RATED = `CASE WHEN q.rate_count IS NULL OR q.rate_count <= 0 THEN NULL
   WHEN q.concurrency IS NOT NULL AND q.concurrency <= (SELECT count(*) FROM {jobs} AS r
     WHERE r.queue = q.name AND r.claim_token IS NOT NULL) THEN NULL ELSE ${FREE_AT} END`;
 
+/** When time alone next opens a limit. */
+export const LIMIT_AT = "(SELECT m.next_at FROM {limits} AS m WHERE m.next_at IS NOT NULL ORDER BY m.next_at LIMIT 1)";
+
 /** Statements that tell how queues stand. */
 export interface LineStatements {
   /** All queues. */
@@ -44,33 +47,40 @@ export interface LineStatements {
 /** Prepares the statements. */
 export function lineStatements(t: Templates): LineStatements {
   const columns = `CASE WHEN q.name IS NULL THEN 1 ELSE ${roomOf(t, "1")} END AS room, COALESCE(q.paused, 0) AS paused,
-    CASE WHEN q.name IS NULL THEN NULL ELSE ${RATED} END AS free_at, (SELECT min(next_at) FROM {limits}
-    WHERE next_at IS NOT NULL) AS limit_at`;
+    CASE WHEN q.name IS NULL THEN NULL ELSE ${RATED} END AS free_at`;
   const first = (where: string): string => `(SELECT j.queue FROM {jobs} AS j WHERE ${where} ORDER BY j.queue LIMIT 1)`;
-  const walk = (name: string, where: string): string => `${name} (queue) AS (SELECT ${first(where)} UNION ALL
+  const walk = (
+    name: string,
+    where: string,
+  ): string => `${name} (queue) AS (SELECT queue FROM ${first(where)} AS found UNION ALL
     SELECT ${first(`${where} AND j.queue > w.queue`)} FROM ${name} AS w WHERE w.queue IS NOT NULL)`;
   const asked = (tasks: string): Sql =>
-    t.sql(`SELECT a.value AS queue, ${columns},
+    t.sql(`SELECT a.value AS queue, ${columns}, ${LIMIT_AT} AS limit_at,
         CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE queue = a.value AND ${CLAIMABLE}${tasks}) THEN 1 ELSE 0 END AS ready,
         (SELECT alarm_at FROM {jobs} WHERE queue = a.value AND alarm_at IS NOT NULL${tasks} ORDER BY alarm_at LIMIT 1) AS alarm_at
       FROM ${t.dialect.texts("queues")} AS a LEFT JOIN {queues} AS q ON q.name = a.value`);
   return {
     all: t.sql(`WITH RECURSIVE ${walk("ready", CLAIMABLE)}, ${walk("timed", "j.alarm_at IS NOT NULL")},
-        line (queue, ready, alarm_at) AS (SELECT queue, CASE WHEN queue IS NULL THEN 0 ELSE 1 END, NULL FROM ready UNION ALL SELECT queue, 0,
+        line (queue, ready, alarm_at) AS (SELECT queue, 1, NULL FROM ready WHERE queue IS NOT NULL UNION ALL SELECT queue, 0,
           (SELECT j.alarm_at FROM {jobs} AS j WHERE j.queue = timed.queue AND j.alarm_at IS NOT NULL
-            ORDER BY j.alarm_at LIMIT 1) FROM timed)
+            ORDER BY j.alarm_at LIMIT 1) FROM timed WHERE queue IS NOT NULL)
       SELECT line.ready, line.alarm_at, ${columns} FROM line LEFT JOIN {queues} AS q ON q.name = line.queue`),
     asked: asked(""),
     askedTasks: asked(` AND task IN (SELECT value FROM ${t.dialect.texts("tasks")} AS known)`),
   };
 }
 
-/** The earliest instant at which something could be claimed: `now` when it can be at once, null when nothing waits. */
-export function earliestOf(rows: readonly Row[], now: number): number | null {
+/**
+ * The earliest instant at which something could be claimed: `now` when it can be at once, null when nothing waits.
+ *
+ * @param limitAt when time alone next opens a limit, where the rows do not say it
+ */
+export function earliestOf(rows: readonly Row[], now: number, limitAt: number | null = null): number | null {
   let earliest: number | null = null;
   const take = (at: number | null): void => {
     if (at !== null && (earliest === null || at < earliest)) earliest = Math.max(at, now);
   };
+  take(limitAt);
   for (const row of rows) {
     take(intOrNull(row["limit_at"]));
     if (int(row["paused"]) === 1) continue;
