@@ -37,7 +37,7 @@ export interface BegunHost {
 
 /** What one run has begun. */
 export class Begun {
-  readonly waiting = new Set<Ask>();
+  readonly waiting: Set<Ask> = new Set();
   /** Steps that run. */
   running = 0;
   /** Things under way that will poke: children being made, outputs being decoded, saves that steps wait for. */

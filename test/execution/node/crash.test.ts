@@ -17,6 +17,8 @@ import { openStorage } from "./storages.ts";
 import type { Orders } from "./victim.ts";
 
 const LONG = process.env["BELFRY_LONG"] === "1";
+/** Rounds of a long run. */
+const ROUNDS = Number(process.env["BELFRY_ROUNDS"] ?? 20);
 const CLAIM_MS = 2_000;
 const VICTIM = fileURLToPath(new URL("./victim.ts", import.meta.url));
 
@@ -142,7 +144,7 @@ describe("crash matrix", () => {
   test(
     "on a SQLite file",
     async () => {
-      const result = await matrix(`sqlite:${join(folder, "jobs.db")}`, folder, LONG ? 20 : 1, LONG ? 1 : 3);
+      const result = await matrix(`sqlite:${join(folder, "jobs.db")}`, folder, LONG ? ROUNDS : 1, LONG ? 1 : 3);
       console.log(
         `crash matrix, SQLite: ${result.killed} kills at ${result.boundaries} boundaries, all recovered in ${Math.round(result.slowestMs)} ms`,
       );
@@ -158,7 +160,7 @@ describe("crash matrix", () => {
       const result = await matrix(
         `postgres:${postgres.url}`,
         mkdtempSync(join(folder, "pg-")),
-        LONG ? 20 : 1,
+        LONG ? ROUNDS : 1,
         LONG ? 1 : 4,
       );
       console.log(
