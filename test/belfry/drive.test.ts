@@ -47,7 +47,11 @@ describe("tick()", () => {
   it("with `for` serves schedules finer than its trigger, and leaves the rest to the next one", async () => {
     const { belfry, clock } = setUp();
     const at: number[] = [];
-    await belfry.schedule("secondly", "*/10 * * * * *", belfry.task("note", () => void at.push(clock.now())));
+    await belfry.schedule(
+      "secondly",
+      "*/10 * * * * *",
+      belfry.task("note", () => void at.push(clock.now())),
+    );
     const tick = belfry.tick({ for: "55s" });
     await clock.advance("60s");
     expect(await tick).toMatchObject({ fired: 5, ran: 5, nextAt: START + 59_500 });
