@@ -183,10 +183,10 @@ export const GUARDS: readonly Guard[] = [
 
   engine("a fire names its term", "scheduler", "lease: { holder, token }, firings", "lease: null, firings"),
   engine(
-    "a write whose reply was lost is sent again as the same",
-    "worker/saver",
-    "const reply = await this.#try(op, left);",
-    "const reply = await this.#try(this.#engine.ids.token(), left);",
+    "a recorded value is told, not drawn again",
+    "execution/run",
+    'return JSON.parse(known.record.ref ?? "null") as T;',
+    "return make();",
   ),
   engine(
     "children have the ids that their names give",

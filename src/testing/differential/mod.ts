@@ -72,7 +72,8 @@ export async function storageDifferential(options: DifferentialOptions): Promise
   return report;
 }
 
-function send(storage: Storage, { method, request }: Call): Promise<unknown> {
+/** Makes a call. */
+export function send(storage: Storage, { method, request }: Call): Promise<unknown> {
   // The methods take what the world made for them; each gets a copy of its own.
   const ask = storage[method] as unknown as (request: unknown) => Promise<unknown>;
   return ask.call(storage, structuredClone(request));
@@ -89,7 +90,7 @@ const UNORDERED: Partial<Record<Method, string[]>> = {
 };
 
 /** A reply with what the port leaves open put in order. */
-function inOrder({ method, again }: Call, reply: unknown): unknown {
+export function inOrder({ method, again }: Call, reply: unknown): unknown {
   if (reply === null || typeof reply !== "object") return reply;
   if (method === "cancel" || method === "retry") return [...(reply as string[])].sort();
   if (method === "getJob") return history(reply as Fields);

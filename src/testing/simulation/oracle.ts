@@ -340,7 +340,10 @@ export class Oracle {
       if (!firing || after.lastAt === before.lastAt) continue;
       if (firing.revision !== before.revision)
         this.fail(`schedule ${after.name} was fired from revision ${firing.revision}, not ${before.revision}`);
-      if (lease === null) continue;
+      if (lease === null) {
+        if (after.nextAt !== before.nextAt) this.fail(`schedule ${after.name} moved on without a lease`);
+        continue;
+      }
       if (lease.token !== this.#granted.token || lease.holder !== this.#granted.holder) {
         this.fail(
           `${lease.holder} fired ${after.name} with token ${lease.token}; ${this.#granted.holder} leads with ${this.#granted.token}`,

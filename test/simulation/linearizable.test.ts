@@ -1,0 +1,62 @@
+/** Do calls made at the same time answer as if made one after the other, on the real databases? */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@libsql/client";
+import type { Pool } from "pg";
+import { expect, inject, test } from "vitest";
+import { libsql } from "../../adapters/libsql.ts";
+import { memory } from "../../adapters/memory.ts";
+import { postgres } from "../../adapters/postgres.ts";
+import { sqlite } from "../../adapters/sqlite.ts";
+import type { Storage } from "../../src/storage.ts";
+import { freshSchema } from "../engines/databases.ts";
+import { checkLinearizable } from "./linearizable.ts";
+
+const BURSTS = process.env["BELFRY_LONG"] ? 150 : 40;
+
+test("memory: every burst has an order", async () => {
+  const storage = memory();
+  const report = await checkLinearizable([storage, storage, storage], { seed: 2, bursts: 40 });
+  expect(report.raced).toBeGreaterThan(40);
+  expect(report.unanswered).toBeGreaterThan(0);
+});
+
+test("a storage that forgets one signal in two is found out", async () => {
+  const storage = memory();
+  let sent = 0;
+  const forgetful: Storage = {
+    ...storage,
+    signal: async (request) =>
+      sent++ % 2 === 0 ? { outcomes: request.signals.map(() => "accepted" as const) } : storage.signal(request),
+  };
+  const connections = [forgetful, forgetful, forgetful];
+  await expect(checkLinearizable(connections, { seed: 2, bursts: 40 })).rejects.toThrow("No order explains");
+});
+
+test("sqlite: three connections to one file", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "belfry-linear-"));
+  const connections = [1, 2, 3].map(() => sqlite(join(folder, "a.db"), { durability: "process" }));
+  const report = await checkLinearizable(connections, { seed: 2, bursts: BURSTS });
+  expect(report.raced).toBeGreaterThan(BURSTS / 2);
+  for (const storage of connections) await storage.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("sqld over HTTP: three connections", async () => {
+  const prefix = `linear${process.pid}_`;
+  const clients = [1, 2, 3].map(() => createClient({ url: inject("sqldUrl") }));
+  const connections = clients.map((client) => libsql(client, { prefix }));
+  const report = await checkLinearizable(connections, { seed: 4, bursts: BURSTS });
+  expect(report.raced).toBeGreaterThan(BURSTS / 2);
+  for (const client of clients) client.close();
+});
+
+test("postgres: three connections", async () => {
+  const schema = await freshSchema(inject("postgresUrl"));
+  const connections = [1, 2, 3].map(() => postgres(schema.pool() as Pool));
+  const report = await checkLinearizable(connections, { seed: 3, bursts: BURSTS });
+  expect(report.raced).toBeGreaterThan(BURSTS / 2);
+  for (const storage of connections) await storage.close();
+  await schema.dispose();
+});

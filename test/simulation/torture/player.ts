@@ -1,0 +1,41 @@
+/** One process of the torture: an engine on a shared database, which plays scripts until it is killed. */
+
+import { Belfry } from "../../../src/belfry.ts";
+import { delay, systemClock } from "../../../src/clock.ts";
+import { silentLogger } from "../../../src/log.ts";
+import { type Op, playScript, type Stage } from "../../../src/testing/simulation/script.ts";
+import { openStorage } from "./open.ts";
+
+const { storage } = openStorage(process.argv[2]!);
+const counts = new Map<string, number>();
+const count = (key: string): number => {
+  const before = counts.get(key) ?? 0;
+  counts.set(key, before + 1);
+  return before;
+};
+const stage: Stage = {
+  rest: (ms, signal) => delay(systemClock, ms, signal),
+  begin: (jobId, step) => count(`${jobId} ${step}`),
+  end: () => {},
+  pass: (jobId, place) => count(`${jobId} at ${place}`),
+};
+const belfry = new Belfry({
+  storage,
+  leaseTtl: "2s",
+  claimTtl: "3s",
+  concurrency: 8,
+  logger: silentLogger,
+  onError: () => {},
+});
+belfry.task("play", (ctx, script: Op[]) => playScript(stage, ctx, script), {
+  retry: { maxAttempts: 3, initial: 200, max: 1000 },
+});
+// Until the database can be opened: it may be locked, or away for a moment.
+for (;;) {
+  try {
+    await belfry.run();
+    break;
+  } catch {
+    await delay(systemClock, 200);
+  }
+}
