@@ -43,8 +43,12 @@ it.each(SERVERS)("%s killed under load: nothing lost, nothing doubled", { timeou
       if (saved.has(id)) again.push(id);
       return 1;
     });
-    saved.add(id);
-    return (await ctx.step("second", () => 1)) + first;
+    const second = await ctx.step("second", () => {
+      // A step is saved at the latest before the next one begins.
+      saved.add(id);
+      return 1;
+    });
+    return first + second;
   };
   belfry.task("work", handler, { retry: { maxAttempts: 100 } });
   const timed = belfry.task("timed", handler, { retry: { maxAttempts: 100 } });

@@ -16,9 +16,9 @@ const asked = Number(process.env["BELFRY_RACE_ROUNDS"] ?? 0);
 const RACES = [...SCHEDULE_RACES, ...CLAIM_RACES, ...END_RACES];
 
 const ENGINES = [
-  { name: "sqlite", short: 100, open: sqliteArena },
-  { name: "postgres", short: 15, open: () => postgresArena(inject("postgresUrl")) },
-  { name: "sqld", short: 8, open: () => sqldArena(inject("sqldUrl")) },
+  { name: "sqlite", short: 60, open: sqliteArena },
+  { name: "postgres", short: 10, open: () => postgresArena(inject("postgresUrl")) },
+  { name: "sqld", short: 5, open: () => sqldArena(inject("sqldUrl")) },
 ];
 
 describe.each(ENGINES)("races on $name", ({ open, short }) => {
