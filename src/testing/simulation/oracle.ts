@@ -49,6 +49,8 @@ const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
 export class Oracle {
   /** What was found; the first is the one that counts. */
   readonly violations: string[] = [];
+  /** Hosts through which a client edits a schedule: that closes out what was missed, by revision, without a lease. */
+  readonly editing: Set<string> = new Set();
   /** How many occurrences got an outcome. */
   occurrences = 0;
   /** How many jobs ended. */
@@ -341,7 +343,8 @@ export class Oracle {
       if (firing.revision !== before.revision)
         this.fail(`schedule ${after.name} was fired from revision ${firing.revision}, not ${before.revision}`);
       if (lease === null) {
-        if (after.nextAt !== before.nextAt) this.fail(`schedule ${after.name} moved on without a lease`);
+        const edits = this.editing.has(this.#carried.host);
+        if (after.nextAt !== before.nextAt && !edits) this.fail(`schedule ${after.name} moved on without a lease`);
         continue;
       }
       if (lease.token !== this.#granted.token || lease.holder !== this.#granted.holder) {

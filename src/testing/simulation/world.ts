@@ -85,6 +85,8 @@ class SimulatedWorld {
   readonly #plan: readonly Fault[];
   readonly #actions: readonly Action[];
   readonly #struck: Record<string, number> = {};
+  /** Edits of schedules under way, by host. */
+  readonly #edits = new Map<string, number>();
   readonly #leaseTtlMs: number;
   readonly #claimTtlMs: number;
   readonly #concurrency: number;
@@ -288,9 +290,21 @@ class SimulatedWorld {
     const { host, belfry } = this.#servers[action.host % this.#servers.length]!;
     if (!belfry || host.paused) return;
     const { life } = host;
-    act(action, belfry, this.#tables).catch((error: unknown) => {
-      if (host.life === life) this.#fail(error, `${action.kind} by a client`);
-    });
+    // A request of an action whose host dies may still arrive: then the host keeps its right to edit.
+    if (action.kind === "register") {
+      this.#edits.set(host.name, (this.#edits.get(host.name) ?? 0) + 1);
+      this.#oracle.editing.add(host.name);
+    }
+    act(action, belfry, this.#tables)
+      .catch((error: unknown) => {
+        if (host.life === life) this.#fail(error, `${action.kind} by a client`);
+      })
+      .finally(() => {
+        if (action.kind !== "register") return;
+        const left = this.#edits.get(host.name)! - 1;
+        this.#edits.set(host.name, left);
+        if (left === 0) this.#oracle.editing.delete(host.name);
+      });
   }
 
   // ---------------------------------------------------------------- rest
