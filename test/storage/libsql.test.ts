@@ -29,13 +29,20 @@ const freshPrefix = (): string => `t${process.pid}_${made++}_`;
 /** Runs the kit on clients of one kind. */
 function kit(
   name: string,
-  options: LibsqlOptions,
-  connect: () => Client | Promise<Client>,
-  serverClock: boolean,
+  connect: () => Client,
+  {
+    serverClock = true,
+    options = {},
+    register = test,
+  }: {
+    serverClock?: boolean;
+    options?: LibsqlOptions;
+    register?: (title: string, run: () => Promise<void>) => void;
+  } = {},
 ): void {
   storageConformance({
     name: `libsql ${name}`,
-    test,
+    test: register,
     skip: test.skip,
     manifest: { reopen: true, listen: false, statements: true, durable: true, serverClock },
     open: async () => {
