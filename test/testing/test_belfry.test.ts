@@ -12,8 +12,8 @@ test("advance() fires and runs all that is due, in order", async () => {
   await t.belfry.schedule("late", "30 2 * * *", tell, { input: "late" });
   await t.advance("3h");
   expect(ran).toEqual(["hour 01:00", "hour 02:00", "late 02:30", "hour 03:00"]);
-  await t.advance("30d");
-  expect(ran.length).toBe(4 + 30 * 24 + 30);
+  await t.advance("1d");
+  expect(ran.length).toBe(4 + 24 + 1);
   expect(t.errors).toEqual([]);
 });
 
