@@ -5,7 +5,7 @@
  * Every figure is measured in a process of its own on an empty database; the order alternates; medians count. PostgreSQL
  * syncs to disk, as it does by default; SQLite is in WAL mode with the adapter's default durability.
  *
- *     npm run bench -- execution [rounds, 3 by default] [seconds a figure, 2 by default]
+ *     npm run bench -- execution [rounds, 3 by default] [seconds a figure, 2 by default] [only systems named so: postgres]
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,8 @@ import { SYSTEMS } from "./systems.ts";
 
 const rounds = Number(process.argv[2] ?? 3);
 const seconds = Number(process.argv[3] ?? 2);
-const systems = Object.keys(SYSTEMS);
+const only = process.argv[4] ?? "";
+const systems = Object.keys(SYSTEMS).filter((name) => name.includes(only));
 const columns = ["1", "10", "child"].flatMap((shape) => [1, 20].map((callers) => ({ shape, callers })));
 const figures = new Map<string, { perSecond: number; cpuUs: number }[]>();
 const one = fileURLToPath(new URL("one.ts", import.meta.url));
@@ -93,6 +94,7 @@ for (const [ours, theirs] of [
   ["belfry memory", "resonate local"],
   ["belfry postgres", "dbos postgres"],
 ] as const) {
+  if (!systems.includes(ours) || !systems.includes(theirs)) continue;
   const ratios = columns.map(
     ({ shape, callers }) => `${(rate(ours, shape, callers) / rate(theirs, shape, callers)).toFixed(1)}x`,
   );
@@ -112,7 +114,7 @@ for (const system of systems) {
 
 console.log("\nCPU of a job of one step (µs, 20 callers) beside stored jobs, half finished, half waiting\n");
 console.log("| | 1,000 | 10,000 | 100,000 |\n|---|---:|---:|---:|");
-for (const storage of ["memory", "sqlite"]) {
+for (const storage of only === "" ? ["memory", "sqlite"] : []) {
   const cells: number[] = [];
   for (const count of ["1000", "10000", "100000"]) {
     cells.push(Math.round((await measure<{ cpuUs: number }>(stored, [storage, count])).cpuUs));
