@@ -167,6 +167,10 @@ const { storage, close } = openStorage(where);
 const belfry = new Belfry({ storage, logger: silentLogger, onError: () => {} });
 for (const expression of Object.keys(SCHEDULES)) await register(belfry, expression);
 for (let i = 0; i < PLAYERS; i++) play(i, where);
+// Torment begins when all of it runs.
+const fires = async (name: string): Promise<boolean> =>
+  (await storage.listOccurrences({ schedule: name, limit: 1 })).length > 0;
+for (const name of Object.keys(SCHEDULES)) while (!(await fires(name))) await wait(100);
 const until = performance.now() + Number(values.minutes) * 60_000;
 await Promise.all([torment(until), wish(belfry, until)]);
 
