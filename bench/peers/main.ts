@@ -34,7 +34,7 @@ for (const name of chosen.length > 0 ? chosen : NAMES) {
     timeout: 480_000,
   });
   if (child.status !== 0) {
-    console.log(`| ${name} | | failed: ${child.stderr.trim().split("\n").at(-1)} | |`);
+    console.log(`| ${name} | | failed: ${/\w*Error.*/.exec(child.stderr)?.[0] ?? child.signal} | |`);
     process.exitCode = 1;
     continue;
   }

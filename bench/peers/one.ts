@@ -123,7 +123,7 @@ async function pgBoss(url: string): Promise<Fired> {
   const cron = `${new Date(minute).getUTCMinutes()} * * * *`;
   for (let i = 0; i < COUNT; i += 10) {
     const ten = Array.from({ length: Math.min(10, COUNT - i) }, (_, j) => j);
-    await Promise.all(ten.map((j) => boss.schedule("none", cron, {}, { key: `schedule ${i + j}` })));
+    await Promise.all(ten.map((j) => boss.schedule("none", cron, {}, { key: `schedule-${i + j}` })));
   }
   const pool = new Pool({ connectionString: url, max: 1 });
   while (Date.now() < minute) await pause(200);

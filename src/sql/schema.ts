@@ -163,6 +163,7 @@ const TABLES_1: readonly Table[] = [
 const INDEXES_1: readonly string[] = [
   "INDEX {schedules_next} ON {schedules} (next_at, name) WHERE state = 'active'",
   "INDEX {schedules_owner} ON {schedules} (owner, name) WHERE owner IS NOT NULL",
+  "INDEX {schedules_broken} ON {schedules} (name) WHERE state = 'broken'",
   "INDEX {occurrences_until} ON {occurrences} (until_at)",
   "INDEX {jobs_claim} ON {jobs} (queue, priority DESC, available_at, id, task, due, held) WHERE due = 1 AND held = 0",
   "INDEX {jobs_alarm} ON {jobs} (queue, alarm_at, task) WHERE alarm_at IS NOT NULL",

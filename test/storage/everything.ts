@@ -42,6 +42,7 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
   await storage.listSchedules({ after: "a", limit: 9 });
   await storage.listSchedules({ owner: "o", limit: 9 });
   await storage.listSchedules({ names: ["s"], limit: 9 });
+  await storage.listSchedules({ state: "broken", limit: 9 });
   await storage.listOccurrences({ schedule: "s", limit: 9 });
   const purged = { now, finishedBefore: now, failedBefore: now, occurrencesBefore: now, limit: 9 };
   await storage.purge(purged);
