@@ -112,8 +112,8 @@ for (const name of names) {
   const report = join(folder, "report.json");
   const code = await run(
     command[0],
-    [...command[1], ...filters, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`],
-    { BELFRY_STAGE: name },
+    [...command[1], ...filters, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    { BELFRY_STAGE: name, NO_COLOR: "1" },
   );
   const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
   rmSync(folder, { recursive: true, force: true });

@@ -26,6 +26,18 @@ const sampled = (title: string, run: () => Promise<void>): void => {
 /** Cases on one server keep apart by their table prefix. */
 const freshPrefix = (): string => `t${process.pid}_${made++}_`;
 
+/** A server reads its whole schema for each connection: what a case made goes with it. */
+async function dropTables(client: Client, prefix: string): Promise<void> {
+  const { rows } = await client.execute({
+    sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ?",
+    args: [prefix.length, prefix],
+  });
+  await client.batch(
+    rows.map((row) => `DROP TABLE ${String(row["name"])}`),
+    "write",
+  );
+}
+
 /** Runs the kit on clients of one kind. */
 function kit(
   name: string,
@@ -62,6 +74,7 @@ function kit(
           return storage;
         },
         dispose: async () => {
+          await dropTables(clients[0]!, prefix);
           for (const client of clients) client.close();
         },
       };
