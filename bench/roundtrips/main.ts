@@ -2,6 +2,7 @@
  * What does Belfry cost its storage? Round trips, rows read and rows written, counted, per idle tick, per occurrence that
  * fires and per job with n steps, on SQLite, sqld over HTTP, D1 (miniflare) and Postgres.
  *
+ * A one-shot tick that worked also tidies up now and then, by chance: two round trips more, seen in a row here and there.
  * The engine itself is run (`tick`), beside 100,000 schedules that are not due. Prints a table for the README; ends with 1
  * where a goal is missed: an idle tick is 1 round trip and reads at most 3 rows, a firing tick 2, a claim with history 1.
  *
@@ -96,13 +97,15 @@ async function measure(engine: Engine): Promise<Measured[]> {
     }
   }
   let handle = await belfry.enqueue(steps, { count: 2 });
-  await belfry.tick();
+  while ((await belfry.tick()).ran === 0);
   await count("enqueue of a job", async () => {
     handle = await belfry.enqueue(steps, { count: 0 });
   });
   await handle.cancel();
   for (const asked of STEPS) {
     await belfry.enqueue(steps, { count: asked });
+    // Where the server's clock counts, a job of this very millisecond may be the next tick's.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     await count(`tick that runs a job of ${asked} steps`, async () => {
       const { ran } = await belfry.tick();
       if (ran !== 1) throw new Error(`${ran} ran`);
