@@ -3,6 +3,7 @@
 //   npm test                      all stages
 //   npm test -- node test/cron    one stage (checks, node, workerd, deno, bun, node22, node24), with vitest's own filters
 //   npm run test:long             the same with all rounds (BELFRY_LONG=1)
+//   npm test -- --ci              and the proofs: 2,000 simulated worlds, and each guard taken out in turn
 //
 // Each stage is one runtime under the same Vitest. A stage that cannot start counts as one failure.
 import { spawn, spawnSync } from "node:child_process";
@@ -58,6 +59,12 @@ function check(command, args) {
   return status ?? 1;
 }
 
+/** What takes minutes and says pass or fail as a whole. */
+const proofs = [
+  ["simulation: 2,000 worlds", node, ["--no-warnings", "scripts/simulate.ts", "--seeds", "2000"]],
+  ["mutation: every guard has a test", node, ["--no-warnings", "scripts/mutate.ts"]],
+];
+
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
@@ -71,8 +78,9 @@ function run(command, args, env = {}) {
 
 const long = process.argv.includes("--long");
 if (long) process.env.BELFRY_LONG = "1";
-const [only, ...filters] = process.argv.slice(2).filter((arg) => arg !== "--long");
-const names = only ? [only] : ["checks", ...Object.keys(stages)];
+const ci = process.argv.includes("--ci");
+const [only, ...filters] = process.argv.slice(2).filter((arg) => arg !== "--long" && arg !== "--ci");
+const names = only ? [only] : ["checks", ...Object.keys(stages), ...(ci ? ["proofs"] : [])];
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
 
@@ -87,19 +95,20 @@ function count(name, { passed, failed, skipped }, startedMs) {
 for (const name of names) {
   const startedMs = performance.now();
   console.log(`\n=== ${name}`);
-  if (name === "checks") {
+  if (name === "checks" || name === "proofs") {
+    const list = name === "checks" ? checks : proofs;
     let failed = 0;
-    for (const [what, command, args] of checks) {
+    for (const [what, command, args] of list) {
       const code = check(command, args);
       console.log(`${code === 0 ? "ok" : "FAILED"}  ${what}`);
       if (code !== 0) failed++;
     }
-    count(name, { passed: checks.length - failed, failed, skipped: 0 }, startedMs);
+    count(name, { passed: list.length - failed, failed, skipped: 0 }, startedMs);
     continue;
   }
   const stage = stages[name];
   if (!stage) {
-    console.error(`no stage "${name}"; there are: checks, ${Object.keys(stages).join(", ")}`);
+    console.error(`no stage "${name}"; there are: checks, ${Object.keys(stages).join(", ")}, proofs`);
     process.exit(2);
   }
   const command = await stage();

@@ -12,7 +12,8 @@
  * - **`now` is an argument** (epoch ms, an integer). A storage that is a server also reports its own time as `time`;
  *   the engine corrects its clock by it. No method reads a clock of its own for a decision.
  * - Instants are epoch milliseconds, durations milliseconds, payloads text that the engine has encoded already.
- * - Ids, tokens and ops come from the caller. Names are compared byte for byte.
+ * - Ids, tokens and ops come from the caller, each from the same source of chance: an op never equals a claim's token.
+ *   Names are compared byte for byte.
  */
 
 /** Epoch milliseconds. */
