@@ -9,6 +9,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/**/workerd/**", "test/long/**"],
     globalSetup: ["test/engines/setup.ts"],
     pool: "threads",
+    maxWorkers: 2,
     // Tests of real processes share two cores with each other: what fails twice in a row has failed.
     retry: 1,
     testTimeout: 30_000,

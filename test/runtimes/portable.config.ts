@@ -12,6 +12,9 @@ export default defineConfig({
   test: {
     include: [`test/${rooms}/**/*.test.ts`, "test/storage/{memory,sqlite}.test.ts"],
     exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
+    maxWorkers: 2,
+    // As in vitest.config.ts: some tests run by the real clock.
+    retry: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

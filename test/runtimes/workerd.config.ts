@@ -28,6 +28,9 @@ export default defineConfig({
       "test/storage/memory.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],
+    maxWorkers: 2,
+    // As in vitest.config.ts: some tests run by the real clock.
+    retry: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
