@@ -68,6 +68,11 @@ export interface Query {
   readonly args: Args;
   /** It gives no rows when that query of the batch has changed so many; a driver that knows may leave it out. */
   readonly unless?: { query: number; changes: number };
+  /**
+   * It changes nothing and gives no rows where this look finds nothing. Neighbours share one look, taken before the first of
+   * them; a driver that cannot decide within a batch runs them all.
+   */
+  readonly when?: Query;
 }
 
 /** Whether a batch writes: reads need no write lock, but see one moment. */

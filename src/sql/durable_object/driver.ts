@@ -43,7 +43,18 @@ export class DurableObjectDriver implements Driver {
     if (this.#closed) throw new BelfryError("CLOSED", "Cannot use the object's database: its storage was closed");
     this.counters.roundTrips++;
     try {
-      return this.#storage.transactionSync(() => queries.map((query) => this.#run(query)));
+      return this.#storage.transactionSync(() => {
+        let looked: Query | undefined;
+        let found = false;
+        return queries.map((query) => {
+          const { when } = query;
+          if (when && when !== looked) {
+            looked = when;
+            found = this.#run(when).length > 0;
+          }
+          return when && !found ? [] : this.#run(query);
+        });
+      });
     } catch (error) {
       throw explain(error);
     }

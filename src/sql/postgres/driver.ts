@@ -45,13 +45,13 @@ export class PostgresDriver implements Driver {
     let heal = false;
     for (let round = 1; ; round++) {
       if (this.#closed) throw new BelfryError("CLOSED", "Cannot use the Postgres database: its storage was closed");
-      const texts = [SETTINGS, ...this.#prepared.textsOf(queries, heal)];
-      const returns = [true, ...(heal ? [false] : []), ...queries.map(({ sql }) => sql.returns)];
+      const texts = this.#prepared.textsOf(queries, heal);
+      const message = [SETTINGS, ...texts.map(({ text }) => text)].join(";\n");
       this.counters.roundTrips++;
       this.counters.statements += queries.length;
       try {
-        const rows = (await send(client, texts.join(";\n"), returns)) as Row[][];
-        return rows.slice(rows.length - queries.length);
+        const results = (await send(client, message, [true, ...texts.map(({ returns }) => returns)])) as Row[][];
+        return texts.flatMap(({ of }, i) => (of === 1 ? [results[i + 1]!] : Array.from({ length: of }, () => [])));
       } catch (error) {
         const code = (error as { code?: unknown }).code;
         // In each of these cases nothing has happened. A name that is missing on this connection; one that another

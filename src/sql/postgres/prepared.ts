@@ -7,6 +7,8 @@
  * is missing. Plans are generic: made once, on a table that may be empty then and full tomorrow. So the planner is told
  * what Belfry's statements are, chains of index lookups, and that compiling them takes longer than running them. The
  * settings hold for the batch alone.
+ *
+ * Queries behind a look (`when`) go as one block that executes them, by name too, only where the look finds something.
  */
 import type { Query, Sql } from "../driver.ts";
 import { literal, textOf } from "./literal.ts";
@@ -25,6 +27,14 @@ export const SETTINGS: string = `SELECT ${[
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}`;
 
+/** A statement of the message. */
+export interface Text {
+  text: string;
+  /** How many queries it runs; more than one give no rows. */
+  of: number;
+  returns: boolean;
+}
+
 interface Prepared {
   name: string;
   /** Text that prepares it. */
@@ -36,22 +46,44 @@ export class PreparedNames {
   readonly #known = new Map<Sql, Prepared | null>();
 
   /** The texts of a batch. @param heal put the block in front that prepares what is missing */
-  textsOf(queries: readonly Query[], heal: boolean): string[] {
+  textsOf(queries: readonly Query[], heal: boolean): Text[] {
     // What a migration makes does not exist yet when its statements would be prepared.
-    if (queries.some(({ sql }) => /^(CREATE|ALTER|DROP) /.test(sql.text))) return queries.map(textOf);
-    const texts = queries.map((query) => {
-      const prepared = this.#prepared(query.sql);
-      if (!prepared) return textOf(query);
-      const { names } = query.sql;
-      const values = names.map((name) => literal(query.args[name])).join(", ");
-      return `EXECUTE ${prepared.name}${names.length > 0 ? ` (${values})` : ""}`;
-    });
-    return heal ? [this.#block(queries), ...texts] : texts;
+    if (queries.some(({ sql }) => /^(CREATE|ALTER|DROP) /.test(sql.text))) {
+      return queries.map((query) => ({ text: textOf(query), of: 1, returns: query.sql.returns }));
+    }
+    const texts: Text[] = heal ? [{ text: this.#block(queries), of: 0, returns: false }] : [];
+    for (let at = 0; at < queries.length; ) {
+      const query = queries[at]!;
+      let end = at + 1;
+      while (query.when && queries[end]?.when === query.when) end++;
+      texts.push(
+        query.when
+          ? { text: this.#guarded(query.when, queries.slice(at, end)), of: end - at, returns: false }
+          : { text: this.#text(query), of: 1, returns: query.sql.returns },
+      );
+      at = end;
+    }
+    return texts;
+  }
+
+  #text(query: Query): string {
+    const prepared = this.#prepared(query.sql);
+    if (!prepared) return textOf(query);
+    const { names } = query.sql;
+    const values = names.map((name) => literal(query.args[name])).join(", ");
+    return `EXECUTE ${prepared.name}${names.length > 0 ? ` (${values})` : ""}`;
+  }
+
+  /** A block runs each statement at its own moment, as the batch does. */
+  #guarded(when: Query, queries: readonly Query[]): string {
+    const run = (query: Query): string => `EXECUTE ${literal(this.#text(query))}`;
+    const all = queries.map((query) => `${run(query)};`).join(" ");
+    return `DO ${literal(`DECLARE found int; BEGIN ${run(when)} INTO found; IF found = 1 THEN ${all} END IF; END`)}`;
   }
 
   #block(queries: readonly Query[]): string {
     const blocks = new Map<string, string>();
-    for (const { sql } of queries) {
+    for (const { sql } of queries.flatMap((query) => (query.when ? [query.when, query] : [query]))) {
       const prepared = this.#prepared(sql);
       if (!prepared) continue;
       const missing = `IF NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = '${prepared.name}')`;

@@ -114,18 +114,22 @@ export class LocalDriver implements Driver {
     try {
       const rows: Row[][] = [];
       const changes: number[] = [];
+      let looked: Query | undefined;
+      let found = false;
       for (const query of queries) {
-        const { unless } = query;
-        if (unless && changes[unless.query] === unless.changes) {
+        const { unless, when } = query;
+        if (when && when !== looked) {
+          looked = when;
+          found = this.#rows(database, when).length > 0;
+        }
+        if ((when && !found) || (unless && changes[unless.query] === unless.changes)) {
           rows.push([]);
           changes.push(0);
           continue;
         }
-        const statement = this.#statement(database, query.sql);
-        counters.statements++;
-        const found: Row[] = [];
-        changes.push(runQuery(statement, query, found));
-        rows.push(found);
+        const given: Row[] = [];
+        changes.push(this.#query(database, query, given));
+        rows.push(given);
       }
       for (const changed of changes) counters.rowsWritten += changed;
       this.#statement(database, "COMMIT").run();
@@ -141,6 +145,17 @@ export class LocalDriver implements Driver {
       }
       throw error;
     }
+  }
+
+  #rows(database: SqliteDatabase, query: Query): Row[] {
+    const rows: Row[] = [];
+    this.#query(database, query, rows);
+    return rows;
+  }
+
+  #query(database: SqliteDatabase, query: Query, found: Row[]): number {
+    this.counters.statements++;
+    return runQuery(this.#statement(database, query.sql), query, found);
   }
 
   #statement(database: SqliteDatabase, sql: Sql | string): SqliteStatement {

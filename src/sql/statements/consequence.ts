@@ -3,7 +3,8 @@
  *
  * Whoever ends jobs writes its mark on them. Then: unfinished descendants of those that did not complete are cancelled
  * (and marked too), parents count the news and wake, schedules count failures and pause themselves, limits admit the
- * next. Only jobs that concern somebody (`tied`) stand in the index by mark, so the end of a plain job costs one look.
+ * next. Only jobs that concern somebody (`tied`) stand in the index by mark, so the end of a plain job costs one look, and
+ * where a driver can decide within a batch it ends there.
  */
 import type { Args, Query, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
@@ -17,6 +18,8 @@ const MARKED = "mark IN (:mark, :cascade) AND tied > 0 AND finished_at IS NOT NU
 
 /** Statements of the consequences. */
 export interface ConsequenceStatements {
+  /** Finds a row where the batch's marks concern somebody. */
+  readonly concerns: Sql;
   readonly all: readonly Sql[];
   readonly limits: LimitStatements;
 }
@@ -52,6 +55,8 @@ export function consequenceStatements(t: Templates): ConsequenceStatements {
     WHERE s.name = e.schedule AND s.failures <> ${failures}`);
   return {
     limits,
+    concerns: t.sql(`SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM {jobs} WHERE ${MARKED})
+      OR EXISTS (SELECT 1 FROM {limits} WHERE mark = :mark)`),
     all: [
       cascade,
       // A descendant that was saving children while the first pass waited for it has them stored by now.
@@ -67,5 +72,6 @@ export function consequenceStatements(t: Templates): ConsequenceStatements {
 /** The consequences of what carries the marks in `args`. @param error of cancelled descendants; null: names the cause */
 export function consequences(statements: ConsequenceStatements, args: Args, error: string | null = null): Query[] {
   const all = { ...args, error };
-  return statements.all.map((sql) => ({ sql, args: all }));
+  const when = { sql: statements.concerns, args };
+  return statements.all.map((sql) => ({ sql, args: all, when }));
 }

@@ -71,6 +71,12 @@ export const JOBS: ListKind<NewJob> = {
   ],
 };
 
+/** Jobs to insert with what a running job writes; `writer` is that job. */
+export const CHILDREN: ListKind<{ writer: string; job: NewJob }> = {
+  columns: [...JOBS.columns, ["writer", "text"]],
+  cells: ({ writer, job }, now) => [...JOBS.cells(job, now), writer],
+};
+
 /** Outcomes to record. */
 export const OCCURRENCES: ListKind<OccurrenceRecord> = {
   columns: [

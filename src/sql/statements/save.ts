@@ -12,7 +12,18 @@ import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
 import type { EnqueueStatements } from "./enqueue.ts";
 import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import { columnsOf, ENDS, GOES_ON, JOBS, type ListKind, listOf, STEP_NAMES, STEPS, WRITTEN } from "./lists.ts";
+import {
+  CHILDREN,
+  columnsOf,
+  ENDS,
+  GOES_ON,
+  JOBS,
+  type ListKind,
+  listOf,
+  STEP_NAMES,
+  STEPS,
+  WRITTEN,
+} from "./lists.ts";
 
 const CLAIMS: ListKind<{ id: string; token: string }> = {
   columns: [
@@ -75,10 +86,11 @@ export function saveStatements(t: Templates): SaveStatements {
       FROM [[steps item]], {jobs} AS j WHERE j.id = item.job_id AND j.mark = :mark
       ORDER BY item.ord ON CONFLICT (job_id, name) DO UPDATE SET ${overwritten} WHERE {steps}.state <> 'done'`,
     ),
+    // A spawned job names no parent: what counts is whose write it came with.
     children: t.each(
-      JOBS.columns,
+      CHILDREN.columns,
       `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
-      FROM [[jobs item]], {jobs} AS p WHERE p.id = item.parent_id AND p.mark = :mark
+      FROM [[children item]], {jobs} AS p WHERE p.id = item.writer AND p.mark = :mark
       ORDER BY item.ord ON CONFLICT DO NOTHING`,
     ),
     saved: t.each(
@@ -106,7 +118,8 @@ export function save(
   const { now, writes } = request;
   const steps = writes.flatMap((write) => write.steps.map((step) => ({ ...step, jobId: write.id })));
   const forgets = writes.flatMap((write) => write.forget.map((name) => ({ jobId: write.id, name })));
-  const jobs = writes.flatMap((write) => write.children);
+  const children = writes.flatMap((write) => write.children.map((job) => ({ writer: write.id, job })));
+  const jobs = children.map(({ job }) => job);
   const ends: JobWrite[] = [];
   const moves: JobWrite[] = [];
   const keeps: JobWrite[] = [];
@@ -145,13 +158,15 @@ export function save(
     add(s.putSteps);
   }
   if (jobs.length > 0) {
+    args["children"] = listOf(t.dialect, CHILDREN, children, now);
     args["jobs"] = listOf(t.dialect, JOBS, jobs, now);
     add(s.children);
     if (jobs.some((job) => job.limit)) add(c.limits.markInserted, ...c.limits.admit);
   }
   if (ends.length > 0) queries.push(...consequences(c, args));
   // Children name their parent as a rule; one that names another job is tied to that one.
-  if (jobs.some((job) => !writes.some((write) => write.id === job.parentId))) add(e.tieParents);
+  if (jobs.some(({ parentId }) => parentId !== null && !writes.some((write) => write.id === parentId)))
+    add(e.tieParents);
   add(s.saved);
   return queries;
 }

@@ -1,0 +1,61 @@
+/**
+ * Do Postgres' plans, made once and kept, stay good when an empty table has grown? Counted by the server's own statistics.
+ */
+import { expect, inject, test } from "vitest";
+import { postgres } from "../../adapters/postgres.ts";
+import { newJob, T0 } from "../../src/testing/conformance/rig.ts";
+import { freshSchema } from "../engines/databases.ts";
+
+const url = inject("postgresUrl");
+const FINISHED = 2_000;
+
+test("a save reads as few rows beside 2,000 finished jobs as beside none, by plans made while there were none", async () => {
+  const schema = await freshSchema(url);
+  const pool = schema.pool({ max: 1 });
+  const storage = postgres(pool);
+  await storage.migrate({ now: T0 });
+  // So that nothing but the rows themselves changes what the planner knows.
+  await pool.query("ALTER TABLE belfry_jobs SET (autovacuum_enabled = off)");
+  const read = async (): Promise<number> => {
+    await pool.query("SELECT pg_stat_force_next_flush()");
+    const { rows } = await pool.query(
+      "SELECT sum(seq_tup_read + idx_tup_fetch)::int AS n FROM pg_stat_user_tables WHERE schemaname = current_schema()",
+    );
+    return (rows[0] as { n: number }).n;
+  };
+  const live = async (name: string): Promise<number> => {
+    await storage.enqueue({ op: `enqueue ${name}`, now: T0, jobs: [newJob(name, { queue: "default" })] });
+    const claim = { worker: "w", queues: ["default"], tasks: null, limit: 1, now: T0, claimMs: 1000 };
+    const { jobs } = await storage.claim({ ...claim, token: `claim ${name}` });
+    expect(jobs.map(({ id }) => id)).toEqual([name]);
+    const write = { id: name, token: `claim ${name}`, wakes: 0, forget: [], children: [] };
+    const row = {
+      jobId: name,
+      kind: "step" as const,
+      state: "done" as const,
+      attempt: 1,
+      output: "1",
+      error: null,
+      wakeAt: null,
+    };
+    const step = { ...row, name: "s", seq: null, ref: null, startedAt: T0, finishedAt: T0 };
+    const before = await read();
+    const save = { now: T0, claimMs: 1000 };
+    await storage.save({ ...save, op: `a ${name}`, writes: [{ ...write, steps: [step], transition: null }] });
+    const transition = { to: "completed" as const, result: "1" };
+    await storage.save({ ...save, op: `b ${name}`, writes: [{ ...write, steps: [], transition }] });
+    return (await read()) - before;
+  };
+  for (let i = 0; i < 5; i++) await live(`early ${i}`);
+  const few = await live("few");
+  const { rows } = await pool.query("SELECT * FROM belfry_jobs WHERE id = 'few'");
+  const columns = Object.keys(rows[0] as object).filter((column) => column !== "id");
+  await pool.query(
+    `INSERT INTO belfry_jobs (id, ${columns.join(", ")})
+      SELECT 'old ' || n, ${columns.join(", ")} FROM belfry_jobs, generate_series(1, ${FINISHED}) AS n WHERE id = 'few'`,
+  );
+  expect(await live("many")).toBeLessThanOrEqual(few);
+  expect(few).toBeLessThan(25);
+  await storage.close();
+  await schema.dispose();
+});
