@@ -1,6 +1,7 @@
-/** What the simulator found, each fault by itself, with the seed that showed it first. */
+/** What the simulator and the torture found, each fault by itself, with what showed it first. */
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
+import { sqlite } from "../../adapters/sqlite.ts";
 import { Belfry } from "../../src/belfry.ts";
 import { CorrectedClock } from "../../src/clock.ts";
 import { BelfryError } from "../../src/error.ts";
@@ -58,3 +59,25 @@ test("a first reply that is slow begins a correction that is never ahead", async
   clock.observe(5_000_000, sentMs);
   expect(clock.now()).toBe(5_000_000);
 });
+
+for (const make of [memory, () => sqlite(":memory:")]) {
+  const storage = make();
+  test(`${storage.name}: a spawned job is stored, in a write that goes on and in the one that ends its job (torture)`, async () => {
+    const belfry = new Belfry({ storage, logger: silentLogger });
+    const ran: string[] = [];
+    const kid = belfry.task("kid", (_, name: string) => {
+      ran.push(name);
+    });
+    const parent = belfry.task("parent", async (ctx) => [
+      await ctx.spawn("first", kid, "first"),
+      await ctx.step("between", () => 1),
+      await ctx.spawn("last", kid, "last"),
+    ]);
+    const job = await belfry.enqueue(parent);
+    while ((await belfry.tick()).ran > 0);
+    const [first, , last] = await job.result();
+    expect(ran.sort()).toEqual(["first", "last"]);
+    for (const id of [first, last]) expect((await belfry.getJob(id as string))?.state).toBe("completed");
+    await belfry.close();
+  });
+}
