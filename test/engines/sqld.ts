@@ -23,6 +23,8 @@ export interface SqldOptions {
 /** A running server. */
 export interface SqldEngine {
   readonly url: string;
+  /** Where its data lie, for those who look at the file once it was killed. */
+  readonly folder: string;
   /** Address for replicas; empty without `primary`. */
   readonly grpcUrl: string;
   /** A token that may write; empty without `auth`. */
@@ -94,6 +96,7 @@ export async function startSqld(options: SqldOptions = {}): Promise<SqldEngine> 
   await start();
   return {
     url,
+    folder,
     grpcUrl,
     token: auth?.token ?? "",
     kill: () => stop("SIGKILL"),

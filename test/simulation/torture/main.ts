@@ -3,66 +3,86 @@
  *
  * `node test/simulation/torture/main.ts --on sqlite|libsql|postgres [--minutes 10] [--seed 1]`: the driver keeps six players
  * alive, sends clients' wishes through an engine of its own (register, enqueue, signal, cancel), then lets everything
- * come to rest and judges the rows: each occurrence one job, none missing between the first and the last, every result
- * what its script must give, nothing unfinished; and the database's own integrity check.
+ * come to rest and judges three things: the rows (`judge_rows.ts`), the order of what the players saw (`judge_log.ts`), and
+ * the database's own integrity (`databases.ts`). It prints what it did and what is wrong; exit code 1 when anything is.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Belfry } from "../../../src/belfry.ts";
 import { delay, systemClock } from "../../../src/clock.ts";
 import { silentLogger } from "../../../src/log.ts";
-import type { JobRecord, Storage } from "../../../src/storage.ts";
+import type { ScheduleOptions } from "../../../src/schedule.ts";
+import type { Storage } from "../../../src/storage.ts";
 import { seededRandom } from "../../../src/testing/random.ts";
-import { drawScript, judgeResult, type Op, waitsOf } from "../../../src/testing/simulation/script.ts";
-import { startPostgres } from "../../engines/postgres.ts";
-import { startSqld } from "../../engines/sqld.ts";
+import { drawScript, type Op, waitsOf } from "../../../src/testing/simulation/script.ts";
+import { openDatabase } from "./databases.ts";
+import { judgeLog, type LogReport } from "./judge_log.ts";
+import { judgeRows, type KnownSchedule, type Rows, readRows } from "./judge_rows.ts";
 import { openStorage } from "./open.ts";
+import { readSideLog } from "./side_log.ts";
 
 const { values } = parseArgs({
   options: {
     on: { type: "string", default: "sqlite" },
     minutes: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
+    keep: { type: "boolean", default: false },
   },
 });
 const PLAYERS = 6;
-const SCHEDULES: Readonly<Record<string, number>> = { "@every 1s": 1000, "*/2 * * * * *": 2000, "@every 3s": 3000 };
+const REST_MS = 180_000;
+
+const step = (name: string, ms: number): Op => ({ op: "step", name, ms, fails: 0, tries: 1, timeoutMs: null });
+const SCHEDULES: Readonly<Record<string, KnownSchedule & { options: ScheduleOptions; script: Op[] }>> = {
+  "@every 1s": { everyMs: 1000, skips: false, anchored: true, options: {}, script: [step("only", 1)] },
+  "*/2 * * * * *": { everyMs: 2000, skips: false, anchored: false, options: {}, script: [step("only", 1)] },
+  "@every 3s": {
+    everyMs: 3000,
+    skips: false,
+    anchored: true,
+    options: { jitter: "1s" },
+    script: [step("first", 5), { op: "sleep", name: "settle", ms: 300 }, step("second", 5)],
+  },
+  // In a zone of its own, and its job takes longer than its period now and then: overlapping ones are left out.
+  "*/4 * * * * *": {
+    everyMs: 4000,
+    skips: true,
+    anchored: false,
+    options: { timeZone: "Europe/Berlin", overlap: "skip" },
+    script: [step("load", 50), { op: "wait", name: "nobody sends", ms: 3000 }, step("send", 50)],
+  },
+  // After a gap only the newest fires.
+  "@every 5s": {
+    everyMs: 5000,
+    skips: true,
+    anchored: true,
+    options: { catchUp: "latest" },
+    script: [{ op: "invoke", name: "child", script: [step("inner", 20)] }],
+  },
+};
 
 const random = seededRandom(Number(values.seed));
 const wait = (ms: number): Promise<boolean> => delay(systemClock, ms);
-
-async function openDatabase(): Promise<{ where: string; check: () => string; dispose: () => Promise<void> }> {
-  if (values.on === "libsql") {
-    const engine = await startSqld();
-    return { where: `libsql:${engine.url}`, check: () => "ok", dispose: () => engine.dispose() };
-  }
-  if (values.on === "postgres") {
-    const engine = await startPostgres({ durable: true });
-    return { where: `postgres:${engine.url}`, check: () => "ok", dispose: () => engine.dispose() };
-  }
-  const folder = mkdtempSync(join(tmpdir(), "belfry-torture-"));
-  const path = join(folder, "a.db");
-  const check = (): string => {
-    const database = new DatabaseSync(path);
-    const [row] = database.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
-    database.close();
-    return row!.integrity_check;
-  };
-  return { where: `sqlite:${path}`, check, dispose: async () => rmSync(folder, { recursive: true, force: true }) };
-}
-
+const folder = mkdtempSync(join(tmpdir(), "belfry-side-log-"));
+const log = join(folder, "notes");
 const players: ChildProcess[] = [];
-const tally = { killed: 0, stopped: 0, enqueued: 0, signals: 0, cancelled: 0, refused: 0 };
+const tally = { killed: 0, stopped: 0, enqueued: 0, signals: 0, cancelled: 0, registered: 0, refused: 0 };
+/** What clients were promised. */
+const acknowledged = {
+  jobs: new Set<string>(),
+  keys: new Map<string, string>(),
+  cancelled: new Set<string>(),
+  signals: [] as [string, string, string][],
+};
 let over = false;
 
 function play(place: number, where: string): void {
   const program = fileURLToPath(new URL("player.ts", import.meta.url));
-  const player = spawn(process.execPath, [program, where], { stdio: ["ignore", "ignore", "inherit"] });
+  const player = spawn(process.execPath, [program, where, log], { stdio: ["ignore", "ignore", "inherit"] });
   players[place] = player;
   player.on("exit", () => {
     if (!over) play(place, where);
@@ -87,29 +107,38 @@ async function torment(until: number): Promise<void> {
   }
 }
 
-/** What clients wish; an engine of its own that neither ticks nor works. */
+/** What clients wish, through an engine that neither ticks nor works. */
 async function wish(belfry: Belfry, until: number): Promise<void> {
   const known: [string, Op[]][] = [];
-  while (performance.now() < until) {
+  for (let wishes = 0; performance.now() < until; wishes++) {
     await wait(random.below(300));
     try {
       const dice = random.below(10);
       if (dice < 6 || known.length === 0) {
         const script = drawScript(random, 1);
-        const job = await belfry.enqueue("play", script, random.chance(0.2) ? { key: `k${random.below(50)}` } : {});
+        const key = random.chance(0.2) ? `k${random.below(50)}` : undefined;
+        const job = await belfry.enqueue("play", script, key === undefined ? {} : { key });
         if (job.created) known.push([job.id, script]);
+        acknowledged.jobs.add(job.id);
+        if (key !== undefined) acknowledged.keys.set(key, job.id);
         tally.enqueued++;
       } else if (dice < 8) {
         const [id, script] = random.pick(known);
         for (const name of waitsOf(script)) {
-          await belfry.signal(id, name, `signal ${name}`);
+          const key = `wish ${wishes}`;
+          await belfry.signal(id, name, `signal ${name}`, { key });
+          acknowledged.signals.push([id, name, key]);
           tally.signals++;
         }
       } else if (dice < 9) {
-        tally.cancelled += (await belfry.cancel(random.pick(known)[0])).length;
+        for (const id of await belfry.cancel(random.pick(known)[0])) {
+          acknowledged.cancelled.add(id);
+          tally.cancelled++;
+        }
       } else {
-        // Registering again what is there must change nothing.
-        for (const expression of Object.keys(SCHEDULES)) await register(belfry, expression);
+        // Registering again what is there must change nothing: the log of outcomes would show a hole.
+        for (const name of Object.keys(SCHEDULES)) await register(belfry, name);
+        tally.registered++;
       }
     } catch {
       tally.refused++;
@@ -117,56 +146,42 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
   }
 }
 
-async function register(belfry: Belfry, expression: string): Promise<void> {
-  await belfry.schedule(expression, expression, "play", {
-    input: [{ op: "step", name: "only", ms: 1, fails: 0, tries: 1, timeoutMs: null }],
-  });
+async function register(belfry: Belfry, name: string): Promise<void> {
+  const { options, script } = SCHEDULES[name]!;
+  await belfry.schedule(name, name, "play", { ...options, input: script });
 }
 
-async function allJobs(storage: Storage): Promise<JobRecord[]> {
-  const jobs: JobRecord[] = [];
-  for (let before: string | undefined; ; ) {
-    const page = await storage.listJobs({ limit: 500, ...(before === undefined ? {} : { before }) });
-    jobs.push(...page);
-    if (page.length < 500) return jobs;
-    before = page.at(-1)!.id;
-  }
+async function unfinished(storage: Storage): Promise<boolean> {
+  return (await storage.listJobs({ states: ["ready", "running", "waiting"], limit: 1 })).length > 0;
 }
 
-/** Judges what is stored. @returns what is wrong */
-async function judge(storage: Storage, jobs: readonly JobRecord[]): Promise<string[]> {
+/** What rows and notes tell only together. */
+function compare(rows: Rows, notes: LogReport): string[] {
   const wrong: string[] = [];
-  const fired = new Map<string, string>();
-  for (const job of jobs) {
-    if (!["completed", "failed", "cancelled", "expired"].includes(job.state))
-      wrong.push(`job ${job.id} is ${job.state}`);
-    if (job.state === "completed") {
-      const fault = judgeResult(job.id, JSON.parse(job.input) as Op[], JSON.parse(job.result!));
-      if (fault !== null) wrong.push(`job ${job.id}: ${fault}`);
-    }
-    if (job.schedule === null) continue;
-    const occurrence = `${job.schedule} @ ${job.scheduledAt}`;
-    if (fired.has(occurrence)) wrong.push(`${occurrence} has two jobs: ${fired.get(occurrence)}, ${job.id}`);
-    fired.set(occurrence, job.id);
+  const jobs = new Map((rows["jobs"] ?? []).map((row) => [String(row["id"]), row]));
+  const done = new Set(
+    (rows["steps"] ?? []).filter((row) => row["state"] === "done").map((row) => `${row["job_id"]} ${row["name"]}`),
+  );
+  for (const [id, state] of notes.ended) {
+    const stored = jobs.get(id)?.["state"];
+    if (stored !== state) wrong.push(`job ${id} ended as ${state} and is ${stored}`);
   }
-  for (const [name, everyMs] of Object.entries(SCHEDULES)) {
-    const outcomes = await storage.listOccurrences({ schedule: name, limit: 1_000_000 });
-    for (const [i, { at, jobId }] of outcomes.entries()) {
-      const before = outcomes[i - 1];
-      if (before && at - before.untilAt !== everyMs) wrong.push(`${name}: nothing between ${before.untilAt} and ${at}`);
-      if (jobId !== null && fired.get(`${name} @ ${at}`) !== jobId)
-        wrong.push(`${name} @ ${at}: its job ${jobId} is not stored`);
-    }
-    if (outcomes.length === 0) wrong.push(`${name} never fired`);
+  for (const [id, names] of notes.done) {
+    for (const name of names.keys())
+      if (!done.has(`${id} ${name}`)) wrong.push(`step "${name}" of ${id} was saved and is not stored`);
+  }
+  for (const [id, fence] of notes.fences) {
+    const claims = Number(jobs.get(id)?.["claims"]);
+    if (!(claims >= fence)) wrong.push(`job ${id} was claimed ${fence} times and counts ${claims}`);
   }
   return wrong;
 }
 
-const { where, check, dispose } = await openDatabase();
-const { storage, close } = openStorage(where);
+const database = await openDatabase(values.on);
+const { storage, close } = openStorage(database.where);
 const belfry = new Belfry({ storage, logger: silentLogger, onError: () => {} });
-for (const expression of Object.keys(SCHEDULES)) await register(belfry, expression);
-for (let i = 0; i < PLAYERS; i++) play(i, where);
+for (const name of Object.keys(SCHEDULES)) await register(belfry, name);
+for (let i = 0; i < PLAYERS; i++) play(i, database.where);
 // Torment begins when all of it runs.
 const fires = async (name: string): Promise<boolean> =>
   (await storage.listOccurrences({ schedule: name, limit: 1 })).length > 0;
@@ -175,28 +190,41 @@ const until = performance.now() + Number(values.minutes) * 60_000;
 await Promise.all([torment(until), wish(belfry, until)]);
 
 // Rest: no more torment, no new occurrences; what was begun comes to its end.
-for (const expression of Object.keys(SCHEDULES)) await belfry.pause(expression);
-const patience = performance.now() + 180_000;
-let jobs = await allJobs(storage);
-while (jobs.some(({ state }) => ["ready", "running", "waiting"].includes(state)) && performance.now() < patience) {
-  await wait(1000);
-  jobs = await allJobs(storage);
-}
+for (const name of Object.keys(SCHEDULES)) await belfry.pause(name);
+const patience = performance.now() + REST_MS;
+while ((await unfinished(storage)) && performance.now() < patience) await wait(1000);
 over = true;
 for (const player of players) player.kill("SIGKILL");
-const wrong = await judge(storage, jobs);
-const integrity = check();
-if (integrity !== "ok") wrong.push(`integrity: ${integrity}`);
-const scheduled = jobs.filter(({ schedule }) => schedule !== null).length;
+
+const rows = await readRows(storage);
+const notes = judgeLog(readSideLog(log));
+await close();
+const integrity = await database.check();
+const wrong = [
+  ...judgeRows(rows, SCHEDULES, acknowledged),
+  ...notes.wrong,
+  ...compare(rows, notes),
+  ...integrity.wrong.map((said) => `integrity: ${said}`),
+];
+const outcomes = rows["occurrences"] ?? [];
 console.log({
   on: values.on,
   minutes: Number(values.minutes),
+  seed: Number(values.seed),
   ...tally,
-  jobs: jobs.length,
-  scheduled,
-  integrity,
+  jobs: rows["jobs"]?.length,
+  fired: outcomes.filter((row) => row["job_id"] !== null).length,
+  skipped: outcomes.reduce((sum, row) => sum + (row["job_id"] === null ? Number(row["count"]) : 0), 0),
+  steps: rows["steps"]?.length,
+  started: notes.started,
+  resumed: notes.resumed,
+  replayed: notes.replayed,
+  terms: notes.terms,
+  integrity: integrity.checked,
+  wrongs: wrong.length,
   wrong: wrong.slice(0, 20),
 });
-await close();
-await dispose();
+await database.dispose();
+if (values.keep) console.log(`notes: ${log}`);
+else rmSync(folder, { recursive: true, force: true });
 process.exit(wrong.length === 0 ? 0 : 1);

@@ -1,12 +1,18 @@
-/** One process of the torture: an engine on a shared database, which plays scripts until it is killed. */
-
+/**
+ * One process of the torture: an engine on a shared database, which plays scripts until it is killed.
+ *
+ * `node player.ts WHERE LOG`: what it sees goes to the side log, see `side_log.ts`.
+ */
 import { Belfry } from "../../../src/belfry.ts";
 import { delay, systemClock } from "../../../src/clock.ts";
 import { silentLogger } from "../../../src/log.ts";
 import { type Op, playScript, type Stage } from "../../../src/testing/simulation/script.ts";
 import { openStorage } from "./open.ts";
+import { noted, openSideLog } from "./side_log.ts";
 
-const { storage } = openStorage(process.argv[2]!);
+const [where, log] = process.argv.slice(2) as [string, string];
+const note = openSideLog(log);
+const { storage } = openStorage(where);
 const counts = new Map<string, number>();
 const count = (key: string): number => {
   const before = counts.get(key) ?? 0;
@@ -15,12 +21,15 @@ const count = (key: string): number => {
 };
 const stage: Stage = {
   rest: (ms, signal) => delay(systemClock, ms, signal),
-  begin: (jobId, step) => count(`${jobId} ${step}`),
+  begin: (job, step, fence) => {
+    note({ kind: "started", job, step, fence });
+    return count(`${job} ${step}`);
+  },
   end: () => {},
   pass: (jobId, place) => count(`${jobId} at ${place}`),
 };
 const belfry = new Belfry({
-  storage,
+  storage: noted(storage, note),
   leaseTtl: "2s",
   claimTtl: "3s",
   concurrency: 8,

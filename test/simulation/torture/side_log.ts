@@ -1,0 +1,102 @@
+/**
+ * What did the processes see, in which order? One file that all of them append to, a line for each thing that counts.
+ *
+ * The database's rows tell how it ended; whether a finished step ran once more on the way there they cannot tell. So each
+ * player notes what it asked, what it was answered and which step functions it started. A line is one `write` to a file
+ * opened with O_APPEND: lines never mix, they survive kill -9 of their writer, and one that was written after a reply came
+ * stands behind everything that was noted before its request was sent.
+ */
+import { appendFileSync, openSync, readFileSync } from "node:fs";
+import type { ClaimedJob, ClaimReply, JobState, Storage } from "../../../src/storage.ts";
+
+/** A line. */
+export type Note =
+  /** A claim was answered: the job, its fence, its token, and the steps that its history says are done. */
+  | { kind: "claimed"; job: string; fence: number; token: string; done: string[] }
+  /** The function of a step starts. */
+  | { kind: "started"; job: string; step: string; fence: number }
+  /** A write is about to be sent: steps that it forgets, by job. */
+  | { kind: "asked"; op: string; forgets: Record<string, string[]> }
+  /** A write was taken: the steps that it saved as done, and the state the job has now. */
+  | { kind: "saved"; op: string; job: string; token: string; done: string[]; state: JobState; ends: boolean }
+  /** A term was granted or prolonged. */
+  | { kind: "leads"; holder: string; token: number }
+  /** Schedules moved on under a term. */
+  | { kind: "fired"; op: string; token: number; names: string[] };
+
+const ENDS = new Set(["completed", "failed", "cancelled", "expired"]);
+
+/** Opens the file for notes. @returns a function that writes one */
+export function openSideLog(path: string): (note: Note) => void {
+  const file = openSync(path, "a");
+  return (note) => appendFileSync(file, `${JSON.stringify(note)}\n`);
+}
+
+/** Reads all notes in the order in which they were written. */
+export function readSideLog(path: string): Note[] {
+  return readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Note);
+}
+
+/** The same storage, noting what is asked and answered. */
+export function noted(storage: Storage, note: (note: Note) => void): Storage {
+  const noteClaims = (jobs: readonly ClaimedJob[]): void => {
+    for (const { id, claims, claimToken, steps } of jobs) {
+      const done = steps.filter(({ state }) => state === "done").map(({ name }) => name);
+      note({ kind: "claimed", job: id, fence: claims, token: claimToken!, done });
+    }
+  };
+  /** Writes may claim in the same batch. */
+  const noteClaimed = (reply: object): void => {
+    const { claimed } = reply as { claimed?: ClaimReply | null };
+    if (claimed) noteClaims(claimed.jobs);
+  };
+  const overrides = {
+    claim: async (request) => {
+      const reply = await storage.claim(request);
+      noteClaims(reply.jobs);
+      return reply;
+    },
+    enqueue: async (request) => {
+      const reply = await storage.enqueue(request);
+      noteClaimed(reply);
+      return reply;
+    },
+    save: async (request) => {
+      const { op, writes } = request;
+      const forgets = Object.fromEntries(writes.map(({ id, forget }) => [id, forget]));
+      note({ kind: "asked", op, forgets });
+      const reply = await storage.save(request);
+      for (const { id, state } of reply.saved) {
+        const { token, steps, transition } = writes.find((write) => write.id === id)!;
+        const done = steps.filter((step) => step.state === "done").map(({ name }) => name);
+        const ends = transition !== null && ENDS.has(transition.to);
+        note({ kind: "saved", op, job: id, token, done, state, ends });
+      }
+      noteClaimed(reply);
+      return reply;
+    },
+    beginTick: async (request) => {
+      const reply = await storage.beginTick(request);
+      if (reply.leads && reply.lease) note({ kind: "leads", holder: reply.lease.holder, token: reply.lease.token });
+      return reply;
+    },
+    fire: async (request) => {
+      const { op, lease } = request;
+      note({ kind: "asked", op, forgets: {} });
+      const reply = await storage.fire(request);
+      if (lease) note({ kind: "fired", op, token: lease.token, names: reply.fired });
+      return reply;
+    },
+  } satisfies Partial<Storage>;
+  return new Proxy(storage, {
+    get(target, name) {
+      if (name in overrides) return overrides[name as keyof typeof overrides];
+      const value: unknown = Reflect.get(target, name);
+      // Adapters are classes with private fields: their methods must run on the object itself.
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
