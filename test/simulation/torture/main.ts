@@ -123,7 +123,10 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
         if (key !== undefined) acknowledged.keys.set(key, job.id);
         tally.enqueued++;
       } else if (dice < 8) {
-        const [id, script] = random.pick(known);
+        // Mostly one that waits still, and now and then one that is over.
+        const waiting = known.filter(([, script]) => waitsOf(script).length > 0).slice(-4);
+        if (waiting.length === 0) continue;
+        const [id, script] = random.pick(waiting);
         for (const name of waitsOf(script)) {
           const key = `wish ${wishes}`;
           await belfry.signal(id, name, `signal ${name}`, { key });
@@ -131,7 +134,7 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
           tally.signals++;
         }
       } else if (dice < 9) {
-        for (const id of await belfry.cancel(random.pick(known)[0])) {
+        for (const id of await belfry.cancel(random.pick(known.slice(-5))[0])) {
           acknowledged.cancelled.add(id);
           tally.cancelled++;
         }
