@@ -60,9 +60,7 @@ export function fire(tables: Tables, request: FireRequest): { reply: FireReply; 
     batch.wakes.add("schedules");
   }
 
-  const fired = new Set(reply.fired);
   for (const firing of request.firings) {
-    if (!fired.has(firing.name)) continue;
     for (const { id } of firing.jobs) if (jobs.byId.get(id)?.born === op) reply.jobs.push(id);
   }
   return { reply, batch };
@@ -96,13 +94,15 @@ export function putSchedules(tables: Tables, request: PutSchedulesRequest): { re
     }
     schedules.owners.set(owner.owner, owner.generation);
   }
+  // Sent again, it records nothing again: a purge may have come between.
+  const fresh: SchedulePut[] = [];
   for (const put of request.puts) {
-    if (!write(tables, put, op)) continue;
+    const written = schedules.byName.get(put.record.name)?.op === op;
+    if (!written && !write(tables, put, op)) continue;
     reply.written.push(put.record.name);
+    if (!written) fresh.push(put);
   }
-  for (const put of request.puts) {
-    if (reply.written.includes(put.record.name)) batch.fireJobs(put.record.name, put.jobs, put.occurrences);
-  }
+  for (const { record, jobs, occurrences } of fresh) batch.fireJobs(record.name, jobs, occurrences);
   for (const { name, revision } of request.removes) {
     const schedule = schedules.byName.get(name);
     if (schedule?.row.revision !== revision) continue;
@@ -114,7 +114,7 @@ export function putSchedules(tables: Tables, request: PutSchedulesRequest): { re
   return { reply, batch };
 }
 
-/** Writes one schedule from the revision that was read, or finds that this batch has written it before. */
+/** Writes one schedule from the revision that was read. */
 function write({ schedules }: Tables, { record, revision }: SchedulePut, op: string): boolean {
   const schedule = schedules.byName.get(record.name);
   if (!schedule) {
@@ -122,7 +122,6 @@ function write({ schedules }: Tables, { record, revision }: SchedulePut, op: str
     schedules.insert({ ...record, revision: 1 }, op);
     return true;
   }
-  if (schedule.op === op) return true;
   if (schedule.row.revision !== revision) return false;
   schedules.change(schedule, { ...record, revision: revision + 1 });
   schedule.op = op;

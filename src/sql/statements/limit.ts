@@ -74,7 +74,8 @@ export function limitStatements(t: Templates): LimitStatements {
         })}) AND held = 1 AND due = 1`,
       ),
       t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'limit:' || key, :now, :mark, room FROM {limits}
-        WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0 ON CONFLICT DO NOTHING`),
+        WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0
+        ON CONFLICT (scope, at, op) DO UPDATE SET count = {starts}.count + excluded.count`),
       t.sql(`UPDATE {limits} AS l SET mark = NULL, next_at = CASE WHEN ${PLACES} <= 0 OR l.rate_count <= 0 THEN NULL
         WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1)
           THEN CASE WHEN l.rate_count IS NULL THEN :now ELSE COALESCE(${FREE_AT}, :now) END

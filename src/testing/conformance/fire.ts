@@ -120,6 +120,22 @@ export const fireCases: readonly Case[] = [
     },
   },
   {
+    title: "fire() sent again after its schedule moved on still names the jobs that it inserted",
+    async run(rig) {
+      await rig.register(newSchedule("s"), newSchedule("t"));
+      const request = {
+        op: "same",
+        firings: [rig.firing(await rig.schedule("s")), rig.firing(await rig.schedule("t"))],
+      };
+      await rig.fire(request);
+      rig.now += 3_600_000;
+      await rig.fire({ firings: [rig.firing(await rig.schedule("s"))] });
+      const again = await rig.fire(request);
+      sameItems(again.jobs, [jobIdOf("s", T0), jobIdOf("t", T0)], "jobs");
+      equal(again.fired, ["t"], "only the schedule that is where this fire put it");
+    },
+  },
+  {
     title: "fire() sent again with another op (nobody knew it worked) fires nothing twice",
     async run(rig) {
       await rig.register(newSchedule("s"));

@@ -1,7 +1,7 @@
 /** How many at once, how many a minute? Cases about the settings of queues and the limits of jobs. */
 import type { JobLimit } from "../../storage.ts";
 import { equal, ok, sameItems } from "./assert.ts";
-import { type Case, newJob, newQueue, type Rig, T0 } from "./rig.ts";
+import { type Case, newJob, newOutcome, newQueue, newSchedule, type Rig, T0 } from "./rig.ts";
 
 function limitOf(given: Partial<JobLimit> = {}): { limit: JobLimit } {
   return { limit: { key: "l", concurrency: null, rate: null, ...given } };
@@ -202,6 +202,32 @@ export const limitCases: readonly Case[] = [
       equal(await rig.claimIds(), ["c"], "a has left the window");
       rig.now = T0 + 1600;
       equal(await rig.claimIds(), ["d"], "b has left the window");
+    },
+  },
+  {
+    // Found that a batch which admits to one key twice counted only its first starts.
+    title: "a fire that cancels jobs and inserts others of one limit counts the starts of both against its rate",
+    async run(rig) {
+      const limit = limitOf({ rate: { count: 2, perMs: 1000 } });
+      await rig.register(newSchedule("s"));
+      await rig.enqueue(
+        newJob("a", { ...limit, schedule: "s", scheduledAt: T0 - 1 }),
+        newJob("b", limit),
+        newJob("c", limit),
+      );
+      equal(await held(rig, "a", "b", "c"), [false, false, true], "two may start");
+      rig.now += 1000;
+      const schedule = await rig.schedule("s");
+      const outcomes = ["n1", "n2"].map((id, i) => newOutcome("s", T0 + i, { jobId: id }));
+      const jobs = ["n1", "n2"].map((id, i) => newJob(id, { ...limit, schedule: "s", scheduledAt: T0 + i }));
+      await rig.fire({ firings: [rig.firing(schedule, { cancelUnfinished: true, jobs, occurrences: outcomes })] });
+      equal(await rig.states("a"), ["cancelled"], "the unfinished one");
+      equal(await held(rig, "c", "n1", "n2"), [false, false, true], "one start by the end, one by what came in");
+      await rig.enqueue(newJob("late", limit));
+      equal(await held(rig, "n2", "late"), [true, true], "both starts count");
+      rig.now += 1000;
+      await rig.claim();
+      equal(await held(rig, "n2", "late"), [false, false], "until they leave the window");
     },
   },
   {

@@ -292,6 +292,34 @@ export const saveCases: readonly Case[] = [
     },
   },
   {
+    // Found that the SQL core looked for the write of a child by its parent, and lost those that have none.
+    title: "save() inserts jobs without a parent too, with their write; they live on when its job fails",
+    async run(rig) {
+      const [kept, ending, lost] = [await rig.running("kept"), await rig.running("ending"), await rig.running("lost")];
+      await rig.storage.cancel({ op: rig.op(), now: rig.now, ids: ["lost"], error: '"x"' });
+      const limit = { key: "l", concurrency: 1, rate: null };
+      const writes = [
+        rig.write(kept, {
+          children: [newJob("s1", { limit }), newJob("s2", { limit }), newJob("s3", { parentId: "kept" })],
+        }),
+        rig.write(ending, {
+          children: [newJob("s4", { key: "k" })],
+          transition: { to: "failed", error: '"e"' },
+        }),
+        rig.write(lost, { children: [newJob("s5")] }),
+      ];
+      await rig.save(writes, { op: "spawn" });
+      await rig.save(writes, { op: "spawn" });
+      equal(
+        await rig.states("s1", "s2", "s3", "s4", "s5"),
+        ["ready", "ready", "ready", "ready", "absent"],
+        "those of writes that were taken",
+      );
+      equal([(await rig.job("s1")).parentId, (await rig.job("s2")).held], [null, true], "parent and limit");
+      sameItems(await rig.claimIds(), ["s1", "s3", "s4"], "claimed as any job");
+    },
+  },
+  {
     title: "save() of a thousand steps of one job comes back whole with the next claim",
     async run(rig) {
       const job = await rig.running("j");

@@ -101,6 +101,27 @@ export const scheduleCases: readonly Case[] = [
     },
   },
   {
+    // Found that the memory storage recorded the outcomes anew.
+    title: "putSchedules() sent again after a purge brings back no outcome",
+    async run(rig) {
+      const outcome = newOutcome("s", T0, { reason: "paused" });
+      const request = {
+        op: "same",
+        puts: [{ revision: null, record: newSchedule("s"), jobs: [], occurrences: [outcome] }],
+      };
+      await rig.put(request);
+      await rig.storage.purge({
+        now: T0,
+        finishedBefore: 0,
+        failedBefore: 0,
+        occurrencesBefore: T0 + 1,
+        limit: 10,
+      });
+      equal((await rig.put(request)).written, ["s"], "as before");
+      equal(await rig.storage.listOccurrences({ schedule: "s", limit: 10 }), [], "still gone");
+    },
+  },
+  {
     title: "putSchedules() decides outcomes and jobs with the change, once for each occurrence",
     async run(rig) {
       await rig.register(newSchedule("s"));

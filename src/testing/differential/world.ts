@@ -39,6 +39,13 @@ const HOLDERS = ["h1", "h2", "h3"];
 const SECOND = 1000;
 const HOUR = 3_600_000;
 
+/** What jobs a call inserts. */
+interface JobsWanted {
+  parentId?: string | null;
+  /** They may bring other settings for the keys of their limits. */
+  changes?: boolean;
+}
+
 /** What is known of a stored world, and the source of requests to it. */
 export class World {
   now = 1_767_225_600_000;
@@ -49,6 +56,8 @@ export class World {
   #schedules = new Map<string, ScheduleRecord>();
   #leases: { holder: string; token: number }[] = [];
   #sent: Call[] = [];
+  /** Ids of jobs that the call being drawn inserts. */
+  readonly #asked = new Set<string>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -91,9 +100,10 @@ export class World {
     const random = this.#random;
     const now = this.now;
     const op = `op${++this.#count}`;
+    this.#asked.clear();
     switch (this.#pickKind()) {
       case "enqueue":
-        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4)) }];
+        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4), { changes: true }) }];
       case "claim":
         return ["claim", this.#claim(op)];
       case "renew":
@@ -152,14 +162,16 @@ export class World {
     return "stats";
   }
 
-  #newJobs(count: number, parentId: string | null = null): NewJob[] {
-    return Array.from({ length: count }, () => this.#newJob({ parentId }));
+  #newJobs(count: number, { parentId = null, changes = false }: JobsWanted = {}): NewJob[] {
+    return Array.from({ length: count }, () => this.#newJob({ parentId }, changes));
   }
 
-  #newJob(given: Partial<NewJob> = {}): NewJob {
+  #newJob(given: Partial<NewJob>, changes = false): NewJob {
     const random = this.#random;
     const known = random.chance(0.03) ? this.#someJobs(1)[0] : undefined;
-    const id = known ?? `j${String(++this.#count).padStart(7, "0")}`;
+    // Two jobs with one id in one request mean nothing.
+    const id = known && !this.#asked.has(known) ? known : `j${String(++this.#count).padStart(7, "0")}`;
+    this.#asked.add(id);
     this.#jobs.push(id);
     if (this.#jobs.length > 60) this.#jobs.splice(0, 20);
     return {
@@ -175,15 +187,18 @@ export class World {
       schedule: null,
       scheduledAt: null,
       parentId: null,
-      limit: random.chance(0.3) ? this.#limit() : null,
+      limit: random.chance(0.3) ? this.#limit(changes) : null,
       ...given,
     };
   }
 
-  /** The settings of a key are functions of the key, mostly: one batch should not often carry two of them. */
-  #limit(): JobLimit {
+  /**
+   * The settings of a key are functions of the key, mostly: one batch should not often carry two of them. They change by
+   * enqueuing only: which of them admits in a batch that also ends jobs of the key is left open.
+   */
+  #limit(changes: boolean): JobLimit {
     const n = this.#random.below(3);
-    const concurrency = this.#random.chance(0.05) ? 4 : [1, 2, null][n]!;
+    const concurrency = changes && this.#random.chance(0.05) ? 4 : [1, 2, null][n]!;
     return { key: `l${n}`, concurrency, rate: n === 0 ? null : { count: 3, perMs: 2 * SECOND } };
   }
 
@@ -220,14 +235,16 @@ export class World {
     const steps = ["x", "y", "z"].filter(() => random.chance(0.3)).map((name) => this.#step(id, name));
     const names = new Set(steps.map(({ name }) => name));
     const transition = random.chance(0.25) ? null : this.#transition(wakes);
-    // Nobody begins children in the write that fails: whether their limit counts them is left open.
+    // Nobody begins children in the write that fails: whether their limit counts them is left open. Jobs of their own may.
     const lives = transition === null || !["failed", "cancelled", "expired"].includes(transition.to);
     const write = {
       id,
       token,
       steps,
       forget: ["x", "w"].filter((name) => !names.has(name) && random.chance(0.1)),
-      children: lives && random.chance(0.25) ? this.#newJobs(1 + random.below(2), id) : [],
+      children: random.chance(0.25)
+        ? this.#newJobs(1 + random.below(2), { parentId: lives && random.chance(0.7) ? id : null })
+        : [],
       transition,
     };
     return random.chance(0.2) ? { ...write, progress: random.chance(0.2) ? null : `"${this.#count}"` } : write;
