@@ -48,6 +48,20 @@ export interface Dialect {
    * @returns a query of job ids
    */
   topJobs(options: { jobs: string; outer: string; where: string; order: string }): string;
+  /**
+   * Joins the first rows of another table to a single row `l`: `join` goes behind its FROM, `end` ends the query. Where no
+   * row is found, the single row comes with nulls.
+   */
+  firstOf(options: { table: string; alias: string; where: string; order: string; limit: string }): {
+    join: string;
+    end: string;
+  };
+  /**
+   * What the key of a partial index begins with: a column that is the same in all of its rows, and that its questions name.
+   * SQLite then finds an empty index by an equality, which its kin (sqld, D1) count as no row read; Postgres leaves out
+   * of a search what the index's condition says, and would walk.
+   */
+  anchor(column: string): string;
   /** Smaller of two numbers, neither null. */
   least(a: string, b: string): string;
   /** The server's time in epoch ms as an expression; null where the database has no clock of its own. */
@@ -90,6 +104,12 @@ export const sqliteDialect: Dialect = {
        SELECT json_group_array(id) FROM (
          SELECT id FROM ${jobs} WHERE ${where} ORDER BY ${order} LIMIT (SELECT max(room) FROM ${outer} AS rooms)
        ))) AS picked WHERE picked.key < outer_row.room`,
+  // One row outside leaves the order of the index as it is.
+  firstOf: ({ table, alias, where, order, limit }) => ({
+    join: `LEFT JOIN ${table} AS ${alias} ON ${where}`,
+    end: `ORDER BY ${order} LIMIT ${limit}`,
+  }),
+  anchor: (column) => `${column}, `,
   least: (a, b) => `min(${a}, ${b})`,
   serverTime: null,
   fold: (name) => name,
@@ -145,6 +165,13 @@ export const postgresDialect: Dialect = {
   topJobs: ({ jobs, outer, where, order }) =>
     `SELECT picked.id FROM ${outer} AS outer_row CROSS JOIN LATERAL (
        SELECT id FROM ${jobs} WHERE ${where} ORDER BY ${order} LIMIT outer_row.room) AS picked`,
+  firstOf: ({ table, alias, where, order, limit }) => ({
+    join:
+      `LEFT JOIN LATERAL (SELECT * FROM ${table} AS ${alias} WHERE ${where} ` +
+      `ORDER BY ${order} LIMIT ${limit}) AS ${alias} ON TRUE`,
+    end: `ORDER BY ${order}`,
+  }),
+  anchor: () => "",
   least: (a, b) => `LEAST(${a}, ${b})`,
   serverTime: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
   fold: (name) => name.toLowerCase(),

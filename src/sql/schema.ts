@@ -2,13 +2,14 @@
  * Which tables and indexes does Belfry keep? Numbered migrations, forward only, each one batch.
  *
  * Indexes are partial and serve exactly one question each, so that what is finished, later or held costs a claim
- * nothing. Columns of jobs that only storages see:
+ * nothing. Columns that only storages see, of jobs but for one:
  *
  * - `due`: 0 while `available_at` lies ahead, or the job is not `ready`; a claim turns it to 1 when the time has come.
  * - `held`: not admitted by its limit.
  * - `resuming`: the next claim goes on with the same attempt.
  * - `alarm_at`: when time alone changes something (available, timeout, claim run out, expiry); null: never.
  * - `tied`: bits for what its end concerns: 1 a schedule, 2 a parent, 4 a limit, 8 children. 0: nobody.
+ * - `first_at` of the lease: when the first schedule was due as it was last taken.
  * - `born`: the op that inserted it; `mark`: the batch that last wrote it (see `marks.ts`).
  */
 import type { ColumnType, Dialect } from "./dialect.ts";
@@ -31,7 +32,11 @@ export interface Table {
 
 const TABLES_1: readonly Table[] = [
   { name: "meta", columns: ["key text!", "value text!"], key: ["key"] },
-  { name: "lease", columns: ["id int!", "holder text", "token int!", "expires_at int!", "mark text"], key: ["id"] },
+  {
+    name: "lease",
+    columns: ["id int!", "holder text", "token int!", "expires_at int!", "first_at int", "mark text"],
+    key: ["id"],
+  },
   { name: "owners", columns: ["owner text!", "generation int!", "mark text"], key: ["owner"] },
   {
     name: "schedules",
@@ -160,13 +165,13 @@ const TABLES_1: readonly Table[] = [
   },
 ];
 
-const INDEXES_1: readonly string[] = [
+const INDEXES_1 = ({ anchor }: Dialect): readonly string[] => [
   "INDEX {schedules_next} ON {schedules} (next_at, name) WHERE state = 'active'",
   "INDEX {schedules_owner} ON {schedules} (owner, name) WHERE owner IS NOT NULL",
   "INDEX {schedules_broken} ON {schedules} (name) WHERE state = 'broken'",
   "INDEX {occurrences_until} ON {occurrences} (until_at)",
-  "INDEX {jobs_claim} ON {jobs} (queue, priority DESC, available_at, id, task, due, held) WHERE due = 1 AND held = 0",
-  "INDEX {jobs_alarm} ON {jobs} (queue, alarm_at, task) WHERE alarm_at IS NOT NULL",
+  `INDEX {jobs_claim} ON {jobs} (${anchor("due")}queue, priority DESC, available_at, id, task, held) WHERE due = 1 AND held = 0`,
+  `INDEX {jobs_alarm} ON {jobs} (${anchor("finished_at")}queue, alarm_at, task) WHERE alarm_at IS NOT NULL`,
   "INDEX {jobs_running} ON {jobs} (queue, claim_token) WHERE claim_token IS NOT NULL",
   "INDEX {jobs_waiting} ON {jobs} (queue) WHERE state = 'waiting'",
   "INDEX {jobs_finished} ON {jobs} (state, finished_at, queue) WHERE finished_at IS NOT NULL",
@@ -177,7 +182,7 @@ const INDEXES_1: readonly string[] = [
   "INDEX {jobs_held} ON {jobs} (limit_key, priority DESC, available_at, id) WHERE held = 1 AND due = 1",
   "INDEX {jobs_later} ON {jobs} (limit_key, available_at) WHERE held = 1 AND due = 0",
   "INDEX {jobs_admitted} ON {jobs} (limit_key) WHERE limit_key IS NOT NULL AND held = 0 AND finished_at IS NULL",
-  "INDEX {limits_next} ON {limits} (next_at) WHERE next_at IS NOT NULL",
+  `INDEX {limits_next} ON {limits} (${anchor("mark")}next_at) WHERE next_at IS NOT NULL`,
   "INDEX {limits_mark} ON {limits} (mark) WHERE mark IS NOT NULL",
 ];
 
@@ -205,7 +210,7 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 1,
     templates: (dialect) => [
       ...TABLES_1.map((table) => createTable(table, dialect)),
-      ...INDEXES_1.map((index) => `CREATE ${index}`),
+      ...INDEXES_1(dialect).map((index) => `CREATE ${index}`),
       "INSERT INTO {lease} (id, holder, token, expires_at) VALUES (1, NULL, 0, 0)",
     ],
   },

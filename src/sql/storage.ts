@@ -55,7 +55,7 @@ export interface SqlStorageParts {
 }
 
 /** What a batch tells listeners on other connections, where they do not find out by themselves. */
-type Announcement = "jobs" | "schedules" | "ends" | "idle";
+type Announcement = "jobs" | "schedules" | "ends";
 
 /** Sends of a batch whose answer was lost. */
 const MAX_SENDS = 4;
@@ -74,10 +74,9 @@ function prepare(t: Templates, driver: Driver) {
         ` WHERE EXISTS (SELECT 1 FROM {jobs} WHERE mark IN (:mark, :cascade) AND tied > 0 AND tied > 1
           AND finished_at IS NOT NULL)`,
       ),
-      idle: announce("schedules", " WHERE EXISTS (SELECT 1 FROM {lease} WHERE mark = :mark AND holder IS NULL)"),
     },
     lines: lineStatements(t),
-    lease: leaseStatements(t),
+    lease: leaseStatements(t, driver.announce?.("schedules") ?? null),
     fire: fireStatements(t),
     put: scheduleStatements(t),
     enqueue: enqueueStatements(t),
@@ -138,9 +137,8 @@ export class SqlStorage implements port.Storage {
   async beginTick(request: port.BeginTickRequest): Promise<port.BeginTickReply> {
     const { s } = this.#parts;
     const { rows, time, queries } = await this.#send(
-      () => beginTick(s.lease, s.lines, request, this.#marks.of("tick")),
+      () => beginTick(s.lease, request, this.#marks.of("tick")),
       "write",
-      [request.resignIfIdle && "idle"],
     );
     const reply = beginTickReply(rows.slice(0, queries.length), request);
     if (reply.leads && request.resignIfIdle && reply.lease === null) this.#wakes.wrote("schedules");

@@ -11,7 +11,7 @@ import type { Args, Query, Row, Sql, Value } from "../driver.ts";
 import { childOf, JOB_COLUMNS, jobOf, signalOf, stepOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences } from "./consequence.ts";
-import { CLAIMABLE, earliestOf, type LineStatements, roomOf } from "./line.ts";
+import { ALARMED, CLAIMABLE, earliestOf, type LineStatements, roomOf } from "./line.ts";
 
 /** JSON error of a job that was not started in time. */
 const EXPIRED_ERROR = '{"name":"BelfryError","code":"JOB_EXPIRED","message":"it was not started before it expired"}';
@@ -85,7 +85,7 @@ export function claimStatements(t: Templates): ClaimStatements {
   const held = `queue IN (SELECT value FROM ${d.texts("queues")} AS asked) AND claim_token = :token`;
   const takes = new Map<string, Sql>();
   const firstAlarm = (where: string): string =>
-    `(SELECT j.queue FROM {jobs} AS j WHERE j.alarm_at IS NOT NULL${where} ORDER BY j.queue LIMIT 1)`;
+    `(SELECT j.queue FROM {jobs} AS j WHERE ${ALARMED}${where} ORDER BY j.queue LIMIT 1)`;
   const expires = "j.state = 'ready' AND j.attempt = 0 AND j.expires_at <= :now";
   const lockToken = d.lockText("token");
   return {
@@ -95,7 +95,7 @@ export function claimStatements(t: Templates): ClaimStatements {
     alarm: t.sql(`WITH RECURSIVE waiting (queue) AS (SELECT ${firstAlarm("")} UNION ALL
         SELECT ${firstAlarm(" AND j.queue > w.queue")} FROM waiting AS w WHERE w.queue IS NOT NULL),
       due AS MATERIALIZED (SELECT j.id FROM waiting AS w CROSS JOIN {jobs} AS j
-        WHERE j.queue = w.queue AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})
+        WHERE j.queue = w.queue AND j.finished_at IS NULL AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})
         ORDER BY j.alarm_at LIMIT (SELECT :alarms)${d.skipLockedOf("j")})
       UPDATE {jobs} AS j SET
         state = CASE WHEN ${expires} THEN 'expired' ELSE 'ready' END,

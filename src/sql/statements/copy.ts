@@ -12,7 +12,7 @@ import type { Templates } from "../template.ts";
 
 /** What each table hands out, in the order of a copy; the rest is private. */
 const PRIVATE: Record<string, readonly string[]> = {
-  lease: ["id", "mark"],
+  lease: ["id", "first_at", "mark"],
   owners: ["mark"],
   schedules: ["mark"],
   occurrences: [],

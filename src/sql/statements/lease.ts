@@ -1,43 +1,66 @@
 /**
- * Who leads, and what is due? The batch of an idle tick: one write of the lease, and reads that stop at the first row.
+ * Who leads, and what is due? The batch of an idle tick: one write and one read, of three rows in all.
  *
  * The lease is one row that always exists; `holder` is null when nobody leads, and the token stays, so that it only
- * grows. An idle tick reads the lease twice and one schedule; whoever does not lead drops what is due.
+ * grows. Whoever takes it writes down beside it when the first schedule is due (`first_at`), so the same write can give
+ * it up again when nothing is, and the read that follows looks at schedules only when something is.
  */
 import type { BeginTickReply, BeginTickRequest } from "../../storage.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
-import { dueScheduleOf, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
+import { dueScheduleOf, int, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { earliestOf, LIMIT_AT, type LineStatements } from "./line.ts";
+import { jobsAt, LIMIT_AT } from "./line.ts";
+
+/** A tick that keeps the lease, or one that gives it up at once where nothing is due. */
+interface TickStatements {
+  readonly acquire: Sql;
+  /** The lease, when time next brings something, and a row for each due schedule, or one without. */
+  readonly found: Sql;
+}
 
 /** Statements of the lease. */
 export interface LeaseStatements {
-  readonly acquire: Sql;
-  readonly due: Sql;
-  /** The lease, and when time next brings something. */
-  readonly state: Sql;
-  readonly resignIfIdle: Sql;
+  readonly keeping: TickStatements;
+  readonly resigning: TickStatements;
   readonly resign: Sql;
 }
 
-/** Prepares the statements. */
-export function leaseStatements(t: Templates): LeaseStatements {
+/** Earlier than any instant. */
+const EVER = Number.MIN_SAFE_INTEGER;
+
+/** Prepares the statements. @param announce text of a SELECT that tells others of a lease given up; null: needs none */
+export function leaseStatements(t: Templates, announce: string | null): LeaseStatements {
+  const nextAfter = (bound: string): string =>
+    `(SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at ${bound} ORDER BY next_at LIMIT 1)`;
+  const acquire = (holder: string): Sql =>
+    t.sql(`UPDATE {lease} SET token = CASE WHEN holder = :holder AND token = :term THEN token ELSE token + 1 END,
+      (holder, first_at) = (SELECT ${holder}, min(next_at) FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL),
+      expires_at = :until, mark = :mark WHERE id = 1 AND (holder IS NULL OR expires_at <= :now
+        OR (holder = :holder AND (:term IS NULL OR token = :term)))`);
+  // A bound of null finds nothing without looking: who does not lead, or has nothing due, reads no schedule.
+  const due = t.dialect.firstOf({
+    table: "{schedules}",
+    alias: "s",
+    where: `s.state = 'active' AND s.next_at <= :now
+      AND s.next_at >= CASE WHEN l.mark = :mark AND l.first_at <= :now THEN ${EVER} END`,
+    order: "s.next_at, s.name",
+    limit: "(SELECT :most)",
+  });
+  const found = (told: string): Sql =>
+    t.sql(`SELECT l.holder, l.token, l.expires_at, CASE WHEN l.mark = :mark THEN 1 ELSE 0 END AS leads,
+        CASE WHEN l.mark = :mark THEN CASE WHEN l.first_at <= :now THEN ${nextAfter("> :now")} ELSE l.first_at END
+          ELSE ${nextAfter("IS NOT NULL")} END AS later_at,
+        ${LIMIT_AT} AS limit_at, ${jobsAt(t)} AS jobs_at${told}, ${SCHEDULE_COLUMNS},
+        CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
+          WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
+      FROM {lease} AS l ${due.join} WHERE l.id = 1 ${due.end}`);
+  const givenUp = `, CASE WHEN l.mark = :mark AND l.holder IS NULL THEN (${announce}) END AS told`;
   return {
-    acquire:
-      t.sql(`UPDATE {lease} SET token = CASE WHEN holder = :holder AND token = :term THEN token ELSE token + 1 END,
-      holder = :holder, expires_at = :until, mark = :mark WHERE id = 1 AND (holder IS NULL OR expires_at <= :now
-        OR (holder = :holder AND (:term IS NULL OR token = :term))) RETURNING token`),
-    due: t.sql(`SELECT ${SCHEDULE_COLUMNS}, CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
-        WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
-      FROM {schedules} AS s WHERE state = 'active' AND next_at <= :now
-      ORDER BY next_at, name LIMIT (SELECT :most)`),
-    state: t.sql(`SELECT l.holder, l.token, l.expires_at, CASE WHEN l.mark = :mark THEN
-        (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at > :now ORDER BY next_at LIMIT 1) ELSE
-        (SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1)
-      END AS next_at, ${LIMIT_AT} AS limit_at FROM {lease} AS l WHERE l.id = 1`),
-    resignIfIdle: t.sql(`UPDATE {lease} SET holder = NULL WHERE id = 1 AND mark = :mark
-      AND NOT EXISTS (SELECT 1 FROM {schedules} WHERE state = 'active' AND next_at <= :now)
-      RETURNING token`),
+    keeping: { acquire: acquire(":holder"), found: found("") },
+    resigning: {
+      acquire: acquire("CASE WHEN min(next_at) <= :now THEN :holder END"),
+      found: found(announce === null ? "" : givenUp),
+    },
     resign: t.sql(
       "UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :term RETURNING token",
     ),
@@ -45,24 +68,25 @@ export function leaseStatements(t: Templates): LeaseStatements {
 }
 
 /** The batch of a beginTick. */
-export function beginTick(s: LeaseStatements, lines: LineStatements, request: BeginTickRequest, marks: Args): Query[] {
+export function beginTick(s: LeaseStatements, request: BeginTickRequest, marks: Args): Query[] {
   const { holder, token, now, ttlMs, maxDue } = request;
   const args = { ...marks, holder, term: token, now, until: now + ttlMs, most: maxDue + 1 };
-  const sqls = [s.acquire, s.due, s.state, lines.all, ...(request.resignIfIdle ? [s.resignIfIdle] : [])];
-  return sqls.map((sql) => ({ sql, args }));
+  const { acquire, found } = request.resignIfIdle ? s.resigning : s.keeping;
+  return [acquire, found].map((sql) => ({ sql, args }));
 }
 
 /** Reads the reply of {@link beginTick}. */
 export function beginTickReply(rows: readonly Row[][], request: BeginTickRequest): BeginTickReply {
-  const [acquired, dueRows, [state], lineRows, resigned = []] = rows as [Row[], Row[], Row[], Row[], Row[]?];
-  const leads = acquired.length > 0;
-  const due = leads ? dueRows.slice(0, request.maxDue).map(dueScheduleOf) : [];
-  const more = leads ? dueRows[request.maxDue] : undefined;
+  const found = rows[1]!;
+  const first = found[0]!;
+  const due = found.filter((row) => row["name"] !== null);
+  const more = due[request.maxDue];
+  const instants = [first["limit_at"], first["jobs_at"]].map(intOrNull).filter((at) => at !== null);
   return {
-    lease: resigned.length > 0 ? null : leaseOf(state),
-    leads,
-    due,
-    nextAt: intOrNull((more ?? state!)["next_at"]),
-    jobsAt: earliestOf(lineRows, request.now, intOrNull(state!["limit_at"])),
+    lease: leaseOf(first),
+    leads: int(first["leads"]) === 1,
+    due: due.slice(0, request.maxDue).map(dueScheduleOf),
+    nextAt: intOrNull(more ? more["next_at"] : first["later_at"]),
+    jobsAt: instants.length > 0 ? Math.max(request.now, Math.min(...instants)) : null,
   };
 }
