@@ -7,7 +7,8 @@
  */
 import { encodePayload } from "./codec.ts";
 import { type Duration, parseDuration } from "./duration.ts";
-import { type Engine, timed } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { enqueuerOf, type Inserted } from "./enqueuer.ts";
 import { BelfryError } from "./error.ts";
 import { checkName } from "./names.ts";
 import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
@@ -169,16 +170,9 @@ export function parseJobOptions(json: string): JobOptions {
  *
  * @returns for each the id of the stored job: its own, or that of the job that had the key before
  */
-export async function insertJobs(engine: Engine, jobs: NewJob[]): Promise<{ id: string; created: boolean }[]> {
+export async function insertJobs(engine: Engine, jobs: NewJob[]): Promise<Inserted[]> {
   await engine.open();
-  const now = engine.clock.now();
-  const reply = await timed(engine, () => engine.storage.enqueue({ op: engine.ids.token(), now, jobs }));
-  for (const [i, job] of jobs.entries()) {
-    if (!reply.jobs[i]!.created) continue;
-    const { id, task, queue, schedule, scheduledAt, availableAt } = job;
-    engine.events.emit("job:enqueued", { id, task, queue, schedule, scheduledAt, availableAt });
-  }
-  return reply.jobs;
+  return enqueuerOf(engine).insert(jobs);
 }
 
 /**

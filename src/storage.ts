@@ -397,12 +397,16 @@ export interface EnqueueRequest {
   op: string;
   now: Instant;
   jobs: NewJob[];
+  /** A claim that rides along: done in the same batch right after, as {@link Storage.claim} would do it. */
+  claim?: ClaimRequest;
 }
 
 /** What became of each job asked for, in the order asked. */
 export interface EnqueueReply extends Timed {
   /** The id of the stored job: the given one, or that of the job that had the key before. */
   jobs: { id: string; created: boolean }[];
+  /** What the claim that rode along found, without a time of its own; absent without one. */
+  claimed?: ClaimReply;
 }
 
 /** Claims jobs for a worker. */
@@ -479,12 +483,16 @@ export interface SaveRequest {
   now: Instant;
   claimMs: number;
   writes: JobWrite[];
+  /** A claim that rides along: done in the same batch right after, so that it finds what the writes have made ready. */
+  claim?: ClaimRequest;
 }
 
 /** Which writes were taken. */
 export interface SaveReply extends Timed {
   /** State after the write of each job whose claim was still held; a missing id lost its claim and wrote nothing. */
   saved: { id: string; state: JobState; wakes: number }[];
+  /** What the claim that rode along found, without a time of its own; absent without one. */
+  claimed?: ClaimReply;
 }
 
 /** Sends signals. */
@@ -650,7 +658,10 @@ export interface Storage {
   listDefinitions?(request: { owner: string; after?: string; limit: number }): Promise<StoredDefinition[]>;
   listOccurrences(request: ListOccurrencesRequest): Promise<OccurrenceRecord[]>;
 
-  /** Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. */
+  /**
+   * Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. With `claim`, a claim follows in
+   * the same batch: all of it happens or nothing. Sent again with the same `op` and the same claim's token: nothing changes.
+   */
   enqueue(request: EnqueueRequest): Promise<EnqueueReply>;
 
   /** The statements of {@link enqueue} for the user's own transaction; only where `capabilities.statements`. */
@@ -671,7 +682,8 @@ export interface Storage {
    * Saves what running jobs wrote, each only while `(id, token)` is its current claim. Where a job ends: its parent is
    * woken, its limit admits the next, its schedule counts the failure (or forgets earlier ones), and, unless it
    * completed, its unfinished children are cancelled with theirs. Sent again with the same `op`: nothing changes, the
-   * same answer comes back as long as nobody else has written the job since.
+   * same answer comes back as long as nobody else has written the job since. With `claim`, a claim follows in the same
+   * batch, also where no write was taken.
    */
   save(request: SaveRequest): Promise<SaveReply>;
 

@@ -1,19 +1,20 @@
 /**
  * The worker: claims jobs, runs them side by side, keeps their claims, saves what they write, and drains at shutdown.
  *
- * It owns no schedule of its own beyond `Pace`; everything it may do is in the storage's answers. Jobs are claimed by the
- * names of the tasks this program knows, so a stranger stays ready for a worker that knows it. A task with a limit of
- * its own is claimed by itself when fewer of it may start than the worker has room for, so nothing is ever claimed that
- * cannot start. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
+ * It owns no schedule of its own beyond `Pace`; everything it may do is in the storage's answers. Where a batch goes to the
+ * storage anyway that brings jobs for this worker (an enqueue, a child, the end of one that others waited for), the
+ * claim rides along, and no other is sent for them. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
  * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
  */
 import { announceEnding, markActive } from "./ending.ts";
-import { type Engine, timed } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { enqueuerOf, type Ride } from "./enqueuer.ts";
 import { BelfryError } from "./error.ts";
 import { runEvent } from "./events.ts";
 import type { Run, RunEnd, RunHost } from "./execution/run.ts";
 import { Nap } from "./nap.ts";
-import type { ClaimedJob, JobWrite, StepRecord } from "./storage.ts";
+import type { ClaimedJob, JobWrite, NewJob, StepRecord } from "./storage.ts";
+import { type Claimed, Claimer } from "./worker/claimer.ts";
 import { Claims } from "./worker/claims.ts";
 import { Pace } from "./worker/pace.ts";
 import { prepare } from "./worker/prepare.ts";
@@ -56,13 +57,6 @@ export interface WakeHint {
   tasks?: string[];
 }
 
-/** What a claim asks for. */
-interface Asked {
-  tasks: string[];
-  queues: string[];
-  limit: number;
-}
-
 interface Active {
   run: Run;
   startedMs: number;
@@ -73,12 +67,8 @@ const DEFAULT_DRAIN_MS = 10_000;
 const ECHO_MS = 25;
 /** How much later such a notice is looked into; a worker that finds jobs looks again as soon without any. */
 const ECHO_DELAY_MS = 100;
-/** How many queues one claim names: databases bound the parts of a statement (D1: 100 parameters). */
-const MAX_QUEUES = 50;
 /** Between looks for jobs of unknown tasks. */
 const LOOK_MS = 30_000;
-/** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
-const CLAIM_RESENDS = 5;
 
 /** Runs jobs of one engine. */
 export class Worker {
@@ -89,11 +79,17 @@ export class Worker {
   readonly #pace: Pace;
   readonly #saver: Saver;
   readonly #claims: Claims;
+  readonly #claimer: Claimer;
   readonly #unknown: UnknownTasks;
   readonly #host: RunHost;
   /** The sleep of the loop. */
   readonly #nap: Nap;
   #ran = 0;
+  #started = 0;
+  /** How many more jobs each loop that is under way may start. */
+  readonly #allowances = new Set<() => number>();
+  /** Jobs whose news a claim that rode along has answered just now: no other claim need look for what they bring. */
+  #answered: ReadonlySet<string> = new Set();
   #draining = false;
   #nextAt: number | null = null;
   /** Monotonic time of the next look for jobs of unknown tasks; Infinity: nothing has come since the last. */
@@ -102,11 +98,6 @@ export class Worker {
   #wroteMs = Number.NEGATIVE_INFINITY;
   /** Something ended since the last claim, so its answer is old. */
   #stale = false;
-  /** Which queue has the first turn in the next claim. */
-  #firstQueue = 0;
-  /** A claim whose reply is missing. */
-  #unanswered: (Asked & { token: string; tries: number }) | undefined;
-
   /**
    * @param engine the engine
    * @param options what it serves, and how many at once
@@ -127,19 +118,28 @@ export class Worker {
       running: () => this.#active.size,
       mayHold: (id) => this.#claims.mayHold(id),
       prolonged: (ids, sentMs) => this.#claims.prolonged(ids, sentMs),
+      ride: (writes) => this.#rideWithWrites(writes),
     });
+    this.#claimer = new Claimer(engine, {
+      claimMs,
+      queues: () => this.#queues(),
+      running: (task) => this.#perTask.get(task) ?? 0,
+      take: (job, sentMs) => this.#take(job, sentMs),
+    });
+    enqueuerOf(engine).rider = (jobs) => this.#rideWithJobs(jobs);
     this.#unknown = new UnknownTasks(engine);
     this.#host = {
       engine,
       save: (write) => this.#save(write),
       saved: (run, steps) => this.#tellSteps(run, steps),
     };
-    engine.events.on("job:enqueued", ({ queue, task, availableAt }) => {
+    engine.events.on("job:enqueued", ({ id, queue, task, availableAt }) => {
       this.#wroteMs = engine.clock.monotonic();
       if (availableAt > engine.clock.now()) {
         this.#pace.at(availableAt);
         this.#nap.wake();
-      } else this.wake({ queues: [queue], tasks: [task] });
+      } else if (!this.#answered.has(id)) this.wake({ queues: [queue], tasks: [task] });
+      else this.#planLook();
     });
     engine.events.on("signal:sent", () => this.wake());
     engine.events.on("job:cancelled", ({ id }) => {
@@ -182,16 +182,24 @@ export class Worker {
     this.#draining = false;
     this.#pace.hint();
     const before = this.#ran;
-    let started = 0;
+    const first = this.#started;
     let idle = false;
     this.#stale = true;
-    const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || started >= maxJobs;
+    const left = (): number => maxJobs - (this.#started - first);
+    const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || left() <= 0;
+    const allowance = (): number => (over() ? 0 : left());
+    this.#allowances.add(allowance);
     while (!over()) {
-      const room = Math.min(this.#room(), maxJobs - started);
-      if (room > 0 && this.#pace.waitMs === 0) {
+      const room = Math.min(this.#room(), left());
+      if (this.#claimer.riding) {
+        idle = false;
+        await this.#nap.take(untilMs - clock.monotonic(), signal);
+      } else if (room > 0 && this.#pace.waitMs === 0) {
         const claimed = await this.#claim(room);
-        if (claimed === null) throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
-        started += claimed;
+        if (claimed === null) {
+          this.#allowances.delete(allowance);
+          throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
+        }
         idle = claimed === 0;
       } else if (this.#active.size === 0 && this.#stale) {
         this.#pace.hint();
@@ -201,13 +209,14 @@ export class Worker {
       } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
       else await this.#nap.take(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
     }
+    this.#allowances.delete(allowance);
     // With the count used up the jobs that run may end; with the time used up they may not.
-    while (this.#active.size > 0 && !signal?.aborted && clock.monotonic() < untilMs) {
+    while ((this.#active.size > 0 || this.#claimer.riding) && !signal?.aborted && clock.monotonic() < untilMs) {
       await this.#nap.take(untilMs - clock.monotonic(), signal);
     }
     const cut = this.#active.size > 0;
     if (cut) await this.#drain();
-    const more = cut || (started >= maxJobs ? this.#pace.waitMs === 0 : over() && !idle);
+    const more = cut || (left() <= 0 ? this.#pace.waitMs === 0 : over() && !idle);
     return { ran: this.#ran - before, more, nextAt: this.#nextAt };
   }
 
@@ -218,13 +227,16 @@ export class Worker {
     this.#pace.hint();
     this.#planLook();
     const { clock } = this.#engine;
+    const allowance = (): number => (signal.aborted ? 0 : Infinity);
+    this.#allowances.add(allowance);
     while (!signal.aborted) {
-      const room = this.#room();
+      const room = this.#claimer.riding ? 0 : this.#room();
       const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
       if (waitMs === 0) await this.#claim(room);
       else await this.#nap.take(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
       if (clock.monotonic() >= this.#lookAtMs) await this.#look();
     }
+    this.#allowances.delete(allowance);
     await this.#drain();
   }
 
@@ -238,89 +250,75 @@ export class Worker {
     return [...new Set(["default", ...tasks.names().map((name) => tasks.get(name)!.queue)])];
   }
 
-  /**
-   * Queues by the claims that ask them. The storage takes turns within a claim; over claims the turn goes on from the
-   * queue that was served last.
-   */
-  #queuesInTurn(): string[][] {
-    const queues = this.#queues();
-    const first = this.#firstQueue % Math.max(1, queues.length);
-    const inTurn = [...queues.slice(first), ...queues.slice(0, first)];
-    if (inTurn.length <= MAX_QUEUES) return [inTurn];
-    const parts: string[][] = [];
-    for (let at = 0; at < inTurn.length; at += MAX_QUEUES) parts.push(inTurn.slice(at, at + MAX_QUEUES));
-    return parts;
-  }
-
   // ---------------------------------------------------------------- claiming
 
   /** Claims and starts jobs. @returns how many; null when the storage failed */
   async #claim(room: number): Promise<number | null> {
     this.#pace.asking();
     this.#stale = false;
-    const { tasks } = this.#engine;
-    const names: string[] = [];
-    const limited: { name: string; left: number }[] = [];
-    for (const name of tasks.names()) {
-      const left = tasks.get(name)!.concurrency - (this.#perTask.get(name) ?? 0);
-      if (left >= room) names.push(name);
-      else if (left > 0) limited.push({ name, left });
-    }
-    let found = 0;
-    let full = false;
-    let nextAt: number | null = null;
-    const plans = [{ names, limit: room }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
-    for (const plan of plans) {
-      if (plan.names.length === 0) continue;
-      let limit = Math.min(plan.limit, room - found);
-      for (const queues of this.#queuesInTurn()) {
-        if (limit <= 0) {
-          full = true;
-          break;
-        }
-        const answer = await this.#ask({ tasks: plan.names, queues, limit });
-        if (!answer) {
-          this.#pace.failed();
-          return null;
-        }
-        found += answer.found;
-        full ||= answer.found >= limit;
-        limit -= answer.found;
-        if (answer.nextAt !== null && (nextAt === null || answer.nextAt < nextAt)) nextAt = answer.nextAt;
-      }
-    }
-    this.#nextAt = nextAt;
-    this.#pace.answered(found, full, nextAt);
-    return found;
-  }
-
-  async #ask(asked: Asked): Promise<{ found: number; nextAt: number | null } | null> {
-    const { clock, storage, holder, ids } = this.#engine;
-    // A claim without reply may have happened: its token brings the same jobs again.
-    const claim = this.#unanswered ?? { ...asked, token: ids.token(), tries: 0 };
-    const sentMs = clock.monotonic();
-    try {
-      const request = {
-        token: claim.token,
-        worker: holder,
-        queues: claim.queues,
-        tasks: claim.tasks,
-        limit: claim.limit,
-        now: clock.now(),
-        claimMs: this.#options.claimTtlMs,
-      };
-      const reply = await timed(this.#engine, () => storage.claim(request));
-      this.#unanswered = undefined;
-      const last = reply.jobs.at(-1);
-      if (last) this.#firstQueue = this.#queues().indexOf(last.queue) + 1;
-      for (const job of reply.jobs) this.#take(job, sentMs);
-      return { found: reply.jobs.length, nextAt: reply.nextAt };
-    } catch (error) {
-      this.#engine.report(error, "claiming jobs");
-      claim.tries++;
-      this.#unanswered = claim.tries < CLAIM_RESENDS ? claim : undefined;
+    const claimed = await this.#claimer.claim(room);
+    if (!claimed) {
+      this.#pace.failed();
       return null;
     }
+    this.#claimed(claimed);
+    return claimed.found;
+  }
+
+  #claimed({ found, full, nextAt }: Claimed): void {
+    this.#nextAt = nextAt;
+    this.#pace.answered(found, full, nextAt);
+  }
+
+  /** A claim to go with jobs that are being enqueued, where this worker could start some of them. */
+  #rideWithJobs(jobs: readonly NewJob[]): Ride | null {
+    if (!this.#brings(jobs)) return null;
+    return this.#ride(
+      jobs.map(({ id }) => id),
+      0,
+    );
+  }
+
+  /** A claim to go with what running jobs write, where that makes room or jobs for this worker. */
+  #rideWithWrites(writes: readonly JobWrite[]): Ride | null {
+    this.#wroteMs = this.#engine.clock.monotonic();
+    let leaving = 0;
+    let wanted = this.#pace.waitMs === 0;
+    for (const { id, transition, children } of writes) {
+      wanted ||= this.#brings(children);
+      if (!transition) continue;
+      leaving++;
+      const job = this.#active.get(id)?.run.job;
+      wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
+    }
+    if (!wanted) return null;
+    return this.#ride(
+      writes.map(({ id }) => id),
+      leaving,
+    );
+  }
+
+  #brings(jobs: readonly NewJob[]): boolean {
+    const queues = this.#queues();
+    const now = this.#engine.clock.now();
+    return jobs.some((job) => job.availableAt <= now && queues.includes(job.queue) && this.#engine.tasks.has(job.task));
+  }
+
+  /** @param about the jobs whose news it answers @param leaving how many of those that run leave with the batch */
+  #ride(about: string[], leaving: number): Ride | null {
+    const allowed = Math.max(0, ...[...this.#allowances].map((allowance) => allowance()));
+    if (this.#draining || this.#pace.failing) return null;
+    const ride = this.#claimer.ride(Math.min(this.#room() + leaving, allowed), (claimed) => {
+      if (claimed) this.#claimed(claimed);
+      else this.#pace.hint();
+      this.#nap.wake();
+    });
+    if (!ride) return null;
+    this.#wroteMs = this.#engine.clock.monotonic();
+    this.#answered = new Set(about);
+    this.#pace.asking();
+    this.#stale = false;
+    return ride;
   }
 
   // ---------------------------------------------------------------- running
@@ -336,6 +334,7 @@ export class Worker {
   #start(job: ClaimedJob, sentMs: number): void {
     const engine = this.#engine;
     const run = prepare(this.#host, job);
+    this.#started++;
     this.#claims.add(job.id, job.claimToken!, sentMs);
     markActive(engine, job.id, true);
     this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
@@ -346,14 +345,15 @@ export class Worker {
     }
     void run.ended.then((end) => this.#ended(run, end));
     run.start();
-    if (this.#draining) run.drain();
+    // A claim that rode along may be answered when no loop is left to run its jobs.
+    if (this.#draining || this.#allowances.size === 0) run.drain();
   }
 
   async #save(write: JobWrite): Promise<Saved> {
     const saved = await this.#saver.save(write);
     if (!saved) return null;
     this.#wroteMs = this.#engine.clock.monotonic();
-    if (write.children.length > 0) this.wake();
+    if (write.children.length > 0 && !this.#answered.has(write.id)) this.wake();
     const run = this.#active.get(write.id)?.run;
     if (write.transition === null && run?.unread(saved.wakes) && run.listens) this.#reread(run);
     return saved;
@@ -393,7 +393,8 @@ export class Worker {
         if (availableAt !== null) this.#nextAt = Math.min(this.#nextAt ?? Infinity, availableAt);
       }
       // What its end makes ready: its parent, the next of its limit.
-      if (state !== "waiting" && (job.parentId !== null || job.limitKey !== null)) this.#pace.hint();
+      const concerns = state !== "waiting" && (job.parentId !== null || job.limitKey !== null);
+      if (concerns && !this.#answered.has(job.id)) this.#pace.hint();
     }
     this.#nap.wake();
   }
@@ -422,7 +423,7 @@ export class Worker {
     const endMs = this.#engine.clock.monotonic() + (this.#options.drainMs ?? DEFAULT_DRAIN_MS);
     for (;;) {
       const leftMs = endMs - this.#engine.clock.monotonic();
-      if (this.#active.size === 0 || leftMs <= 0) break;
+      if ((this.#active.size === 0 && !this.#claimer.riding) || leftMs <= 0) break;
       await this.#nap.take(leftMs);
     }
     const left = [...this.#active.values()];

@@ -144,7 +144,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       return found;
     },
 
-    async enqueue({ op, now, jobs: asked }) {
+    async enqueue({ op, now, jobs: asked, claim: ride }) {
       const batch = new Batch(tables, now, op);
       const reply = asked.map((job) => {
         const { row, born } = batch.insert(job);
@@ -152,7 +152,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       });
       batch.finish();
       tell(batch.wakes);
-      return timed({ jobs: reply });
+      return timed(ride ? { jobs: reply, claimed: claim(tables, ride) } : { jobs: reply });
     },
 
     async claim(request) {
@@ -173,7 +173,8 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     },
 
     async save(request) {
-      return timed(done(save(tables, request)));
+      const reply = done(save(tables, request));
+      return timed(request.claim ? { ...reply, claimed: claim(tables, request.claim) } : reply);
     },
 
     async signal(request) {

@@ -14,7 +14,7 @@ import { Marks } from "./marks.ts";
 import { migrateSchema } from "./migrate.ts";
 import { jobOf, occurrenceOf, queueOf, scheduleOf } from "./rows.ts";
 import { cancel, cancelStatements, retry } from "./statements/cancel.ts";
-import { claim, claimReply, claimStatements, jobsWithHistory } from "./statements/claim.ts";
+import { type ClaimBatch, claim, claimReply, claimStatements, jobsWithHistory, withClaim } from "./statements/claim.ts";
 import { consequenceStatements } from "./statements/consequence.ts";
 import { exportPage, importPage } from "./statements/copy.ts";
 import { listDefinitions } from "./statements/definitions.ts";
@@ -196,16 +196,18 @@ export class SqlStorage implements port.Storage {
   }
 
   async enqueue(request: port.EnqueueRequest): Promise<port.EnqueueReply> {
-    if (request.jobs.length === 0) return { jobs: [] };
     const { s, t } = this.#parts;
-    const { rows, time, queries } = await this.#send(
+    if (request.jobs.length === 0) {
+      return request.claim ? { jobs: [], claimed: await this.claim(request.claim) } : { jobs: [] };
+    }
+    const answer = await this.#sendWith(
+      request.claim,
       () => enqueue(s.enqueue, s.consequences, t, request, this.#marks.of(request.op)),
-      "write",
       ["jobs"],
     );
-    const reply = enqueueReply(rows[queries.length - 1]!, request);
+    const reply = enqueueReply(answer.rows.at(-1)!, request);
     if (reply.jobs.some((job) => job.created)) this.#wakes.wrote("jobs");
-    return { ...reply, ...time };
+    return { ...reply, ...answer.claimed, ...answer.time };
   }
 
   #enqueueStatements(request: port.EnqueueRequest): port.Statement[] {
@@ -228,13 +230,18 @@ export class SqlStorage implements port.Storage {
   }
 
   async claim(request: port.ClaimRequest): Promise<port.ClaimReply> {
+    const { batch, read } = this.#claim(request);
+    const { rows, queries, time } = await this.#send(() => withClaim([], batch()), "write");
+    return { ...read(rows.slice(0, queries.length)), ...time };
+  }
+
+  #claim(request: port.ClaimRequest): { batch: () => ClaimBatch; read: (rows: Row[][]) => port.ClaimReply } {
     const { s } = this.#parts;
     const asked = { ...request, queues: [...new Set(request.queues)] };
-    const { rows, time, queries } = await this.#send(
-      () => claim(s.claim, s.consequences, s.lines, asked, this.#marks.of(request.token)),
-      "write",
-    );
-    return { ...claimReply(rows.slice(0, queries.length), asked), ...time };
+    return {
+      batch: () => claim(s.claim, s.consequences, s.lines, asked, this.#marks.of(request.token)),
+      read: (rows) => claimReply(rows, asked),
+    };
   }
 
   async renew(request: port.RenewRequest): Promise<port.RenewReply> {
@@ -247,15 +254,15 @@ export class SqlStorage implements port.Storage {
     const goesOn = request.writes.some(({ transition, children }) => {
       return children.length > 0 || transition?.to === "ready" || transition?.to === "waiting";
     });
-    const { rows, time, queries } = await this.#send(
+    const answer = await this.#sendWith(
+      request.claim,
       () => save(s.save, s.enqueue, s.consequences, t, request, this.#marks.of(request.op)),
-      "write",
       [goesOn ? "jobs" : "ends"],
     );
-    const reply = saveReply(rows[queries.length - 1]!);
+    const reply = saveReply(answer.rows.at(-1)!);
     // An end may have woken a parent or admitted a job; a job that is ready again may be claimed at once.
     if (request.writes.some((write) => write.transition || write.children.length > 0)) this.#wakes.wrote("jobs");
-    return { ...reply, ...time };
+    return { ...reply, ...answer.claimed, ...answer.time };
   }
 
   async signal(request: port.SignalRequest): Promise<port.SignalReply> {
@@ -347,18 +354,49 @@ export class SqlStorage implements port.Storage {
     return rows[0]!;
   }
 
+  /** Sends a batch with a claim riding along, where one is asked for. @returns the rows of the batch without it */
+  async #sendWith(
+    request: port.ClaimRequest | undefined,
+    build: () => Query[],
+    wakes: readonly (Announcement | false)[],
+  ): Promise<{ rows: Row[][]; claimed?: { claimed: port.ClaimReply }; time: { time?: number } }> {
+    if (!request) {
+      const { rows, queries, time } = await this.#send(build, "write", wakes);
+      return { rows: rows.slice(0, queries.length), time };
+    }
+    const { batch, read } = this.#claim(request);
+    let from = 0;
+    let to = 0;
+    const { rows, queries, time } = await this.#send(
+      () => {
+        const own = build();
+        const ride = batch();
+        from = ride.locks.length;
+        to = from + own.length;
+        return withClaim(own, ride);
+      },
+      "write",
+      wakes,
+      () => from,
+    );
+    const claimed = read(rows.slice(to, queries.length));
+    return { rows: rows.slice(from, to), claimed: { claimed }, time };
+  }
+
   /** Sends a batch, again with new marks while no answer comes; the server's time rides behind it. */
   async #send(
     build: () => Query[],
     mode: BatchMode,
     wakes: readonly (Announcement | false)[] = [],
+    /** The query whose marks the announcements ask by. */
+    announcer: () => number = () => 0,
   ): Promise<{ rows: Row[][]; queries: Query[]; time: { time?: number } }> {
     return this.#persist(async () => {
       const queries = build();
       const batch = [...queries];
       for (const wake of wakes) {
         const sql = wake && this.#s.announce[wake];
-        if (sql) batch.push({ sql, args: queries[0]!.args });
+        if (sql) batch.push({ sql, args: queries[announcer()]!.args });
       }
       if (this.#s.time) batch.push({ sql: this.#s.time, args: {} });
       const rows = await this.driver.batch(batch, mode);

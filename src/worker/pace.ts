@@ -41,6 +41,11 @@ export class Pace {
     return Math.max(0, this.#dueMs - this.#clock.monotonic());
   }
 
+  /** Whether the storage failed when it was last asked. */
+  get failing(): boolean {
+    return this.#penaltyMs > 0;
+  }
+
   /** Somebody says that there may be jobs. */
   hint(): void {
     this.#hinted = true;

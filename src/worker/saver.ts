@@ -5,10 +5,12 @@
  * gathered by job (several of one job become one) and leave together, so a hundred busy jobs cost a few round trips. An
  * exception of the storage means "unknown": the same batch is sent again with the same `op`, and so does nothing twice.
  * When it has failed a few times its jobs are sent one by one, beside the others, so that a write that the database
- * refuses holds up nobody else. A job gives up when its claim must be considered lost.
+ * refuses holds up nobody else. A job gives up when its claim must be considered lost. Where the writes make jobs ready
+ * that this worker would go and claim, its claim rides along.
  */
 import { delay } from "../clock.ts";
 import { type Engine, timed } from "../engine.ts";
+import type { Ride } from "../enqueuer.ts";
 import type { JobState, JobWrite, SaveReply } from "../storage.ts";
 
 /** What became of a write; null: the claim is lost. */
@@ -36,6 +38,7 @@ export class Saver {
   readonly #mayHold: (id: string) => boolean;
   readonly #running: () => number;
   readonly #prolonged: (ids: string[], sentMs: number) => void;
+  readonly #ride: (writes: JobWrite[]) => Ride | null;
   #queue = new Map<string, Entry>();
   #sending = false;
   /** Jobs whose writes are being sent by themselves: what they write next must wait for that. */
@@ -44,7 +47,7 @@ export class Saver {
   /**
    * @param engine the engine
    * @param options `claimMs`; `running()` says how many jobs may write; `mayHold(id)` whether it is worth trying on;
-   * `prolonged(ids, sentMs)` hears which claims a save has prolonged
+   * `prolonged(ids, sentMs)` hears which claims a save has prolonged; `ride(writes)` gives a claim to go with them
    */
   constructor(
     engine: Engine,
@@ -53,6 +56,7 @@ export class Saver {
       running: () => number;
       mayHold: (id: string) => boolean;
       prolonged: (ids: string[], sentMs: number) => void;
+      ride: (writes: JobWrite[]) => Ride | null;
     },
   ) {
     this.#engine = engine;
@@ -60,6 +64,7 @@ export class Saver {
     this.#mayHold = options.mayHold;
     this.#running = options.running;
     this.#prolonged = options.prolonged;
+    this.#ride = options.ride;
   }
 
   /** Saves; resolves when it is stored, or null when the claim is lost. Never rejects. */
@@ -106,20 +111,25 @@ export class Saver {
 
   async #send(batch: Entry[]): Promise<void> {
     const op = this.#engine.ids.token();
+    const ride = this.#ride(batch.map((entry) => entry.write));
+    const firstMs = this.#engine.clock.monotonic();
     let left = batch;
     let delayMs = FIRST_DELAY_MS;
     for (let tries = 1; left.length > 0; tries++) {
-      const reply = await this.#try(op, left);
+      const reply = await this.#try(op, left, ride);
       if (reply) {
         settle(left, reply);
+        ride?.answered(reply.claimed, firstMs);
         return;
       }
       if (tries >= WHOLE_TRIES && left.length > 1) {
+        ride?.failed();
         for (const entry of left) void this.#sendAlone(entry);
         return;
       }
       // The batch must stay as it was sent, so it is given up only as a whole.
       if (!left.some((entry) => this.#mayHold(entry.write.id))) {
+        ride?.failed();
         settle(left, { saved: [] });
         left = [];
       } else {
@@ -137,12 +147,13 @@ export class Saver {
     this.#kick();
   }
 
-  async #try(op: string, batch: Entry[]): Promise<SaveReply | null> {
+  async #try(op: string, batch: Entry[], ride: Ride | null): Promise<SaveReply | null> {
     const { clock, storage } = this.#engine;
     const writes = batch.map((entry) => entry.write);
     const sentMs = clock.monotonic();
     try {
-      const request = { op, now: clock.now(), claimMs: this.#claimMs, writes };
+      const now = clock.now();
+      const request = { op, now, claimMs: this.#claimMs, writes, ...(ride ? { claim: ride.at(now) } : {}) };
       const reply = await timed(this.#engine, () => storage.save(request));
       this.#prolonged(
         reply.saved.filter((saved) => saved.state === "running").map((saved) => saved.id),

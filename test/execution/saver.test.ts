@@ -47,7 +47,13 @@ function slowSaver(maxBatchRows = 100) {
       }),
   };
   Object.assign(node.engine, { storage });
-  const saver = new Saver(node.engine, { claimMs: 1_000, running: () => 2, mayHold: () => true, prolonged: () => {} });
+  const saver = new Saver(node.engine, {
+    claimMs: 1_000,
+    running: () => 2,
+    mayHold: () => true,
+    ride: () => null,
+    prolonged: () => {},
+  });
   return { bench, saver, sent, answers };
 }
 

@@ -156,6 +156,12 @@ function takeTemplate(t: Templates, queues: number, tasks: boolean, held: string
     WHERE id IN (SELECT id FROM chosen) AND due - held = 1`;
 }
 
+/** The batch of a claim in two parts: locks come first, also where other work comes between. */
+export interface ClaimBatch {
+  locks: Query[];
+  rest: Query[];
+}
+
 /** The batch of a claim. */
 export function claim(
   s: ClaimStatements,
@@ -163,7 +169,7 @@ export function claim(
   lines: LineStatements,
   request: ClaimRequest & { queues: readonly string[] },
   marks: Args,
-): Query[] {
+): ClaimBatch {
   const { queues, tasks, token, now, limit } = request;
   const args: Record<string, Value> = {
     ...marks,
@@ -179,19 +185,33 @@ export function claim(
   };
   for (const [i, queue] of queues.entries()) args[`queue${i}`] = queue;
   const query = (sql: Sql): Query => ({ sql, args });
-  return [
-    ...(s.lockToken ? [query(s.lockToken), query(s.lockQueues)] : []),
-    query(s.alarm),
-    query(s.openLimits),
-    ...consequences(c, args),
-    query(s.take(queues.length, tasks !== null)),
-    query(s.countStarts),
-    query(s.history.jobs),
-    query(s.history.steps),
-    query(s.history.signals),
-    query(s.history.children),
-    query(tasks ? lines.askedTasks : lines.asked),
-  ];
+  return {
+    locks: s.lockToken ? [query(s.lockToken), query(s.lockQueues)] : [],
+    rest: [
+      query(s.alarm),
+      query(s.openLimits),
+      ...consequences(c, args),
+      query(s.take(queues.length, tasks !== null)),
+      query(s.countStarts),
+      query(s.history.jobs),
+      query(s.history.steps),
+      query(s.history.signals),
+      query(s.history.children),
+      query(tasks ? lines.askedTasks : lines.asked),
+    ],
+  };
+}
+
+/**
+ * A batch with a claim riding behind it. The claim's locks go first: whoever claims locks queues before jobs and limits.
+ */
+export function withClaim(own: readonly Query[], ride: ClaimBatch): Query[] {
+  const { locks, rest } = ride;
+  const moved = own.map((query) => {
+    const { unless } = query;
+    return unless ? { ...query, unless: { ...unless, query: unless.query + locks.length } } : query;
+  });
+  return [...locks, ...moved, ...rest];
 }
 
 /** Reads the reply of {@link claim}. */
