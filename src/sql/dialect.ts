@@ -25,8 +25,12 @@ export interface Dialect {
   encodeList(columns: ListColumns, rows: readonly (readonly Cell[])[]): string;
   /** Whether the database is so near that a statement per row is faster than a list as JSON. */
   readonly rowByRow: boolean;
-  /** A JSON parameter of plain texts as a table with the column `value`. */
+  /** A parameter of plain texts as a table with the column `value`. */
   texts(param: string): string;
+  /** After an expression: whether it is one of a parameter of plain texts. */
+  oneOf(param: string): string;
+  /** Texts as {@link Dialect.texts} and {@link Dialect.oneOf} read them. */
+  encodeTexts(texts: readonly string[]): string;
   /** After a SELECT: locks its rows until the batch ends. */
   readonly forUpdate: string;
   /** After a SELECT: locks the rows of one of its tables until the batch ends. */
@@ -76,7 +80,7 @@ export interface Dialect {
   readonly clusteredOptions: string;
   /** Statement that makes concurrent migrations wait for each other; null where they do anyway. */
   readonly lockSchema: string | null;
-  /** Query of `name`: those of our tables and indexes that exist; the parameter `names` is a JSON list of texts. */
+  /** Query of `name`: those of our tables and indexes that exist, of the texts `names`. */
   readonly existing: string;
 }
 
@@ -91,6 +95,8 @@ export const sqliteDialect: Dialect = {
   },
   encodeList: (_columns, rows) => JSON.stringify(rows),
   texts: (param) => `(SELECT value FROM json_each(:${param}))`,
+  oneOf: (param) => `IN (SELECT value FROM json_each(:${param}))`,
+  encodeTexts: (texts) => JSON.stringify(texts),
   forUpdate: "",
   forUpdateOf: () => "",
   skipLocked: "",
@@ -153,8 +159,9 @@ export const postgresDialect: Dialect = {
   encodeList(columns, rows) {
     return JSON.stringify(rows.map((row) => Object.fromEntries(columns.map(([name], i) => [name, row[i] ?? null]))));
   },
-  texts: (param) =>
-    `(SELECT value FROM json_array_elements_text(:${param}::text::json) AS item(value) WHERE ${FEW("value", "''")})`,
+  texts: (param) => `(SELECT value FROM unnest(:${param}::text[]) AS item(value) WHERE ${FEW("value", "''")})`,
+  oneOf: (param) => `= ANY (:${param}::text[])`,
+  encodeTexts: (texts) => `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`,
   forUpdate: " FOR UPDATE",
   forUpdateOf: (alias) => ` FOR UPDATE OF ${alias}`,
   skipLocked: " FOR UPDATE SKIP LOCKED",
@@ -182,5 +189,5 @@ export const postgresDialect: Dialect = {
   lockSchema: "SELECT pg_advisory_xact_lock(108170552013433)",
   existing:
     "SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace " +
-    "AND relname IN (SELECT value FROM json_array_elements_text(:names::text::json) AS item(value))",
+    "AND relname = ANY (:names::text[])",
 };

@@ -99,7 +99,7 @@ async function readVersion(driver: Driver, t: Templates, where: string): Promise
   } catch (error) {
     if (!(error instanceof DriverError) || !error.missing) throw error;
   }
-  const names = JSON.stringify(TABLES.map(({ name }) => t.prefix + name));
+  const names = t.dialect.encodeTexts(TABLES.map(({ name }) => t.prefix + name));
   const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read");
   if (existing!.length === 0) return { version: 0, time: {} };
   // Another starter may have made them between the two reads.

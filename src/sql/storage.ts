@@ -236,10 +236,10 @@ export class SqlStorage implements port.Storage {
   }
 
   #claim(request: port.ClaimRequest): { batch: () => ClaimBatch; read: (rows: Row[][]) => port.ClaimReply } {
-    const { s } = this.#parts;
+    const { s, t } = this.#parts;
     const asked = { ...request, queues: [...new Set(request.queues)] };
     return {
-      batch: () => claim(s.claim, s.consequences, s.lines, asked, this.#marks.of(request.token)),
+      batch: () => claim(s.claim, s.consequences, s.lines, t, asked, this.#marks.of(request.token)),
       read: (rows) => claimReply(rows, asked),
     };
   }
@@ -273,9 +273,9 @@ export class SqlStorage implements port.Storage {
   }
 
   async cancel(request: port.CancelRequest): Promise<string[]> {
-    const { s } = this.#parts;
+    const { s, t } = this.#parts;
     const { rows, queries } = await this.#send(
-      () => cancel(s.cancel, s.consequences, request, this.#marks.of(request.op)),
+      () => cancel(s.cancel, s.consequences, t, request, this.#marks.of(request.op)),
       "write",
       ["ends"],
     );

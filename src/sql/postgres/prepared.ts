@@ -99,13 +99,18 @@ export class PreparedNames {
       /^(SELECT|WITH|UPDATE|INSERT|DELETE) /.test(sql.text) && !sql.names.some((name) => UNTYPED.test(name));
     let prepared: Prepared | null = null;
     if (plannable) {
-      const types = sql.names.map((name) => (NUMBERS.has(name) ? "bigint" : "text")).join(", ");
+      const types = sql.names.map((name, i) => typeOf(sql, name, i)).join(", ");
       const name = `belfry_${hash(`${types} ${sql.text}`)}`;
       prepared = { name, text: `PREPARE ${name}${types === "" ? "" : ` (${types})`} AS ${sql.text}` };
     }
     this.#known.set(sql, prepared);
     return prepared;
   }
+}
+
+function typeOf(sql: Sql, name: string, place: number): string {
+  if (sql.text.includes(`$${place + 1}::text[]`)) return "text[]";
+  return NUMBERS.has(name) ? "bigint" : "text";
 }
 
 /** Two runs of FNV-1a: 64 bits, so that two statements of one name are not to be expected. */

@@ -20,7 +20,7 @@ export interface CancelStatements {
 /** Prepares the statements. */
 export function cancelStatements(t: Templates): CancelStatements {
   const d = t.dialect;
-  const asked = `id IN (SELECT value FROM ${d.texts("ids")} AS asked)`;
+  const asked = `id ${d.oneOf("ids")}`;
   return {
     cancel: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
       WHERE ${asked} AND finished_at IS NULL`),
@@ -39,8 +39,14 @@ export function cancelStatements(t: Templates): CancelStatements {
 }
 
 /** The batch of a cancel; the reply is read from its last statement. */
-export function cancel(s: CancelStatements, c: ConsequenceStatements, request: CancelRequest, marks: Args): Query[] {
-  const args = { ...marks, now: request.now, ids: JSON.stringify(request.ids), error: request.error };
+export function cancel(
+  s: CancelStatements,
+  c: ConsequenceStatements,
+  t: Templates,
+  request: CancelRequest,
+  marks: Args,
+): Query[] {
+  const args = { ...marks, now: request.now, ids: t.dialect.encodeTexts(request.ids), error: request.error };
   return [{ sql: s.cancel, args }, ...consequences(c, args, request.error), { sql: s.cancelled, args }];
 }
 
@@ -56,7 +62,7 @@ export function retry(
   const args: Args = {
     ...marks,
     now: request.now,
-    ids: JSON.stringify(request.jobs.map(({ id }) => id)),
+    ids: t.dialect.encodeTexts(request.jobs.map(({ id }) => id)),
     forgets: listOf(t.dialect, STEP_NAMES, forgets),
   };
   const sqls = [s.retry, ...(forgets.length > 0 ? [s.forget] : []), c.limits.markRevived, ...c.limits.admit, s.retried];

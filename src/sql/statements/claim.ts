@@ -82,14 +82,14 @@ export interface ClaimStatements {
 /** Prepares the statements. */
 export function claimStatements(t: Templates): ClaimStatements {
   const d = t.dialect;
-  const held = `queue IN (SELECT value FROM ${d.texts("queues")} AS asked) AND claim_token = :token`;
+  const held = `queue ${d.oneOf("queues")} AND claim_token = :token`;
   const takes = new Map<string, Sql>();
   const firstAlarm = (where: string): string =>
     `(SELECT j.queue FROM {jobs} AS j WHERE ${ALARMED}${where} ORDER BY j.queue LIMIT 1)`;
   const expires = "j.state = 'ready' AND j.attempt = 0 AND j.expires_at <= :now";
   const lockToken = d.lockText("token");
   return {
-    lockQueues: t.sql(`SELECT name FROM {queues} WHERE name IN (SELECT value FROM ${d.texts("queues")} AS asked)
+    lockQueues: t.sql(`SELECT name FROM {queues} WHERE name ${d.oneOf("queues")}
       AND (concurrency IS NOT NULL OR rate_count IS NOT NULL) ORDER BY name${d.forUpdate}`),
     lockToken: lockToken === null ? null : t.sql(lockToken),
     alarm: t.sql(`WITH RECURSIVE waiting (queue) AS (SELECT ${firstAlarm("")} UNION ALL
@@ -113,7 +113,7 @@ export function claimStatements(t: Templates): ClaimStatements {
       AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})`),
     countStarts: t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'queue:' || q.name, :now, :token, count(*)
       FROM {queues} AS q JOIN {jobs} AS j ON j.queue = q.name
-      WHERE q.rate_count IS NOT NULL AND q.name IN (SELECT value FROM ${d.texts("queues")} AS asked)
+      WHERE q.rate_count IS NOT NULL AND q.name ${d.oneOf("queues")}
         AND j.claim_token = :token AND j.mark = :mark GROUP BY q.name ON CONFLICT DO NOTHING`),
     history: historyStatements(t, held),
     take(queues, tasks) {
@@ -130,7 +130,7 @@ export function claimStatements(t: Templates): ClaimStatements {
 
 function takeTemplate(t: Templates, queues: number, tasks: boolean, held: string): string {
   const d = t.dialect;
-  const known = tasks ? ` AND task IN (SELECT value FROM ${d.texts("tasks")} AS known)` : "";
+  const known = tasks ? ` AND task ${d.oneOf("tasks")}` : "";
   // The first of each queue, as far as it has room; a token that is on a job already gets none.
   const line = (i: number): string => {
     const room = `SELECT ${roomOf(t, "CAST(:limit AS bigint)")} AS room FROM {queues} AS q WHERE q.name = :queue${i}`;
@@ -167,6 +167,7 @@ export function claim(
   s: ClaimStatements,
   c: ConsequenceStatements,
   lines: LineStatements,
+  t: Templates,
   request: ClaimRequest & { queues: readonly string[] },
   marks: Args,
 ): ClaimBatch {
@@ -179,8 +180,8 @@ export function claim(
     until: now + request.claimMs,
     limit,
     alarms: Math.max(MIN_ALARMS, 2 * limit),
-    queues: JSON.stringify(queues),
-    tasks: tasks && JSON.stringify(tasks),
+    queues: t.dialect.encodeTexts(queues),
+    tasks: tasks && t.dialect.encodeTexts(tasks),
     error: EXPIRED_ERROR,
   };
   for (const [i, queue] of queues.entries()) args[`queue${i}`] = queue;

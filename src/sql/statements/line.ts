@@ -86,7 +86,7 @@ export function lineStatements(t: Templates): LineStatements {
       FROM ${t.dialect.texts("queues")} AS a LEFT JOIN {queues} AS q ON q.name = a.value`);
   return {
     asked: asked(""),
-    askedTasks: asked(` AND task IN (SELECT value FROM ${t.dialect.texts("tasks")} AS known)`),
+    askedTasks: asked(` AND task ${t.dialect.oneOf("tasks")}`),
   };
 }
 

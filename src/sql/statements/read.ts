@@ -61,14 +61,14 @@ function whereOf(terms: readonly (string | false | undefined)[]): string {
 export function listSchedules(t: Templates, request: ListSchedulesRequest): Query {
   const { names, owner, state, after, limit } = request;
   const where = whereOf([
-    names && `name IN (SELECT value FROM ${t.dialect.texts("names")} AS asked)`,
+    names && `name ${t.dialect.oneOf("names")}`,
     owner !== undefined && "owner = :owner",
     // Written out, so that the partial index serves it: every round of maintenance looks for broken ones.
     state && (state === "broken" ? "state = 'broken'" : "state = :state"),
     after !== undefined && "name > :after",
   ]);
   const args: Args = {
-    names: JSON.stringify(names ?? []),
+    names: t.dialect.encodeTexts(names ?? []),
     owner: owner ?? null,
     state: state ?? null,
     after: after ?? null,
@@ -99,7 +99,7 @@ export function listOccurrences(t: Templates, request: ListOccurrencesRequest): 
 export function listJobs(t: Templates, request: ListJobsRequest): Query {
   const { states, queue, task, schedule, parentId, key, before, limit } = request;
   const where = whereOf([
-    states && `state IN (SELECT value FROM ${t.dialect.texts("states")} AS asked)`,
+    states && `state ${t.dialect.oneOf("states")}`,
     queue !== undefined && "queue = :queue",
     task !== undefined && "task = :task",
     schedule !== undefined && "schedule = :schedule",
@@ -108,7 +108,7 @@ export function listJobs(t: Templates, request: ListJobsRequest): Query {
     before !== undefined && "id < :before",
   ]);
   const args: Args = {
-    states: JSON.stringify(states ?? []),
+    states: t.dialect.encodeTexts(states ?? []),
     queue: queue ?? null,
     task: task ?? null,
     schedule: schedule ?? null,
