@@ -119,16 +119,18 @@ export function fire(
     for (const sql of sqls) queries.push({ sql, args });
   };
   add(lease ? s.moveLeased : s.move);
-  if (firings.some((firing) => firing.cancelUnfinished)) {
-    add(s.cancelUnfinished);
-    queries.push(...consequences(c, args, OVERLAP_ERROR));
-  }
+  const cancels = firings.some((firing) => firing.cancelUnfinished);
+  if (cancels) add(s.cancelUnfinished);
   if (jobs.length > 0) {
     const query = queries.push({ sql: s.insertJobs, args }) - 1;
     queries.push({ sql: s.others, args, unless: { query, changes: jobs.length } });
   }
   if (outcomes.length > 0) add(s.record);
-  if (jobs.some((job) => job.limit)) add(c.limits.markInserted, ...c.limits.admit);
+  const limited = jobs.some((job) => job.limit);
+  if (limited) add(c.limits.markInserted);
+  // What ended makes room for what came in: both stand in one line, from which is admitted once.
+  if (cancels) queries.push(...consequences(c, args, OVERLAP_ERROR));
+  else if (limited) add(...c.limits.admit);
   if (lease) add(s.leads);
   if (lease && request.resign) add(s.resign);
   queries.push({ sql: s.unmoved, args, unless: { query: 0, changes: firings.length } });

@@ -111,9 +111,11 @@ export function putSchedulesReply(
 ): PutSchedulesReply {
   const rowsOf = (sql: Sql): Row[] => rows[queries.findIndex((query) => query.sql === sql)] ?? [];
   const { owner } = request;
+  const current = owner === null || Number(rowsOf(s.generation)[0]?.["generation"]) <= owner.generation;
   return {
-    current: owner === null || Number(rowsOf(s.generation)[0]?.["generation"]) <= owner.generation,
-    written: rowsOf(s.written).map((row) => row["name"] as string),
+    current,
+    // Sent again after a later generation was here, it is out of date, whatever it wrote before.
+    written: current ? rowsOf(s.written).map((row) => row["name"] as string) : [],
     removed: rowsOf((owner ? s.owned : s.free).remove).map((row) => row["name"] as string),
   };
 }

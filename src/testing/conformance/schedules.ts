@@ -214,6 +214,10 @@ export const scheduleCases: readonly Case[] = [
       equal((await sync(2, {})).current, true, "the same again");
       equal((await sync(3, { removes: [{ name: "s", revision: 1 }] })).removed, ["s"], "a newer one");
       equal((await sync(2, {})).current, false, "the one before is old now");
+      const late = { op: "late", ...puts(newSchedule("l", { owner: "app" }), null) };
+      equal((await sync(3, late)).written, ["l"], "written");
+      await sync(4, {});
+      equal(untimed(await sync(3, late)), { current: false, written: [], removed: [] }, "sent again, it is old too");
       equal(
         (await rig.put({ ...puts(newSchedule("s"), null), owner: { owner: "other", generation: 1 } })).written,
         ["s"],
