@@ -149,7 +149,11 @@ export async function planChange(
   const same = !(before instanceof Error) && sameTiming(before.definition, definition);
   // One that could not be read keeps its place where the place fits: then what it missed is caught up.
   const stays = same || (before instanceof Error && record.nextAt !== null && rules.timing.has(record.nextAt));
-  let nextAt = stays && record.nextAt !== null ? record.nextAt : rules.timing.next(now);
+  const lastAt = change.lastAt ?? record.lastAt;
+  // Never back before what has its outcome, whatever this host's clock says: a run of skipped ones that began there would
+  // find its place taken and go unrecorded.
+  const after = Math.max(now, lastAt ?? now);
+  let nextAt = stays && record.nextAt !== null ? record.nextAt : rules.timing.next(after);
   if (nextAt !== null && definition.endAt !== null && nextAt > definition.endAt) nextAt = null;
   const fired = record.fired + change.fired;
   if (definition.maxFires !== null && fired >= definition.maxFires) nextAt = null;
@@ -163,7 +167,7 @@ export async function planChange(
       state: paused ? "paused" : nextAt === null ? "ended" : "active",
       nextAt,
       fired,
-      lastAt: change.lastAt ?? record.lastAt,
+      lastAt,
       failures: record.state === "paused" && !paused ? 0 : record.failures,
       pauseAfterFailures: definition.pauseAfterFailures,
       watchesJobs: watches(definition),

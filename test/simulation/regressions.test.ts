@@ -81,3 +81,25 @@ for (const make of [memory, () => sqlite(":memory:")]) {
     await belfry.close();
   });
 }
+
+test("a schedule that is edited on a host whose clock is behind does not go back before its last outcome (seed 31)", async () => {
+  const storage = memory();
+  const [ahead, behind] = [new FakeClock(1_000_000), new FakeClock(1_000_000)];
+  const [one, other] = [ahead, behind].map((clock) => new Belfry({ storage, clock, logger: silentLogger }));
+  for (const belfry of [one!, other!]) belfry.task("t", () => "done");
+  await one!.schedule("s", "*/4 * * * * *", "t");
+  await ahead.advance("20s");
+  await one!.tick();
+  const last = (await storage.listOccurrences({ schedule: "s", newestFirst: true, limit: 1 }))[0]!.at;
+  await other!.schedule("s", "*/2 * * * * *", "t", { catchUp: "latest" });
+  expect((await storage.listSchedules({ names: ["s"], limit: 1 }))[0]!.nextAt).toBe(last + 2000);
+  // What is left out from there on has its place in the log.
+  await ahead.advance("10s");
+  await one!.tick();
+  const outcomes = await storage.listOccurrences({ schedule: "s", from: last + 1, limit: 10 });
+  expect(outcomes.map(({ at, untilAt, count }) => [at - last, untilAt - last, count])).toEqual([
+    [2000, 8000, 4],
+    [10_000, 10_000, 1],
+  ]);
+  for (const belfry of [one!, other!]) await belfry.close();
+});
