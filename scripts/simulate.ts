@@ -57,7 +57,7 @@ async function many(): Promise<void> {
   const untilMs =
     values.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.minutes) * 60_000;
   const last = values.minutes === undefined ? from + Number(values.seeds) : Number.POSITIVE_INFINITY;
-  const total = { worlds: 0, steps: 0, requests: 0, jobs: 0, occurrences: 0, simulatedHours: 0, failed: 0 };
+  const total = { worlds: 0, steps: 0, requests: 0, jobs: 0, occurrences: 0, covered: 0, simulatedHours: 0, failed: 0 };
   const struck: Record<string, number> = {};
   const begun = performance.now();
   let told = begun;
@@ -68,6 +68,7 @@ async function many(): Promise<void> {
     total.requests += report.requests;
     total.jobs += report.jobs;
     total.occurrences += report.occurrences;
+    total.covered += report.covered;
     total.simulatedHours += report.simulatedMs / 3_600_000;
     for (const [kind, count] of Object.entries(report.struck)) struck[kind] = (struck[kind] ?? 0) + count;
     if (report.violation !== null) {

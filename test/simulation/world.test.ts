@@ -3,6 +3,12 @@ import { describe, expect, test } from "vitest";
 import type { Storage } from "../../src/storage.ts";
 import { runWorld, shrinkWorld } from "../../src/testing/simulation/mod.ts";
 
+/** All kinds of faults; `swapped`: a request was really overtaken. */
+const FAULTS = [
+  ...["crash", "pause", "suspend", "clock jump", "clock drift", "outage"],
+  ...["request lost", "reply lost", "duplicate", "delay", "reorder", "swapped", "worst moment"],
+  ...["wakes lost", "wake late", "wake again"],
+];
 /** The long run is `npm run simulate`; here are enough worlds to catch what is broken plainly. */
 const WORLDS = 12;
 
@@ -14,6 +20,19 @@ describe("a simulated world", () => {
       expect(report.requests).toBeGreaterThan(50);
     });
   }
+
+  test("every kind of fault strikes, and most moves of schedules can be checked", async () => {
+    const struck = new Set<string>();
+    let [covered, occurrences] = [0, 0];
+    for (let seed = 1; seed <= 20; seed++) {
+      const report = await runWorld({ seed, steps: 1200 });
+      for (const kind of Object.keys(report.struck)) struck.add(kind);
+      covered += report.covered;
+      occurrences += report.occurrences;
+    }
+    expect([...struck].sort()).toEqual([...FAULTS].sort());
+    expect(covered).toBeGreaterThan(occurrences / 2);
+  });
 
   test("the same seed plays the same world, to the step", async () => {
     const [first, second] = [await runWorld({ seed: 77, steps: 800 }), await runWorld({ seed: 77, steps: 800 })];
@@ -35,8 +54,35 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
     }),
   },
   "a fire that looks at no lease": {
-    seeds: 20,
+    seeds: 60,
     without: (storage) => ({ fire: (request) => storage.fire({ ...request, lease: null }).then((reply) => reply) }),
+  },
+  "a fire that leaves an occurrence out": {
+    seeds: 20,
+    without: (storage) => ({
+      fire: (request) =>
+        storage.fire({
+          ...request,
+          firings: request.firings.map((firing) => ({
+            ...firing,
+            jobs: firing.jobs.slice(1),
+            occurrences: firing.occurrences.slice(1),
+          })),
+        }),
+    }),
+  },
+  "a schedule that begins with its second occurrence": {
+    seeds: 10,
+    without: (storage) => ({
+      putSchedules: (request) =>
+        storage.putSchedules({
+          ...request,
+          puts: request.puts.map(({ record, ...put }) => ({
+            ...put,
+            record: { ...record, nextAt: record.nextAt === null ? null : record.nextAt + 1000 },
+          })),
+        }),
+    }),
   },
   "a claim that takes jobs over a minute too early": {
     seeds: 20,

@@ -7,10 +7,10 @@
 import type { Belfry } from "../../belfry.ts";
 import { BelfryError } from "../../error.ts";
 import type { EnqueueOptions } from "../../job.ts";
-import type { Tables } from "../../memory/batch.ts";
 import type { ScheduleOptions } from "../../schedule.ts";
 import { pickWeighted, type Random, seededRandom } from "../random.ts";
-import { PERIODS } from "./periods.ts";
+import type { Ground } from "./ground.ts";
+import { EXPRESSIONS, ZONES } from "./instants.ts";
 import { drawScript, type Op, waitsOf } from "./script.ts";
 
 /** What a client does. */
@@ -82,16 +82,25 @@ export function drawActions(random: Random, options: { steps: number; hosts: num
   return actions.sort((a, b) => a.step - b.step);
 }
 
+/** The schedule that an action edits; null where it edits none. */
+export function editedBy({ kind, seed }: Action): string | null {
+  return kind === "register" ? pickSchedule(seededRandom(seed)) : null;
+}
+
+function pickSchedule(random: Random): string {
+  return random.pick(SCHEDULES);
+}
+
 /** Does an action through an engine. @throws what it must not meet */
-export async function act(action: Action, belfry: Belfry, tables: Tables): Promise<void> {
+export async function act(action: Action, belfry: Belfry, ground: Ground): Promise<void> {
   try {
-    await DO[action.kind](belfry, seededRandom(action.seed), tables);
+    await DO[action.kind](belfry, seededRandom(action.seed), ground);
   } catch (error) {
     if (!(error instanceof BelfryError && ALLOWED.has(error.code))) throw error;
   }
 }
 
-type Do = (belfry: Belfry, random: Random, tables: Tables) => Promise<unknown>;
+type Do = (belfry: Belfry, random: Random, ground: Ground) => Promise<unknown>;
 
 const DO: Readonly<Record<ActionKind, Do>> = {
   enqueue: (belfry, random) =>
@@ -104,29 +113,32 @@ const DO: Readonly<Record<ActionKind, Do>> = {
     ),
 
   register: (belfry, random) => {
+    // The name is drawn first: see `editedBy`.
+    const name = pickSchedule(random);
     const task = random.chance(0.8) ? "play" : "quick";
     const input = task === "play" ? drawScript(random, 0).slice(0, 2) : null;
     const options = scheduleOptions(random, input);
-    return belfry.schedule(random.pick(SCHEDULES), random.pick(Object.keys(PERIODS)), task, options);
+    const timeZone = random.pick(ZONES);
+    return belfry.schedule(name, random.pick(EXPRESSIONS), task, { ...options, timeZone });
   },
 
-  signal: async (belfry, random, tables) => {
+  signal: async (belfry, random, ground) => {
     const waits: [string, string][] = [];
-    for (const { row } of tables.jobs.watched) {
-      if (row.task === "play") for (const name of waitsOf(JSON.parse(row.input) as Op[])) waits.push([row.id, name]);
+    for (const { id, task, input } of ground.openJobs()) {
+      if (task === "play") for (const name of waitsOf(JSON.parse(input) as Op[])) waits.push([id, name]);
     }
     if (waits.length === 0) return;
     const [id, name] = random.pick(waits);
     await belfry.signal(id, name, `signal ${name}`, random.chance(0.5) ? { key: "once" } : {});
   },
 
-  cancel: async (belfry, random, tables) => {
-    const id = someJob(random, tables);
+  cancel: async (belfry, random, ground) => {
+    const id = someJob(random, ground);
     if (id !== undefined) await belfry.cancel(id);
   },
 
-  retry: async (belfry, random, tables) => {
-    const failed = [...tables.jobs.failed].map(({ row }) => row.id);
+  retry: async (belfry, random, ground) => {
+    const failed = [...ground.openJobs()].filter(({ state }) => state === "failed").map(({ id }) => id);
     if (failed.length > 0) await belfry.retry(random.pick(failed));
   },
 
@@ -162,8 +174,8 @@ const DO: Readonly<Record<ActionKind, Do>> = {
   },
 };
 
-function someJob(random: Random, tables: Tables): string | undefined {
-  const ids = [...tables.jobs.watched].map(({ row }) => row.id);
+function someJob(random: Random, ground: Ground): string | undefined {
+  const ids = [...ground.openJobs()].map(({ id }) => id);
   return ids.length > 0 ? random.pick(ids) : undefined;
 }
 

@@ -8,7 +8,7 @@
 import type { Clock } from "../../clock.ts";
 import { BelfryError } from "../../error.ts";
 import type { Ids } from "../../id.ts";
-import type { Storage } from "../../storage.ts";
+import type { Storage, Wake } from "../../storage.ts";
 import type { Random } from "../random.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -20,12 +20,27 @@ export interface Network {
   available: boolean;
   /** Grows when all that is on the wire is dropped. */
   epoch: number;
-  /** Asked before a request is carried out, told after. */
-  carry(host: string, method: string, request: unknown, again: boolean): (reply: unknown) => void;
+  /** Told when a request is sent. @returns to be called each time it is about to be carried out; then with its reply */
+  send(host: Host, method: string, request: unknown): () => (reply: unknown) => void;
+  /** Whether the lease or a claim under which a fire or a save was sent is another's by now. */
+  outlived(method: string, request: unknown): boolean;
+  /** Told when a request was carried out. */
+  done(): void;
+  /** Told when a request has overtaken another. */
+  swapped(): void;
 }
 
 /** What happens to the next request. */
-export type Mishap = { kind: "request lost" | "reply lost" | "duplicate" | "delay"; ms: number };
+export type Mishap = { kind: "request lost" | "reply lost" | "duplicate" | "delay" | "reorder"; ms: number };
+/** What happens to the next notice that the storage pushes. */
+export type WakeMishap = { kind: "wake late" | "wake again"; ms: number };
+
+/** The methods of the port that go over the network. */
+const METHODS = [
+  ...["migrate", "beginTick", "fire", "resign", "putSchedules", "listSchedules", "listDefinitions", "listOccurrences"],
+  ...["enqueue", "claim", "renew", "save", "signal", "cancel", "retry", "getJob", "listJobs"],
+  ...["putQueues", "listQueues", "purge", "stats"],
+];
 
 type Method = (request: unknown) => Promise<unknown>;
 
@@ -34,6 +49,10 @@ export class Host {
   readonly name: string;
   /** Mishaps waiting for requests. */
   readonly mishaps: Mishap[] = [];
+  /** Mishaps waiting for notices. */
+  readonly wakeMishaps: WakeMishap[] = [];
+  /** How long the next fires and saves wait at most for their worst moment, ms. */
+  readonly worstMoments: number[] = [];
   /** Counts lives; an engine belongs to one. */
   life = 0;
   up = false;
@@ -48,13 +67,20 @@ export class Host {
   #elapsed = 0;
   /** Elapsed time never reads less than this. */
   #least = 0;
+  /** No notice arrives before this true time. */
+  #deafUntil: number;
+  /** A request that waits to be overtaken. */
+  #overtaken: (() => void) | null = null;
+  /** A fire or save that waits until its lease or claim is another's. */
+  #outlived: { life: number; method: string; request: unknown; go: () => void } | null = null;
 
-  /** @param offsetMs how far its wall clock is off at first */
-  constructor(name: string, network: Network, random: Random, offsetMs: number) {
+  /** @param options `offsetMs`: how far its wall clock is off at first; `deaf`: no notice ever reaches it */
+  constructor(name: string, network: Network, random: Random, options: { offsetMs: number; deaf: boolean }) {
     this.name = name;
     this.#network = network;
     this.#random = random;
-    this.#offsetMs = offsetMs;
+    this.#offsetMs = options.offsetMs;
+    this.#deafUntil = options.deaf ? Number.POSITIVE_INFINITY : 0;
     this.#since = network.timeline.now;
   }
 
@@ -70,6 +96,19 @@ export class Host {
     this.life++;
     this.#late = null;
     this.mishaps.length = 0;
+    this.wakeMishaps.length = 0;
+    this.worstMoments.length = 0;
+  }
+
+  /** Something was done in the storage: is it the moment? */
+  look(): void {
+    const waiting = this.#outlived;
+    if (waiting && this.#network.outlived(waiting.method, waiting.request)) waiting.go();
+  }
+
+  /** Loses all notices for a while. */
+  deafen(ms: number): void {
+    this.#deafUntil = Math.max(this.#deafUntil, this.#network.timeline.now + ms);
   }
 
   /** Stands still for a while. @param suspended elapsed time stands still too */
@@ -102,6 +141,9 @@ export class Host {
     this.drift(1);
     this.#offsetMs = 0;
     this.mishaps.length = 0;
+    this.wakeMishaps.length = 0;
+    this.worstMoments.length = 0;
+    this.#outlived?.go();
   }
 
   // ---------------------------------------------------------------- what an engine sees
@@ -154,20 +196,26 @@ export class Host {
     const { life } = this;
     const { storage } = this.#network;
     const remote: Record<string, unknown> = { name: storage.name, capabilities: storage.capabilities };
-    for (const [name, value] of Object.entries(storage)) {
-      if (typeof value !== "function" || name === "listen") continue;
-      remote[name] = (request: unknown) => this.#call(life, name, (value as Method).bind(storage), request);
+    for (const name of METHODS) {
+      const method = storage[name as keyof Storage] as unknown as Method | undefined;
+      if (method) remote[name] = (request: unknown) => this.#call(life, name, method.bind(storage), request);
     }
     remote["close"] = async () => {};
     if (storage.listen) {
-      remote["listen"] = (onWake: (wake: never) => void) =>
-        storage.listen!((wake) => {
-          this.#network.timeline.after(1 + this.#random.below(30), () =>
-            this.#whenAlive(life, () => onWake(wake as never)),
-          );
-        });
+      remote["listen"] = (onWake: (wake: Wake) => void) => storage.listen!((wake) => this.#push(life, wake, onWake));
     }
     return remote as unknown as Storage;
+  }
+
+  /** A notice of the storage comes this way. */
+  #push(life: number, wake: Wake, onWake: (wake: Wake) => void): void {
+    const { timeline } = this.#network;
+    if (this.life !== life || timeline.now < this.#deafUntil) return;
+    const mishap = this.wakeMishaps.shift();
+    const arrive = (): void => this.#whenAlive(life, () => onWake(wake));
+    const afterMs = 1 + this.#random.below(30);
+    timeline.after(afterMs + (mishap?.kind === "wake late" ? mishap.ms : 0), arrive);
+    if (mishap?.kind === "wake again") timeline.after(afterMs + mishap.ms, arrive);
   }
 
   #call(life: number, name: string, method: Method, request: unknown): Promise<unknown> {
@@ -178,6 +226,7 @@ export class Host {
     const there = this.#latency() + (mishap?.kind === "delay" ? mishap.ms : 0);
     const back = this.#latency();
     const { epoch } = this.#network;
+    const carry = this.#network.send(this, name, request);
     return new Promise((resolve, reject) => {
       const answer = (run: () => void, ms: number): void => void timeline.after(ms, () => this.#whenAlive(life, run));
       const fail = (ms: number): void => answer(() => reject(unavailable(name)), ms);
@@ -186,10 +235,11 @@ export class Host {
           if (!again) fail(back);
           return;
         }
-        const done = this.#network.carry(this.name, name, request, again);
+        const done = carry();
         method(request).then(
           (reply) => {
             done(reply);
+            this.#network.done();
             if (again) return;
             if (mishap?.kind === "reply lost") fail(mishap.ms);
             else answer(() => resolve(reply), back);
@@ -197,14 +247,64 @@ export class Host {
           (error: Error) => answer(() => reject(error), back),
         );
       };
-      if (mishap?.kind === "request lost") {
-        fail(mishap.ms);
+      if (mishap?.kind === "request lost" || this.#outlived?.life === life) {
+        fail(mishap?.ms ?? back);
         return;
       }
-      timeline.after(there, () => arrive(false));
+      if ((name === "fire" || name === "save") && this.worstMoments.length > 0) {
+        this.#waitForWorst(name, request, () => arrive(false), this.worstMoments.shift()!);
+        return;
+      }
+      const first = (): void => {
+        this.#letPass();
+        arrive(false);
+      };
+      timeline.after(there, mishap?.kind === "reorder" ? () => this.#wait(() => arrive(false), mishap.ms) : first);
       // What was on the wire arrives even when its sender is gone.
       if (mishap?.kind === "duplicate") timeline.after(there + 1 + random.below(mishap.ms + 1), () => arrive(true));
     });
+  }
+
+  /** A request waits until the host's next one has been done, or for so long. */
+  #wait(run: () => void, ms: number): void {
+    const { timeline } = this.#network;
+    let gone = false;
+    const go = (): void => {
+      if (gone) return;
+      gone = true;
+      if (this.#overtaken === go) this.#overtaken = null;
+      cancel();
+      run();
+    };
+    const cancel = timeline.after(ms, go);
+    this.#overtaken ??= go;
+  }
+
+  /** A request waits until what it rests on is another's, or for so long. */
+  #waitForWorst(method: string, request: unknown, arrive: () => void, ms: number): void {
+    const { timeline } = this.#network;
+    const waiting = {
+      life: this.life,
+      method,
+      request,
+      go: (): void => {
+        if (this.#outlived !== waiting) return;
+        this.#outlived = null;
+        cancel();
+        timeline.after(0, arrive);
+      },
+    };
+    const cancel = timeline.after(ms, waiting.go);
+    this.#outlived = waiting;
+  }
+
+  /** A request arrives: the one that waits to be overtaken is done right after it. */
+  #letPass(): void {
+    const overtaken = this.#overtaken;
+    if (!overtaken) return;
+    this.#overtaken = null;
+    this.#network.swapped();
+    this.#network.timeline.after(0, overtaken);
   }
 
   /** Mostly a few ms, now and then long enough to be overtaken. */

@@ -5,7 +5,6 @@
  * lease last, which claim of a job is the latest, which steps are done, which occurrences have become jobs. It trusts no
  * guard of the storage or the engine: taking one out must show here.
  */
-import type { Tables } from "../../memory/batch.ts";
 import { isFinished } from "../../memory/jobs.ts";
 import type {
   BeginTickReply,
@@ -25,7 +24,8 @@ import type {
   SaveRequest,
   ScheduleRecord,
 } from "../../storage.ts";
-import { periodOf } from "./periods.ts";
+import type { Ground } from "./ground.ts";
+import { instantsOf } from "./instants.ts";
 import { judgeResult, type Op } from "./script.ts";
 
 /** The request that is being carried out. */
@@ -33,7 +33,11 @@ interface Carried {
   host: string;
   method: string;
   request: unknown;
+  /** Schedules that a client was editing through this host when the request was sent. */
+  edited: ReadonlySet<string>;
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
   ready: ["running", "cancelled", "expired"],
@@ -49,14 +53,15 @@ const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
 export class Oracle {
   /** What was found; the first is the one that counts. */
   readonly violations: string[] = [];
-  /** Hosts through which a client edits a schedule: that closes out what was missed, by revision, without a lease. */
-  readonly editing: Set<string> = new Set();
   /** How many occurrences got an outcome. */
   occurrences = 0;
+  /** How many moves of schedules were checked to leave no occurrence out. */
+  covered = 0;
   /** How many jobs ended. */
   ended = 0;
-  readonly #tables: Tables;
-  #carried: Carried = { host: "nobody", method: "none", request: null };
+  readonly #ground: Ground;
+  readonly #start: number;
+  #carried: Carried = { host: "nobody", method: "none", request: null, edited: NOTHING };
   #granted = { holder: "", token: 0 };
   readonly #fired = new Map<string, string>();
   readonly #lastFired = new Map<string, number>();
@@ -72,18 +77,25 @@ export class Oracle {
   readonly #begun = new Map<string, number>();
   readonly #running = new Map<string, number>();
   readonly #admitted = new Map<string, number>();
+  /** Instants of each schedule that have an outcome; purging forgets none here. */
+  readonly #outcomes = new Map<string, Set<number>>();
+  /** The last outcome of a schedule that was removed: another of its name may find instants taken up to there. */
+  readonly #former = new Map<string, number>();
+  /** Outcomes recorded by the request that is being carried out. */
+  readonly #recordedNow: OccurrenceRecord[] = [];
   readonly #moved: { before: ScheduleRecord; after: ScheduleRecord }[] = [];
   readonly #serverNow: (() => number) | null;
 
-  /** @param serverNow the server's clock, where the storage has one */
-  constructor(tables: Tables, serverNow: (() => number) | null) {
-    this.#tables = tables;
-    this.#serverNow = serverNow;
-    tables.jobs.watch = (before, after) => this.#jobChanged(before, after);
-    tables.schedules.watch = {
-      changed: (before, after) => this.#scheduleChanged(before, after),
+  /** @param options `serverNow`: the server's clock, where the storage has one; `start`: when the world began */
+  constructor(ground: Ground, options: { serverNow: (() => number) | null; start: number }) {
+    this.#ground = ground;
+    this.#serverNow = options.serverNow;
+    this.#start = options.start;
+    ground.watch({
+      jobChanged: (before, after) => this.#jobChanged(before, after),
+      scheduleChanged: (before, after) => this.#scheduleChanged(before, after),
       recorded: (outcome) => this.#recorded(outcome),
-    };
+    });
   }
 
   /** Says that something must not be. */
@@ -92,20 +104,47 @@ export class Oracle {
     this.violations.push(`${what} [${method} of ${host}]`);
   }
 
-  /** A request is about to be carried out. @returns to be called with its reply */
-  carry(host: string, method: string, request: unknown): (reply: unknown) => void {
-    this.#carried = { host, method, request };
+  /**
+   * A request is about to be carried out.
+   *
+   * @param request `edited`: schedules that a client was editing through this host when it was sent; closing out what they
+   *   had missed moves them by revision, without a lease
+   * @returns to be called with its reply
+   */
+  carry(carried: Omit<Carried, "edited"> & { edited?: ReadonlySet<string> }): (reply: unknown) => void {
+    const { method, request } = carried;
+    this.#carried = { edited: NOTHING, ...carried };
     const claims = method === "save" ? new Map(this.#claims) : null;
     return (reply) => {
+      this.#ground.settle();
+      this.#enterOutcomes();
       if (method === "beginTick") this.#leaseAsked(reply as BeginTickReply);
       else if (method === "fire") this.#firedBy(request as FireRequest, reply as FireReply);
       else if (method === "putSchedules") this.#put(request as PutSchedulesRequest, reply as PutSchedulesReply);
-      else if (method === "claim") this.#claimed(request as ClaimRequest, reply as ClaimReply);
+      else if (method === "claim") this.#claimed(reply as ClaimReply);
       else if (method === "save") this.#saved(request as SaveRequest, reply as SaveReply, claims!);
       else if (method === "retry") this.#retried(request as RetryRequest, reply as string[]);
       else if (method === "enqueue") this.#enqueued(reply as EnqueueReply);
+      // The claim that rode along saw what the write before it had saved.
+      if (method === "save" || method === "enqueue") this.#rode(request as SaveRequest, reply as SaveReply);
       this.#moved.length = 0;
+      this.#recordedNow.length = 0;
     };
+  }
+
+  /** Whether the lease or a claim under which a request was sent is another's by now. */
+  outlived(method: string, request: unknown): boolean {
+    if (method === "save")
+      return (request as SaveRequest).writes.some(({ id, token }) => this.#claims.get(id) !== token);
+    const { lease } = request as FireRequest;
+    return lease !== null && (lease.token !== this.#granted.token || lease.holder !== this.#granted.holder);
+  }
+
+  /** The claim that is being carried out, by itself or with a write. */
+  #claimRequest(): ClaimRequest | null {
+    const { method, request } = this.#carried;
+    if (method === "claim") return request as ClaimRequest;
+    return method === "save" || method === "enqueue" ? ((request as SaveRequest).claim ?? null) : null;
   }
 
   // ---------------------------------------------------------------- steps, told by the scripts
@@ -144,7 +183,7 @@ export class Oracle {
   // ---------------------------------------------------------------- rows
 
   #jobChanged(before: Readonly<JobRecord> | null, after: Readonly<JobRecord> | null): void {
-    const { method, request } = this.#carried;
+    const { method } = this.#carried;
     if (before === null) {
       this.#inserted(after!);
       return;
@@ -169,7 +208,9 @@ export class Oracle {
       this.#claims.set(id, after.claimToken!);
       this.#checkPlaces(after);
       if (before.held) this.fail(`job ${id} was claimed while its limit held it`);
-      if (before.availableAt! > (request as ClaimRequest).now && method === "claim") this.#early(before);
+      const claim = this.#claimRequest();
+      if (claim === null) this.fail(`job ${id} was claimed without a claim`);
+      else if (before.availableAt! > claim.now) this.#early(before);
     } else if (after.state !== "running") this.#claims.delete(id);
   }
 
@@ -199,12 +240,9 @@ export class Oracle {
     const { method, request } = this.#carried;
     const { finishedBefore, failedBefore } = request as PurgeRequest;
     const before = row.state === "failed" ? failedBefore : finishedBefore;
-    const parent = row.parentId === null ? undefined : this.#tables.jobs.byId.get(row.parentId);
+    const parent = row.parentId === null ? undefined : this.#ground.job(row.parentId);
     const may =
-      method === "purge" &&
-      isFinished(row.state) &&
-      row.finishedAt! < before &&
-      (!parent || isFinished(parent.row.state));
+      method === "purge" && isFinished(row.state) && row.finishedAt! < before && (!parent || isFinished(parent.state));
     // The same id may come again, as another job: a child that is begun anew.
     this.#done.delete(row.id);
     this.#lives.set(row.id, (this.#lives.get(row.id) ?? 0) + 1);
@@ -212,7 +250,7 @@ export class Oracle {
   }
 
   #moves(before: Readonly<JobRecord>, after: Readonly<JobRecord>): void {
-    const { method, request } = this.#carried;
+    const { method } = this.#carried;
     const { id } = before;
     if (!NEXT_STATES[before.state].includes(after.state))
       this.fail(`job ${id} went from ${before.state} to ${after.state}`);
@@ -220,19 +258,24 @@ export class Oracle {
       if (method !== "retry") this.fail(`job ${id} came back from ${before.state} without retry`);
       return;
     }
-    if (before.state === "running" && method === "claim" && before.claimExpiresAt! > (request as ClaimRequest).now) {
-      this.fail(
-        `job ${id}: its claim was taken ${before.claimExpiresAt! - (request as ClaimRequest).now} ms before its end`,
-      );
-    }
-    if (before.state === "running" && method === "save" && after.state !== "cancelled") {
-      const write = (request as SaveRequest).writes.find((one) => one.id === id);
-      if (write?.token !== before.claimToken) this.fail(`job ${id} was moved under a lost claim`);
-    }
+    if (before.state === "running" && after.state !== "cancelled") this.#leaves(before);
     if (after.state === "expired" && before.state === "ready" && before.attempt > 0)
       this.fail(`job ${id} expired after it began`);
     if (isFinished(after.state)) this.ended++;
     if (after.state === "completed" && before.task === "play") this.#judge(after);
+  }
+
+  /** A running job is moved by who holds its claim, or its claim has run out. */
+  #leaves(row: Readonly<JobRecord>): void {
+    const { method, request } = this.#carried;
+    const write = method === "save" ? (request as SaveRequest).writes.find(({ id }) => id === row.id) : undefined;
+    if (write?.token === row.claimToken) return;
+    const claim = this.#claimRequest();
+    if (claim === null) {
+      if (method === "save") this.fail(`job ${row.id} was moved under a lost claim`);
+    } else if (row.claimExpiresAt! > claim.now) {
+      this.fail(`job ${row.id}: its claim was taken ${row.claimExpiresAt! - claim.now} ms before its end`);
+    }
   }
 
   #judge(row: Readonly<JobRecord>): void {
@@ -241,7 +284,7 @@ export class Oracle {
   }
 
   #checkPlaces(row: Readonly<JobRecord>): void {
-    const settings = this.#tables.jobs.queues.get(row.queue)?.settings;
+    const settings = this.#ground.queue(row.queue);
     const running = this.#running.get(row.queue) ?? 0;
     // A limit that was lowered meanwhile holds for the next claim; it cannot take claims back.
     if (settings?.paused) this.fail(`job ${row.id} was claimed from the paused queue ${row.queue}`);
@@ -254,14 +297,14 @@ export class Oracle {
     const count = (counts.get(key) ?? 0) + change;
     counts.set(key, count);
     if (counts !== this.#admitted || change < 0) return;
-    const concurrency = this.#tables.limits.byKey.get(key)?.concurrency;
-    if (concurrency != null && count > concurrency)
+    const concurrency = this.#ground.concurrencyOf(key);
+    if (concurrency !== null && count > concurrency)
       this.fail(`limit ${key} admitted ${count} jobs, more than ${concurrency}`);
   }
 
   // ---------------------------------------------------------------- claims and steps
 
-  #claimed(_request: ClaimRequest, { jobs }: ClaimReply): void {
+  #claimed({ jobs }: ClaimReply): void {
     for (const { id, claims, steps } of jobs) {
       const known = this.#done.get(id);
       const done = new Set<string>();
@@ -302,8 +345,12 @@ export class Oracle {
   }
 
   #enqueued({ jobs }: EnqueueReply): void {
-    for (const { id } of jobs)
-      if (!this.#tables.jobs.byId.has(id)) this.fail(`job ${id} was acknowledged and is not stored`);
+    for (const { id } of jobs) if (!this.#ground.job(id)) this.fail(`job ${id} was acknowledged and is not stored`);
+  }
+
+  #rode({ claim }: SaveRequest, { claimed }: SaveReply): void {
+    if (claimed) this.#claimed(claimed);
+    if ((claim === undefined) !== (claimed === undefined)) this.fail("a claim that rode along was not answered");
   }
 
   // ---------------------------------------------------------------- lease and schedules
@@ -320,6 +367,8 @@ export class Oracle {
   #scheduleChanged(before: Readonly<ScheduleRecord> | null, after: Readonly<ScheduleRecord> | null): void {
     if (before === null || after === null) {
       this.#lastFired.delete((before ?? after)!.name);
+      if (after !== null) this.#checkFirst(after);
+      else this.#former.set(before!.name, Math.max(...(this.#outcomes.get(before!.name) ?? [])));
       return;
     }
     if (after.revision !== before.revision + 1)
@@ -333,6 +382,26 @@ export class Oracle {
     this.occurrences += outcome.count;
     if ((outcome.jobId === null) === (outcome.reason === null))
       this.fail(`the outcome of ${outcome.schedule} @ ${outcome.at} says neither or both`);
+    this.#recordedNow.push({ ...outcome });
+  }
+
+  /** Enters what was recorded into the books, runs instant by instant. */
+  #enterOutcomes(): void {
+    for (const { schedule, at, untilAt, count } of this.#recordedNow) {
+      const known = this.#outcomes.get(schedule) ?? new Set<number>();
+      this.#outcomes.set(schedule, known);
+      if (known.has(at)) this.fail(`occurrence ${schedule} @ ${at} got two outcomes`);
+      known.add(at);
+      const moved = this.#moved.find(({ after }) => after.name === schedule);
+      const instants = count > 1 && moved ? instantsOf(moved.before.definition, this.#start) : null;
+      let last: number | null = at;
+      for (let i = 1; i < count && instants && last !== null; i++) {
+        last = instants.next(last);
+        if (last !== null) known.add(last);
+      }
+      if ((count === 1 || instants) && last !== null && last !== untilAt)
+        this.fail(`schedule ${schedule}: outcomes ${at} to ${untilAt} (${count}) should end at ${last}`);
+    }
   }
 
   #firedBy({ lease, firings }: FireRequest, reply: FireReply): void {
@@ -343,7 +412,7 @@ export class Oracle {
       if (firing.revision !== before.revision)
         this.fail(`schedule ${after.name} was fired from revision ${firing.revision}, not ${before.revision}`);
       if (lease === null) {
-        const edits = this.editing.has(this.#carried.host);
+        const edits = this.#carried.edited.has(after.name);
         if (after.nextAt !== before.nextAt && !edits) this.fail(`schedule ${after.name} moved on without a lease`);
         continue;
       }
@@ -352,7 +421,7 @@ export class Oracle {
           `${lease.holder} fired ${after.name} with token ${lease.token}; ${this.#granted.holder} leads with ${this.#granted.token}`,
         );
       }
-      this.#checkCovered(before, after, firing.occurrences);
+      this.#checkCovered(before, after);
       for (const { scheduledAt } of firing.jobs) {
         if (scheduledAt! <= (this.#lastFired.get(after.name) ?? 0))
           this.fail(`schedule ${after.name} fired ${scheduledAt} out of order`);
@@ -370,26 +439,39 @@ export class Oracle {
         this.fail(`schedule ${after.name} was put from revision ${put.revision}, not ${before.revision}`);
       const sameDefinition = before.definition === after.definition;
       if (!sameDefinition) this.#lastFired.delete(after.name);
-      if (sameDefinition && before.nextAt !== null && before.nextAt !== after.nextAt)
-        this.#checkCovered(before, after, put.occurrences);
+      if (sameDefinition && before.nextAt !== null && before.nextAt !== after.nextAt) this.#checkCovered(before, after);
     }
   }
 
-  /** Every occurrence that a schedule passes has an outcome in the same batch. */
-  #checkCovered(before: ScheduleRecord, after: ScheduleRecord, outcomes: OccurrenceRecord[]): void {
-    const everyMs = periodOf(before.definition);
-    const from = before.nextAt;
-    if (everyMs === null || from === null) return;
-    const until = after.nextAt ?? (after.lastAt === null ? from : after.lastAt + everyMs);
-    const passed = (until - from) / everyMs;
-    let counted = 0;
-    for (const { at, untilAt, count } of outcomes) {
-      counted += count;
-      const fits =
-        at >= from && untilAt < until && (at - from) % everyMs === 0 && untilAt === at + (count - 1) * everyMs;
-      if (!fits) this.fail(`schedule ${after.name}: outcome ${at} to ${untilAt} (${count}) is none of its occurrences`);
+  /** A new schedule begins with its first occurrence after its registration. */
+  #checkFirst({ name, definition, state, createdAt, nextAt }: Readonly<ScheduleRecord>): void {
+    const first = instantsOf(definition, this.#start)?.first(createdAt) ?? null;
+    if (state === "active" && first !== null && nextAt !== first)
+      this.fail(`schedule ${name}: its first occurrence is ${nextAt}, not ${first}`);
+  }
+
+  /** Every occurrence that a schedule passes has an outcome by the end of the same batch, and nothing else has one. */
+  #checkCovered(before: ScheduleRecord, after: ScheduleRecord): void {
+    const { name } = after;
+    const instants = instantsOf(before.definition, this.#start);
+    if (instants === null || before.nextAt === null || before.nextAt <= (this.#former.get(name) ?? 0)) return;
+    const due = instants.calendar ? instants.next(before.nextAt - 1) : before.nextAt;
+    if (due !== null && due !== before.nextAt) this.fail(`schedule ${name} stood at ${before.nextAt}, not at ${due}`);
+    const until = after.nextAt ?? (after.lastAt === null ? due : instants.next(after.lastAt));
+    const passed = new Set<number>();
+    for (let at = due; at !== until; at = instants.next(at)) {
+      // Past what is known.
+      if (at === null || until === null) return;
+      if (at > until) {
+        this.fail(`schedule ${name} moved to ${until}, where none of its occurrences is`);
+        return;
+      }
+      passed.add(at);
+      if (!this.#outcomes.get(name)?.has(at)) this.fail(`schedule ${name} passed ${at}, which has no outcome`);
     }
-    if (counted !== passed) this.fail(`schedule ${after.name} passed ${passed} occurrences and recorded ${counted}`);
+    for (const { schedule, at } of this.#recordedNow)
+      if (schedule === name && !passed.has(at)) this.fail(`schedule ${name} recorded ${at}, which it did not pass`);
+    this.covered++;
   }
 }
 

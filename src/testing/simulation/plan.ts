@@ -26,6 +26,19 @@ export type FaultKind =
   | "duplicate"
   /** The next request of the host takes very long to arrive. */
   | "delay"
+  /** The next request of the host is overtaken: it is done after the one that the host sends next. */
+  | "reorder"
+  /**
+   * The next fire or save of the host arrives just after another was granted the lease, or the claim, under which it was
+   * sent; meanwhile nothing else of the host arrives.
+   */
+  | "worst moment"
+  /** Nothing that the storage pushes reaches the host for a while. */
+  | "wakes lost"
+  /** What the storage pushes next reaches the host late. */
+  | "wake late"
+  /** What the storage pushes next reaches the host, and later once more. */
+  | "wake again"
   /** The storage answers nobody for a while. */
   | "outage";
 
@@ -50,6 +63,11 @@ const KINDS: readonly (readonly [FaultKind, weight: number, maxMs: number])[] = 
   ["reply lost", 9, 3_000],
   ["duplicate", 6, 40_000],
   ["delay", 5, 20_000],
+  ["reorder", 5, 6_000],
+  ["worst moment", 4, 30_000],
+  ["wakes lost", 2, 30_000],
+  ["wake late", 2, 20_000],
+  ["wake again", 2, 20_000],
   ["outage", 1, 8_000],
 ];
 

@@ -9,11 +9,12 @@ import { Belfry } from "../../belfry.ts";
 import { delay } from "../../clock.ts";
 import { silentLogger } from "../../log.ts";
 import { isFinished } from "../../memory/jobs.ts";
-import { newTables, storageOf } from "../../memory/storage.ts";
 import type { Storage } from "../../storage.ts";
 import { type Random, seededRandom } from "../random.ts";
-import { type Action, act, drawActions, QUEUES } from "./actions.ts";
+import { type Action, act, drawActions, editedBy, QUEUES } from "./actions.ts";
+import { type Ground, type MakeGround, memoryGround } from "./ground.ts";
 import { Host, type Network } from "./host.ts";
+import { STARTS } from "./instants.ts";
 import { Oracle } from "./oracle.ts";
 import { drawPlan, type Fault } from "./plan.ts";
 import { type Op, playScript, type Stage } from "./script.ts";
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly actions?: readonly Action[] | undefined;
   /** Puts something between the engines and the storage: for tests that break a guard on purpose. */
   readonly wrap?: ((storage: Storage) => Storage) | undefined;
+  /** What the hosts share. @default the memory storage */
+  readonly ground?: MakeGround | undefined;
 }
 
 /** What a world was like. */
@@ -49,13 +52,14 @@ export interface WorldReport {
   requests: number;
   jobs: number;
   occurrences: number;
+  /** Moves of schedules that were checked to leave no occurrence out. */
+  covered: number;
   /** True time that passed, ms. */
   simulatedMs: number;
   /** A number that two runs of one world share. */
   trace: number;
 }
 
-const START = 1_767_225_600_000;
 /** How long coming to rest may take: true time, and steps. */
 const REST_MS = 20 * 60_000;
 const REST_STEPS = 60_000;
@@ -80,13 +84,14 @@ class SimulatedWorld {
   readonly #timeline: Timeline;
   readonly #network: Network;
   readonly #oracle: Oracle;
-  readonly #tables = newTables();
+  readonly #ground: Ground;
+  readonly #start: number;
   readonly #servers: Server[] = [];
   readonly #plan: readonly Fault[];
   readonly #actions: readonly Action[];
   readonly #struck: Record<string, number> = {};
-  /** Edits of schedules under way, by host. */
-  readonly #edits = new Map<string, number>();
+  /** Schedules that clients edit through a host's present life, a name for each edit. */
+  readonly #edits = new Map<Host, string[]>();
   readonly #leaseTtlMs: number;
   readonly #claimTtlMs: number;
   readonly #concurrency: number;
@@ -100,7 +105,8 @@ class SimulatedWorld {
     const { seed, steps } = options;
     const random = seededRandom(seed);
     this.#random = random.fork();
-    const timeline = new Timeline(START, random.fork());
+    this.#start = random.chance(0.4) ? STARTS[0]! : random.pick(STARTS);
+    const timeline = new Timeline(this.#start, random.fork());
     this.#timeline = timeline;
     const servers = 1 + random.below(4);
     const edges = random.chance(0.3) ? 1 : 0;
@@ -110,22 +116,32 @@ class SimulatedWorld {
     this.#leaseTtlMs = 1000 + random.below(5000);
     this.#claimTtlMs = 1000 + random.below(6000);
     this.#concurrency = 1 + random.below(6);
-    const raw = storageOf(this.#tables, hasClock ? { time: serverNow } : {});
+    this.#ground = (options.ground ?? memoryGround)(hasClock ? serverNow : null);
+    const raw = this.#ground.storage;
     const storage = options.wrap ? options.wrap(raw) : raw;
-    this.#oracle = new Oracle(this.#tables, hasClock ? serverNow : null);
+    this.#oracle = new Oracle(this.#ground, { serverNow: hasClock ? serverNow : null, start: this.#start });
     this.#network = {
       timeline,
       storage,
       available: true,
       epoch: 0,
-      carry: (host, method, request) => {
-        this.#requests++;
-        this.#mix(`${host} ${method}`);
-        return this.#oracle.carry(host, method, request);
+      send: (host, method, request) => {
+        const edited = new Set(this.#edits.get(host));
+        return () => {
+          this.#requests++;
+          this.#mix(`${host.name} ${method}`);
+          return this.#oracle.carry({ host: host.name, method, request, edited });
+        };
       },
+      outlived: (method, request) => this.#oracle.outlived(method, request),
+      done: () => {
+        for (const { host } of this.#servers) host.look();
+      },
+      swapped: () => this.#count("swapped"),
     };
     for (let i = 0; i < hosts; i++) {
-      const host = new Host(`host${i}`, this.#network, random.fork(), random.below(2) * (random.below(4000) - 2000));
+      const offsetMs = random.below(2) * (random.below(4000) - 2000);
+      const host = new Host(`host${i}`, this.#network, random.fork(), { offsetMs, deaf: random.chance(0.2) });
       this.#servers.push({ host, belfry: null, edge: i >= servers });
     }
     const intensity = random.pick([0, 1, 3, 8]);
@@ -144,7 +160,7 @@ class SimulatedWorld {
     }
     if (!this.#violated()) await this.#rest();
     this.#violated();
-    for (const { host } of this.#servers) host.die();
+    for (const { host } of this.#servers) this.#die(host);
   }
 
   report(): WorldReport {
@@ -160,7 +176,8 @@ class SimulatedWorld {
       requests: this.#requests,
       jobs: this.#oracle.ended,
       occurrences: this.#oracle.occurrences,
-      simulatedMs: this.#timeline.now - START,
+      covered: this.#oracle.covered,
+      simulatedMs: this.#timeline.now - this.#start,
       trace: this.#trace,
     };
   }
@@ -173,7 +190,7 @@ class SimulatedWorld {
 
   /** Mixes something that happened into the trace. */
   #mix(what: string): void {
-    let hash = this.#trace ^ Math.floor(this.#timeline.now - START);
+    let hash = this.#trace ^ Math.floor(this.#timeline.now - this.#start);
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
     this.#trace = hash >>> 0;
   }
@@ -211,7 +228,7 @@ class SimulatedWorld {
     belfry.run().catch((error: { code?: string }) => {
       if (host.life !== life) return;
       if (error.code !== "STORAGE_UNAVAILABLE") return this.#fail(error, "run");
-      host.die();
+      this.#die(host);
       this.#timeline.after(1000, () => !host.up && this.#boot(server));
     });
   }
@@ -257,11 +274,11 @@ class SimulatedWorld {
     const server = this.#servers[index % this.#servers.length]!;
     const { host } = server;
     if (!host.up) return;
-    this.#struck[kind] = (this.#struck[kind] ?? 0) + 1;
+    this.#count(kind);
     this.#mix(kind);
     switch (kind) {
       case "crash":
-        host.die();
+        this.#die(host);
         server.belfry = null;
         this.#timeline.after(ms, () => !this.#faultsAreOver && !host.up && this.#boot(server));
         break;
@@ -281,29 +298,44 @@ class SimulatedWorld {
           this.#network.available = true;
         });
         break;
+      case "wakes lost":
+        host.deafen(ms);
+        break;
+      case "worst moment":
+        host.worstMoments.push(ms);
+        break;
+      case "wake late":
+      case "wake again":
+        host.wakeMishaps.push({ kind, ms });
+        break;
       default:
         host.mishaps.push({ kind, ms });
     }
+  }
+
+  #count(what: string): void {
+    this.#struck[what] = (this.#struck[what] ?? 0) + 1;
+  }
+
+  /** Ends a host's life: what it has sent may arrive, but it edits nothing any more. */
+  #die(host: Host): void {
+    host.die();
+    this.#edits.delete(host);
   }
 
   #act(action: Action): void {
     const { host, belfry } = this.#servers[action.host % this.#servers.length]!;
     if (!belfry || host.paused) return;
     const { life } = host;
-    // A request of an action whose host dies may still arrive: then the host keeps its right to edit.
-    if (action.kind === "register") {
-      this.#edits.set(host.name, (this.#edits.get(host.name) ?? 0) + 1);
-      this.#oracle.editing.add(host.name);
-    }
-    act(action, belfry, this.#tables)
+    const edited = editedBy(action);
+    if (edited !== null) this.#edits.set(host, [...(this.#edits.get(host) ?? []), edited]);
+    act(action, belfry, this.#ground)
       .catch((error: unknown) => {
         if (host.life === life) this.#fail(error, `${action.kind} by a client`);
       })
       .finally(() => {
-        if (action.kind !== "register") return;
-        const left = this.#edits.get(host.name)! - 1;
-        this.#edits.set(host.name, left);
-        if (left === 0) this.#oracle.editing.delete(host.name);
+        const names = this.#edits.get(host);
+        if (edited !== null && host.life === life) names?.splice(names.indexOf(edited), 1);
       });
   }
 
@@ -335,7 +367,7 @@ class SimulatedWorld {
 
   async #openQueues(): Promise<void> {
     const open = (name: string): boolean => {
-      const settings = this.#tables.jobs.queues.get(name)?.settings;
+      const settings = this.#ground.queue(name);
       return !settings || (!settings.paused && settings.concurrency === null && settings.rate === null);
     };
     const shut = QUEUES.filter((name) => !open(name));
@@ -345,7 +377,7 @@ class SimulatedWorld {
   }
 
   async #pauseSchedules(): Promise<void> {
-    for (const { row } of [...this.#tables.schedules.active]) {
+    for (const row of [...this.#ground.activeSchedules()]) {
       const record = { ...row, state: "paused" as const };
       const puts = [{ revision: row.revision, record, jobs: [], occurrences: [] }];
       const op = `rest ${row.name} ${row.revision}`;
@@ -354,7 +386,7 @@ class SimulatedWorld {
   }
 
   async #carry(method: "putQueues" | "putSchedules", request: unknown): Promise<void> {
-    const done = this.#network.carry("rest", method, request, false);
+    const done = this.#oracle.carry({ host: "rest", method, request });
     const ask = this.#network.storage[method] as unknown as (request: unknown) => Promise<unknown>;
     done(await ask(request));
   }
@@ -381,7 +413,7 @@ class SimulatedWorld {
 
   /** A schedule whose next occurrence is long due. */
   #lagging(): string | null {
-    const first = this.#tables.schedules.active.first()?.row;
+    const [first] = this.#ground.activeSchedules();
     // A clock that ran ahead has fired the future already; that passes by itself.
     return first && first.nextAt! < this.#timeline.now - 2000
       ? `schedule ${first.name} at ${first.nextAt! - this.#timeline.now} ms`
@@ -389,9 +421,8 @@ class SimulatedWorld {
   }
 
   #unfinished(): string | null {
-    for (const { row } of this.#tables.jobs.watched) {
-      if (!isFinished(row.state))
-        return `job ${row.id} (${row.state}, attempt ${row.attempt}, ${row.queue}, held ${row.held})`;
+    for (const { id, state, attempt, queue, held } of this.#ground.openJobs()) {
+      if (!isFinished(state)) return `job ${id} (${state}, attempt ${attempt}, ${queue}, held ${held})`;
     }
     return null;
   }
