@@ -14,6 +14,7 @@ import { lifeCases } from "./life.ts";
 import { limitCases } from "./limits.ts";
 import { outsideCases } from "./outside.ts";
 import { readCases } from "./reads.ts";
+import { ridingCases } from "./riding.ts";
 import { type Case, type ConformanceTarget, Rig, T0 } from "./rig.ts";
 import { saveCases } from "./save.ts";
 import { scheduleCases } from "./schedules.ts";
@@ -70,6 +71,7 @@ export const conformanceCases: readonly Case[] = [
   ...limitCases,
   ...saveCases,
   ...endingCases,
+  ...ridingCases,
   ...outsideCases,
   ...readCases,
   ...lifeCases,

@@ -97,12 +97,15 @@ export function inOrder({ method, again }: Call, reply: unknown): unknown {
   if (Array.isArray(reply)) return reply;
   const { time: _, ...fields } = reply as Fields;
   for (const field of UNORDERED[method] ?? []) fields[field] = sorted(fields[field] as unknown[]);
-  if (method === "claim") {
-    const jobs = (fields["jobs"] as Fields[]).map(history);
-    // A second delivery finds the jobs, but not the order of the turns.
-    fields["jobs"] = again ? sorted(jobs) : jobs;
-  }
+  if (method === "claim") return claimInOrder(fields, again);
+  if (fields["claimed"]) fields["claimed"] = claimInOrder(fields["claimed"] as Fields, again);
   return fields;
+}
+
+function claimInOrder(reply: Fields, again: boolean): Fields {
+  const jobs = (reply["jobs"] as Fields[]).map(history);
+  // A second delivery finds the jobs, but not the order of the turns.
+  return { ...reply, jobs: again ? sorted(jobs) : jobs };
 }
 
 function history(job: Fields): Fields {

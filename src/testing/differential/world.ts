@@ -9,6 +9,7 @@
 import type {
   ClaimReply,
   JobLimit,
+  JobRecord,
   JobTransition,
   NewJob,
   OccurrenceRecord,
@@ -36,15 +37,9 @@ const QUEUES = ["a", "b", "c"];
 const TASKS = ["t1", "t2", "t3"];
 const SCHEDULES = ["s1", "s2", "s3", "s4", "s5"];
 const HOLDERS = ["h1", "h2", "h3"];
+const UNFINISHED = ["ready", "running", "waiting"];
 const SECOND = 1000;
 const HOUR = 3_600_000;
-
-/** What jobs a call inserts. */
-interface JobsWanted {
-  parentId?: string | null;
-  /** They may bring other settings for the keys of their limits. */
-  changes?: boolean;
-}
 
 /** What is known of a stored world, and the source of requests to it. */
 export class World {
@@ -56,6 +51,10 @@ export class World {
   #schedules = new Map<string, ScheduleRecord>();
   #leases: { holder: string; token: number }[] = [];
   #sent: Call[] = [];
+  /** Newest first, as far as they were listed. */
+  #unfinished: string[] = [];
+  /** Of the keys of limits. */
+  readonly #concurrency: (number | null)[] = [1, 2, null];
   /** Ids of jobs that the call being drawn inserts. */
   readonly #asked = new Set<string>();
 
@@ -69,8 +68,13 @@ export class World {
     // A second delivery comes soon after the first, as lost replies make them.
     if (random.chance(0.08) && this.#sent.length > 0) {
       const call = this.#sent[this.#sent.length - 1 - random.below(Math.min(3, this.#sent.length))]!;
+      const { claim, ...request } = call.request;
+      // A claim whose jobs were settled meanwhile claims others under its token, and at the same instant its start is
+      // counted once: nobody who had the reply asks again.
+      if (claim || call.method === "claim") this.now++;
+      const now = this.now;
       // The clock of a second delivery is the present one: storages need not go back in time.
-      return { ...call, request: { ...call.request, now: this.now }, again: true };
+      return { ...call, request: { ...request, now, ...(claim ? { claim: { ...claim, now } } : {}) }, again: true };
     }
     if (random.chance(0.5)) this.now += random.below(40);
     if (random.chance(0.04)) this.now += random.below(40 * SECOND);
@@ -84,16 +88,23 @@ export class World {
   /** Learns from the reply to a call. */
   learn({ method, request }: Call, reply: unknown): void {
     if (method === "claim") {
-      for (const { id, wakes } of (reply as ClaimReply).jobs)
-        this.#claims.push({ id, token: String(request["token"]), wakes });
-      while (this.#claims.length > 40) this.#claims.shift();
+      this.#learnClaims(request, reply as ClaimReply);
+    } else if (request["claim"]) {
+      this.#learnClaims(request["claim"] as Record<string, unknown>, (reply as { claimed: ClaimReply }).claimed);
     } else if (method === "beginTick") {
       const { lease } = reply as { lease: { holder: string; token: number } | null };
       if (lease) this.#leases.push(lease);
       while (this.#leases.length > 4) this.#leases.shift();
+    } else if (method === "listJobs" && request["states"] === UNFINISHED) {
+      this.#unfinished = (reply as JobRecord[]).map(({ id }) => id);
     } else if (method === "listSchedules") {
       this.#schedules = new Map((reply as ScheduleRecord[]).map((record) => [record.name, record]));
     }
+  }
+
+  #learnClaims(request: Record<string, unknown>, { jobs }: ClaimReply): void {
+    for (const { id, wakes } of jobs) this.#claims.push({ id, token: String(request["token"]), wakes });
+    while (this.#claims.length > 40) this.#claims.shift();
   }
 
   #draw(): [Method, Record<string, unknown>] {
@@ -103,7 +114,7 @@ export class World {
     this.#asked.clear();
     switch (this.#pickKind()) {
       case "enqueue":
-        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4), { changes: true }) }];
+        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4)), ...this.#ride(op) }];
       case "claim":
         return ["claim", this.#claim(op)];
       case "renew":
@@ -114,12 +125,18 @@ export class World {
       case "save":
         return [
           "save",
-          { op, now, claimMs: 20 * SECOND, writes: this.#someClaims().map((claim) => this.#write(claim)) },
+          {
+            op,
+            now,
+            claimMs: 20 * SECOND,
+            writes: this.#someClaims().map((claim) => this.#write(claim)),
+            ...this.#ride(op),
+          },
         ];
       case "signal":
         return ["signal", { now, signals: this.#signals() }];
       case "cancel":
-        return ["cancel", { op, now, ids: this.#someJobs(2), error: `"${op}"` }];
+        return ["cancel", { op, now, ids: this.#backlog() ?? this.#someJobs(2), error: `"${op}"` }];
       case "retry":
         return [
           "retry",
@@ -162,11 +179,11 @@ export class World {
     return "stats";
   }
 
-  #newJobs(count: number, { parentId = null, changes = false }: JobsWanted = {}): NewJob[] {
-    return Array.from({ length: count }, () => this.#newJob({ parentId }, changes));
+  #newJobs(count: number, parentId: string | null = null): NewJob[] {
+    return Array.from({ length: count }, () => this.#newJob({ parentId }));
   }
 
-  #newJob(given: Partial<NewJob>, changes = false): NewJob {
+  #newJob(given: Partial<NewJob>): NewJob {
     const random = this.#random;
     const known = random.chance(0.03) ? this.#someJobs(1)[0] : undefined;
     // Two jobs with one id in one request mean nothing.
@@ -187,18 +204,18 @@ export class World {
       schedule: null,
       scheduledAt: null,
       parentId: null,
-      limit: random.chance(0.3) ? this.#limit(changes) : null,
+      limit: random.chance(0.3) ? this.#limit() : null,
       ...given,
     };
   }
 
   /**
-   * The settings of a key are functions of the key, mostly: one batch should not often carry two of them. They change by
-   * enqueuing only: which of them admits in a batch that also ends jobs of the key is left open.
+   * The settings of a key stay for a while: one batch should not often carry two of them.
    */
-  #limit(changes: boolean): JobLimit {
+  #limit(): JobLimit {
     const n = this.#random.below(3);
-    const concurrency = changes && this.#random.chance(0.05) ? 4 : [1, 2, null][n]!;
+    if (this.#random.chance(0.05)) this.#concurrency[n] = this.#random.pick([1, 2, 4, null]);
+    const concurrency = this.#concurrency[n] ?? null;
     return { key: `l${n}`, concurrency, rate: n === 0 ? null : { count: 3, perMs: 2 * SECOND } };
   }
 
@@ -215,6 +232,11 @@ export class World {
       now: this.now,
       claimMs: random.chance(0.2) ? 50 : 20 * SECOND,
     };
+  }
+
+  /** A claim that rides on a write, now and then. */
+  #ride(op: string): Record<string, unknown> {
+    return this.#random.chance(0.3) ? { claim: this.#claim(`${op} rides`) } : {};
   }
 
   /** Some of the claims that are known, each job once; old ones among them. */
@@ -242,9 +264,7 @@ export class World {
       token,
       steps,
       forget: ["x", "w"].filter((name) => !names.has(name) && random.chance(0.1)),
-      children: random.chance(0.25)
-        ? this.#newJobs(1 + random.below(2), { parentId: lives && random.chance(0.7) ? id : null })
-        : [],
+      children: random.chance(0.25) ? this.#newJobs(1 + random.below(2), lives && random.chance(0.7) ? id : null) : [],
       transition,
     };
     return random.chance(0.2) ? { ...write, progress: random.chance(0.2) ? null : `"${this.#count}"` } : write;
@@ -455,8 +475,18 @@ export class World {
     };
   }
 
+  /**
+   * The older ones of many unfinished jobs; undefined while there are few. A claim frees only so many jobs whose time has
+   * come (which of more is left open), so they must not pile up.
+   */
+  #backlog(): string[] | undefined {
+    if (this.#unfinished.length < 50) return undefined;
+    return this.#unfinished.splice(25);
+  }
+
   #listJobs(): Record<string, unknown> {
     const random = this.#random;
+    if (random.chance(0.4)) return { states: UNFINISHED, limit: 500 };
     return {
       ...(random.chance(0.3) ? { states: ["ready", "failed", "waiting"] } : {}),
       ...(random.chance(0.3) ? { queue: random.pick(QUEUES) } : {}),
