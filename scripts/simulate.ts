@@ -1,11 +1,13 @@
 /**
  * Plays simulated worlds: `npm run simulate -- [--seeds N | --minutes M] [--from SEED] [--steps STEPS]`, or one again:
- * `npm run simulate -- --seed SEED [--steps STEPS] [--keep FAULTS/ACTIONS]`.
+ * `npm run simulate -- --seed SEED [--steps STEPS] [--keep FAULTS/ACTIONS]`. With `--on sqlite` the hosts share a real
+ * SQLite database instead of the memory storage.
  *
  * A world that fails is cut down to the faults and actions that it needs, and the command that plays just that is printed.
  */
 import { parseArgs } from "node:util";
 import { runWorld, shrinkWorld, type WorldReport } from "../src/testing/simulation/mod.ts";
+import { sqliteGround } from "../test/simulation/sqlite_ground.ts";
 
 const { values } = parseArgs({
   options: {
@@ -15,29 +17,33 @@ const { values } = parseArgs({
     minutes: { type: "string" },
     steps: { type: "string", default: "2000" },
     keep: { type: "string" },
+    on: { type: "string", default: "memory" },
   },
 });
+if (values.on !== "memory" && values.on !== "sqlite") throw new Error(`No worlds on ${values.on}: memory or sqlite`);
+const ground = values.on === "sqlite" ? () => sqliteGround() : undefined;
+const on = values.on === "sqlite" ? " --on sqlite" : "";
 const steps = Number(values.steps);
 // Scripts throw a lot, and nobody reads where from.
 Error.stackTraceLimit = 0;
 
 /** Which of the drawn faults and actions are kept, as `1,5/0,2`; the drawing itself needs a run. */
 async function kept(seed: number, keep: string): Promise<WorldReport> {
-  const { plan, actions } = await runWorld({ seed, steps });
+  const { plan, actions } = await runWorld({ seed, steps, ground });
   const [faults = "", acts = ""] = keep.split("/");
   const pick = <T>(list: T[], indexes: string): T[] =>
     indexes === "" ? [] : indexes.split(",").map((index) => list[Number(index)]!);
-  return runWorld({ seed, steps, plan: pick(plan, faults), actions: pick(actions, acts) });
+  return runWorld({ seed, steps, ground, plan: pick(plan, faults), actions: pick(actions, acts) });
 }
 
 async function show(failed: WorldReport): Promise<void> {
   const { seed } = failed;
   console.error(`\nseed ${seed} fails at step ${failed.violatedAt}: ${failed.violation}`);
-  console.error(`again:   npm run simulate -- --seed ${seed} --steps ${steps}`);
-  const small = await shrinkWorld(failed, { seed, steps });
+  console.error(`again:   npm run simulate --${on} --seed ${seed} --steps ${steps}`);
+  const small = await shrinkWorld(failed, { seed, steps, ground });
   const places = <T>(all: readonly T[], some: readonly T[]): string => some.map((item) => all.indexOf(item)).join(",");
   const keep = `${places(failed.plan, small.plan)}/${places(failed.actions, small.actions)}`;
-  console.error(`smaller: npm run simulate -- --seed ${seed} --steps ${steps} --keep ${keep}`);
+  console.error(`smaller: npm run simulate --${on} --seed ${seed} --steps ${steps} --keep ${keep}`);
   console.error(
     `         ${small.plan.length} faults of ${failed.plan.length}, ${small.actions.length} actions of ${failed.actions.length}: ${small.violation}`,
   );
@@ -46,7 +52,7 @@ async function show(failed: WorldReport): Promise<void> {
 }
 
 async function one(seed: number): Promise<void> {
-  const report = values.keep === undefined ? await runWorld({ seed, steps }) : await kept(seed, values.keep);
+  const report = values.keep === undefined ? await runWorld({ seed, steps, ground }) : await kept(seed, values.keep);
   const { plan: _, actions: __, ...rest } = report;
   console.log(rest);
   if (report.violation !== null) process.exitCode = 1;
@@ -62,7 +68,7 @@ async function many(): Promise<void> {
   const begun = performance.now();
   let told = begun;
   for (let seed = from; seed < last && performance.now() < untilMs; seed++) {
-    const report = await runWorld({ seed, steps });
+    const report = await runWorld({ seed, steps, ground });
     total.worlds++;
     total.steps += report.steps;
     total.requests += report.requests;

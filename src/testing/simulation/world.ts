@@ -31,8 +31,8 @@ export interface WorldOptions {
   readonly actions?: readonly Action[] | undefined;
   /** Puts something between the engines and the storage: for tests that break a guard on purpose. */
   readonly wrap?: ((storage: Storage) => Storage) | undefined;
-  /** What the hosts share. @default the memory storage */
-  readonly ground?: MakeGround | undefined;
+  /** Opens what the hosts share. @default the memory storage */
+  readonly ground?: (() => Promise<MakeGround>) | undefined;
 }
 
 /** What a world was like. */
@@ -66,7 +66,7 @@ const REST_STEPS = 60_000;
 
 /** Plays a world. Never throws for what is found. */
 export async function runWorld(options: WorldOptions): Promise<WorldReport> {
-  const world = new SimulatedWorld(options);
+  const world = new SimulatedWorld(options, options.ground ? await options.ground() : memoryGround);
   await world.play();
   return world.report();
 }
@@ -100,7 +100,7 @@ class SimulatedWorld {
   #violatedAt: number | null = null;
   #faultsAreOver = false;
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, makeGround: MakeGround) {
     this.#options = options;
     const { seed, steps } = options;
     const random = seededRandom(seed);
@@ -116,7 +116,7 @@ class SimulatedWorld {
     this.#leaseTtlMs = 1000 + random.below(5000);
     this.#claimTtlMs = 1000 + random.below(6000);
     this.#concurrency = 1 + random.below(6);
-    this.#ground = (options.ground ?? memoryGround)(hasClock ? serverNow : null);
+    this.#ground = makeGround(hasClock ? serverNow : null);
     const raw = this.#ground.storage;
     const storage = options.wrap ? options.wrap(raw) : raw;
     this.#oracle = new Oracle(this.#ground, { serverNow: hasClock ? serverNow : null, start: this.#start });
@@ -387,8 +387,9 @@ class SimulatedWorld {
 
   async #carry(method: "putQueues" | "putSchedules", request: unknown): Promise<void> {
     const done = this.#oracle.carry({ host: "rest", method, request });
-    const ask = this.#network.storage[method] as unknown as (request: unknown) => Promise<unknown>;
-    done(await ask(request));
+    const { storage } = this.#network;
+    const ask = storage[method] as unknown as (request: unknown) => Promise<unknown>;
+    done(await ask.call(storage, request));
   }
 
   /** Steps until something holds. @returns false when it does not come to hold, which is a violation */
