@@ -277,8 +277,11 @@ export function remote(options: ClientOptions): Storage {
   const send = sender(options);
   /** An exception of a storage means "broken or no answer"; which of the two is in its code. */
   const batch = async <T>(operation: string, request: object): Promise<T> => {
+    const { claim, ...rest } = request as { claim?: object };
+    // The server's time counts.
+    const json = { ...rest, now: undefined, ...(claim ? { claim: { ...claim, now: undefined } } : {}) };
     try {
-      return await send<T>("POST", `/worker/${operation}`, { json: { ...request, now: undefined } });
+      return await send<T>("POST", `/worker/${operation}`, { json });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { status } = error;

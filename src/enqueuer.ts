@@ -128,7 +128,7 @@ export class Enqueuer {
       for (const entry of batch) {
         const inserted = reply.jobs.slice(at, at + entry.jobs.length);
         at += entry.jobs.length;
-        this.#tell(entry.jobs, inserted);
+        tellEnqueued(this.#engine, entry.jobs, inserted);
         entry.resolve(inserted);
       }
       ride?.answered(reply.claimed, sentMs);
@@ -139,13 +139,14 @@ export class Enqueuer {
       else for (const entry of batch) entry.reject(error);
     }
   }
+}
 
-  #tell(jobs: readonly NewJob[], inserted: readonly Inserted[]): void {
-    for (const [i, job] of jobs.entries()) {
-      if (!inserted[i]!.created) continue;
-      const { id, task, queue, schedule, scheduledAt, availableAt } = job;
-      this.#engine.events.emit("job:enqueued", { id, task, queue, schedule, scheduledAt, availableAt });
-    }
+/** Tells those who listen of the jobs that were stored. */
+export function tellEnqueued(engine: Engine, jobs: readonly NewJob[], inserted: readonly Inserted[]): void {
+  for (const [i, job] of jobs.entries()) {
+    if (!inserted[i]!.created) continue;
+    const { id, task, queue, schedule, scheduledAt, availableAt } = job;
+    engine.events.emit("job:enqueued", { id, task, queue, schedule, scheduledAt, availableAt });
   }
 }
 

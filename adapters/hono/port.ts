@@ -9,8 +9,9 @@ import * as v from "valibot";
 import type * as port from "../../src/storage.ts";
 import { count, type Field, flag, instant, list, name, nullable, oneOf, optional, text, whole } from "./fields.ts";
 
-/** A request without its `now`, which is the server's. */
-export type Sent<T> = Omit<T, "now">;
+/** A request without its `now`, which is the server's; so is that of a claim that rides along. */
+export type Sent<T> = Omit<T, "now" | "claim"> &
+  (T extends { claim?: port.ClaimRequest } ? { claim?: Sent<port.ClaimRequest> | undefined } : unknown);
 
 const MAX_ROWS = 500;
 /** Payloads travel encoded; the body's limit bounds them all together. */
@@ -93,9 +94,14 @@ export const save: Field<Sent<port.SaveRequest>> = v.strictObject({
     }),
     MAX_ROWS,
   ),
+  claim: optional(claim),
 });
 /** `POST /worker/enqueue` */
-export const enqueue: Field<Sent<port.EnqueueRequest>> = v.strictObject({ op: token, jobs: list(newJob, MAX_ROWS) });
+export const enqueue: Field<Sent<port.EnqueueRequest>> = v.strictObject({
+  op: token,
+  jobs: list(newJob, MAX_ROWS),
+  claim: optional(claim),
+});
 /** `POST /worker/signal` */
 export const signal: Field<Sent<port.SignalRequest>> = v.strictObject({
   signals: list(v.strictObject({ jobId: name, name, key: name, payload }), MAX_ROWS),

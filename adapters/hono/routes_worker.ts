@@ -4,8 +4,8 @@
 import type * as v from "valibot";
 import { announceEnding, isOver } from "../../src/ending.ts";
 import { type Engine, timed } from "../../src/engine.ts";
-import { insertJobs } from "../../src/job.ts";
-import type { SaveReply, SaveRequest } from "../../src/storage.ts";
+import { tellEnqueued } from "../../src/enqueuer.ts";
+import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../src/storage.ts";
 import * as port from "./port.ts";
 import type { Call, Route, RouteTable } from "./route.ts";
 import type { BelfrySchema } from "./schema.ts";
@@ -36,6 +36,18 @@ function batch<In extends object, Out extends object>(
   return { $post: row as object as Route<Call<{ json: In }, Out & { time: number }>> };
 }
 
+/** A request as the storage takes it: a claim that rides along has the server's time, too. */
+function whole<T extends { now: number; claim?: object | undefined }>(request: T): T & { claim?: ClaimRequest } {
+  const { claim, ...rest } = request;
+  return { ...rest, ...(claim ? { claim: { ...claim, now: request.now } } : {}) } as T & { claim?: ClaimRequest };
+}
+
+async function enqueue(engine: Engine, request: EnqueueRequest): Promise<EnqueueReply> {
+  const reply = await timed(engine, () => engine.storage.enqueue(request));
+  tellEnqueued(engine, request.jobs, reply.jobs);
+  return reply;
+}
+
 async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
   const reply = await timed(engine, () => engine.storage.save(request));
   const states = new Map(reply.saved.map(({ id, state }) => [id, state]));
@@ -60,10 +72,15 @@ export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
   "/worker/renew": batch("workerRenew", "prolongs claims.", port.renew, (engine, request) =>
     timed(engine, () => engine.storage.renew(request)),
   ),
-  "/worker/save": batch("workerSave", "saves steps and settles jobs.", port.save, save),
-  "/worker/enqueue": batch("workerEnqueue", "inserts jobs.", port.enqueue, async (engine, { jobs }) => ({
-    jobs: await insertJobs(engine, jobs),
-  })),
+  "/worker/save": batch(
+    "workerSave",
+    "saves steps and settles jobs; may claim with it.",
+    port.save,
+    (engine, request) => save(engine, whole(request)),
+  ),
+  "/worker/enqueue": batch("workerEnqueue", "inserts jobs; may claim with it.", port.enqueue, (engine, request) =>
+    enqueue(engine, whole(request)),
+  ),
   "/worker/signal": batch("workerSignal", "sends signals.", port.signal, async (engine, request) => {
     const reply = await timed(engine, () => engine.storage.signal(request));
     request.signals.forEach(({ jobId, name, key }, i) => {

@@ -86,7 +86,7 @@ export class Claimer {
             claimed.full = true;
             break;
           }
-          const answer = await this.#ask({ tasks: plan.names, queues, limit });
+          const answer = await this.#ask({ tasks: plan.names, queues, limit: this.#atMost(limit) });
           if (!answer) return null;
           limit -= answer.found;
           claimed.found += answer.found;
@@ -113,7 +113,8 @@ export class Claimer {
     const [queues, ...others] = this.#queuesInTurn();
     if (limited.length > 0 || names.length === 0 || queues === undefined || others.length > 0) return null;
     const token = this.#engine.ids.token();
-    const sent: Sent = { tasks: names, queues, limit: room, token, tries: 0, sentMs: this.#engine.clock.monotonic() };
+    const limit = this.#atMost(room);
+    const sent: Sent = { tasks: names, queues, limit, token, tries: 0, sentMs: this.#engine.clock.monotonic() };
     this.#riding = true;
     const over = (claimed: Claimed | null): void => {
       this.#riding = false;
@@ -127,6 +128,10 @@ export class Claimer {
         over(null);
       },
     };
+  }
+
+  #atMost(limit: number): number {
+    return Math.min(limit, this.#engine.storage.capabilities.maxBatchRows);
   }
 
   /** The tasks of which as many may start as there is room, and those of which fewer may. */
