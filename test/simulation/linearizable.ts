@@ -4,8 +4,11 @@
  * Bursts of random calls go out together on several connections; for each burst some order of its calls, played on the
  * memory model, must give just the answers that came. A call whose client "crashed" has no answer to compare, and may or
  * may not have happened. All orders that fit are kept, since what comes later may tell them apart; two that leave the same
- * rows are one. Claims are made alone: a database may pass over rows that another claim holds locked, which the port
- * allows ("a shorter list") and a model that runs alone never does.
+ * rows are one.
+ *
+ * Where the database works batch after batch, claims take part. Where it locks rows (PostgreSQL) they are made alone: such a
+ * claim may pass over rows that another batch holds locked, which the port allows ("a shorter list") and a model that runs
+ * alone never does.
  */
 import { memory } from "../../adapters/memory.ts";
 import type { Storage } from "../../src/storage.ts";
@@ -23,6 +26,8 @@ export interface LinearizabilityReport {
   ambiguous: number;
   /** Calls without an answer. */
   unanswered: number;
+  /** Claims that went out together with other calls, by themselves or riding on a write. */
+  claims: number;
 }
 
 interface Answered {
@@ -41,19 +46,20 @@ const MAX_ORDERS = 24;
  * Plays bursts of calls and looks for an order.
  *
  * @param connections two or more to the same, empty data
+ * @param options `claimsAlone`: claims may pass over locked rows, so each goes out by itself
  * @throws Error when no order explains the answers of a burst
  */
 export async function checkLinearizable(
   connections: readonly Storage[],
-  options: { seed: number; bursts: number },
+  options: { seed: number; bursts: number; claimsAlone?: boolean },
 ): Promise<LinearizabilityReport> {
   const random = seededRandom(options.seed);
   const world = new World(random.fork());
-  const report: LinearizabilityReport = { calls: 0, raced: 0, ambiguous: 0, unanswered: 0 };
+  const report: LinearizabilityReport = { calls: 0, raced: 0, ambiguous: 0, unanswered: 0, claims: 0 };
   await connections[0]!.migrate({ now: world.now });
   let orders: Order[] = [[]];
   for (let burst = 0; burst < options.bursts; burst++) {
-    const calls = drawBurst(world, connections.length);
+    const calls = drawBurst(world, connections.length, options.claimsAlone ?? false);
     const answered = await Promise.all(
       calls.map(async (call, i): Promise<Answered> => {
         const reply = await send(connections[i]!, call);
@@ -62,7 +68,10 @@ export async function checkLinearizable(
       }),
     );
     report.calls += calls.length;
-    if (calls.length > 1) report.raced += calls.length;
+    if (calls.length > 1) {
+      report.raced += calls.length;
+      report.claims += calls.filter(claims).length;
+    }
     report.unanswered += answered.filter(({ crashed }) => crashed).length;
     orders = await explain(orders, answered);
     if (orders.length === 0) throw new Error(complain(options.seed, burst, answered));
@@ -72,12 +81,14 @@ export async function checkLinearizable(
   return report;
 }
 
-/** Draws calls that go out together; a claim goes alone. */
-function drawBurst(world: World, most: number): Call[] {
+const claims = ({ method, request }: Call): boolean => method === "claim" || request["claim"] !== undefined;
+
+/** Draws calls that go out together. */
+function drawBurst(world: World, most: number, claimsAlone: boolean): Call[] {
   const calls: Call[] = [];
   while (calls.length < most) {
     const call = world.next();
-    if (call.method === "claim") return calls.length === 0 ? [call] : calls;
+    if (claimsAlone && claims(call)) return calls.length === 0 ? [call] : calls;
     calls.push(call);
   }
   return calls;
