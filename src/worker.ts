@@ -6,19 +6,20 @@
  * claim rides along, and no other is sent for them. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
  * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
  */
-import { announceEnding, markActive } from "./ending.ts";
+import { markActive } from "./ending.ts";
 import type { Engine } from "./engine.ts";
-import { enqueuerOf, type Ride } from "./enqueuer.ts";
+import { enqueuerOf } from "./enqueuer.ts";
 import { BelfryError } from "./error.ts";
-import { runEvent } from "./events.ts";
 import type { Run, RunEnd, RunHost } from "./execution/run.ts";
 import { Nap } from "./nap.ts";
-import type { ClaimedJob, JobWrite, NewJob, StepRecord } from "./storage.ts";
+import type { ClaimedJob, JobWrite } from "./storage.ts";
 import { type Claimed, Claimer } from "./worker/claimer.ts";
 import { Claims } from "./worker/claims.ts";
 import { Pace } from "./worker/pace.ts";
 import { prepare } from "./worker/prepare.ts";
+import { Rider } from "./worker/rider.ts";
 import { type Saved, Saver } from "./worker/saver.ts";
+import { tellEnded, tellStarted, tellSteps } from "./worker/tell.ts";
 import { UnknownTasks } from "./worker/unknown.ts";
 
 /** Options of a {@link Worker}. */
@@ -57,6 +58,8 @@ export interface WakeHint {
   tasks?: string[];
 }
 
+type Settled = Extract<RunEnd, { how: "settled" }>;
+
 interface Active {
   run: Run;
   startedMs: number;
@@ -80,16 +83,15 @@ export class Worker {
   readonly #saver: Saver;
   readonly #claims: Claims;
   readonly #claimer: Claimer;
+  readonly #rider: Rider;
   readonly #unknown: UnknownTasks;
   readonly #host: RunHost;
   /** The sleep of the loop. */
   readonly #nap: Nap;
   #ran = 0;
   #started = 0;
-  /** How many more jobs each loop that is under way may start. */
-  readonly #allowances = new Set<() => number>();
-  /** Jobs whose news a claim that rode along has answered just now: no other claim need look for what they bring. */
-  #answered: ReadonlySet<string> = new Set();
+  /** Jobs with whose last write a claim rode: no other need look for what that brought. */
+  readonly #answered = new Set<string>();
   #draining = false;
   #nextAt: number | null = null;
   /** Monotonic time of the next look for jobs of unknown tasks; Infinity: nothing has come since the last. */
@@ -118,7 +120,10 @@ export class Worker {
       running: () => this.#active.size,
       mayHold: (id) => this.#claims.mayHold(id),
       prolonged: (ids, sentMs) => this.#claims.prolonged(ids, sentMs),
-      ride: (writes) => this.#rideWithWrites(writes),
+      ride: (writes) => {
+        this.#wroteMs = engine.clock.monotonic();
+        return this.#rider.withWrites(writes);
+      },
     });
     this.#claimer = new Claimer(engine, {
       claimMs,
@@ -126,19 +131,36 @@ export class Worker {
       running: (task) => this.#perTask.get(task) ?? 0,
       take: (job, sentMs) => this.#take(job, sentMs),
     });
-    enqueuerOf(engine).rider = (jobs) => this.#rideWithJobs(jobs);
+    this.#rider = new Rider(engine, {
+      claimer: this.#claimer,
+      pace: this.#pace,
+      queues: () => this.#queues(),
+      room: () => (this.#draining ? 0 : this.#room()),
+      job: (id) => this.#active.get(id)?.run.job,
+      sent: () => {
+        this.#wroteMs = engine.clock.monotonic();
+        this.#pace.asking();
+        this.#stale = false;
+      },
+      answered: (claimed) => {
+        if (claimed) this.#claimed(claimed);
+        else this.#pace.hint();
+        this.#nap.wake();
+      },
+    });
+    enqueuerOf(engine).rider = (jobs) => this.#rider.withJobs(jobs);
     this.#unknown = new UnknownTasks(engine);
     this.#host = {
       engine,
       save: (write) => this.#save(write),
-      saved: (run, steps) => this.#tellSteps(run, steps),
+      saved: (run, steps) => tellSteps(engine, run, steps),
     };
     engine.events.on("job:enqueued", ({ id, queue, task, availableAt }) => {
       this.#wroteMs = engine.clock.monotonic();
       if (availableAt > engine.clock.now()) {
         this.#pace.at(availableAt);
         this.#nap.wake();
-      } else if (!this.#answered.has(id)) this.wake({ queues: [queue], tasks: [task] });
+      } else if (!this.#rider.claims(id)) this.wake({ queues: [queue], tasks: [task] });
       else this.#planLook();
     });
     engine.events.on("signal:sent", () => this.wake());
@@ -187,8 +209,7 @@ export class Worker {
     this.#stale = true;
     const left = (): number => maxJobs - (this.#started - first);
     const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || left() <= 0;
-    const allowance = (): number => (over() ? 0 : left());
-    this.#allowances.add(allowance);
+    const leave = this.#rider.serve(() => (over() ? 0 : left()));
     while (!over()) {
       const room = Math.min(this.#room(), left());
       if (this.#claimer.riding) {
@@ -197,7 +218,7 @@ export class Worker {
       } else if (room > 0 && this.#pace.waitMs === 0) {
         const claimed = await this.#claim(room);
         if (claimed === null) {
-          this.#allowances.delete(allowance);
+          leave();
           throw new BelfryError("STORAGE_UNAVAILABLE", "Cannot claim jobs: the storage failed");
         }
         idle = claimed === 0;
@@ -209,7 +230,7 @@ export class Worker {
       } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
       else await this.#nap.take(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
     }
-    this.#allowances.delete(allowance);
+    leave();
     // With the count used up the jobs that run may end; with the time used up they may not.
     while ((this.#active.size > 0 || this.#claimer.riding) && !signal?.aborted && clock.monotonic() < untilMs) {
       await this.#nap.take(untilMs - clock.monotonic(), signal);
@@ -227,8 +248,7 @@ export class Worker {
     this.#pace.hint();
     this.#planLook();
     const { clock } = this.#engine;
-    const allowance = (): number => (signal.aborted ? 0 : Infinity);
-    this.#allowances.add(allowance);
+    const leave = this.#rider.serve(() => (signal.aborted ? 0 : Infinity));
     while (!signal.aborted) {
       const room = this.#claimer.riding ? 0 : this.#room();
       const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
@@ -236,7 +256,7 @@ export class Worker {
       else await this.#nap.take(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
       if (clock.monotonic() >= this.#lookAtMs) await this.#look();
     }
-    this.#allowances.delete(allowance);
+    leave();
     await this.#drain();
   }
 
@@ -270,57 +290,6 @@ export class Worker {
     this.#pace.answered(found, full, nextAt);
   }
 
-  /** A claim to go with jobs that are being enqueued, where this worker could start some of them. */
-  #rideWithJobs(jobs: readonly NewJob[]): Ride | null {
-    if (!this.#brings(jobs)) return null;
-    return this.#ride(
-      jobs.map(({ id }) => id),
-      0,
-    );
-  }
-
-  /** A claim to go with what running jobs write, where that makes room or jobs for this worker. */
-  #rideWithWrites(writes: readonly JobWrite[]): Ride | null {
-    this.#wroteMs = this.#engine.clock.monotonic();
-    let leaving = 0;
-    let wanted = this.#pace.waitMs === 0;
-    for (const { id, transition, children } of writes) {
-      wanted ||= this.#brings(children);
-      if (!transition) continue;
-      leaving++;
-      const job = this.#active.get(id)?.run.job;
-      wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
-    }
-    if (!wanted) return null;
-    return this.#ride(
-      writes.map(({ id }) => id),
-      leaving,
-    );
-  }
-
-  #brings(jobs: readonly NewJob[]): boolean {
-    const queues = this.#queues();
-    const now = this.#engine.clock.now();
-    return jobs.some((job) => job.availableAt <= now && queues.includes(job.queue) && this.#engine.tasks.has(job.task));
-  }
-
-  /** @param about the jobs whose news it answers @param leaving how many of those that run leave with the batch */
-  #ride(about: string[], leaving: number): Ride | null {
-    const allowed = Math.max(0, ...[...this.#allowances].map((allowance) => allowance()));
-    if (this.#draining || this.#pace.failing) return null;
-    const ride = this.#claimer.ride(Math.min(this.#room() + leaving, allowed), (claimed) => {
-      if (claimed) this.#claimed(claimed);
-      else this.#pace.hint();
-      this.#nap.wake();
-    });
-    if (!ride) return null;
-    this.#wroteMs = this.#engine.clock.monotonic();
-    this.#answered = new Set(about);
-    this.#pace.asking();
-    this.#stale = false;
-    return ride;
-  }
-
   // ---------------------------------------------------------------- running
 
   /** Starts a claimed job, unless its claim is running already (a resent claim). */
@@ -339,21 +308,22 @@ export class Worker {
     markActive(engine, job.id, true);
     this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
     this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
-    if (engine.events.heard("job:started")) {
-      const lateMs = Math.max(0, engine.clock.now() - (job.availableAt ?? engine.clock.now()));
-      engine.events.emit("job:started", { ...runEvent(run.job), resumed: job.claims > job.attempt, lateMs });
-    }
+    tellStarted(engine, run);
     void run.ended.then((end) => this.#ended(run, end));
     run.start();
     // A claim that rode along may be answered when no loop is left to run its jobs.
-    if (this.#draining || this.#allowances.size === 0) run.drain();
+    if (this.#draining || !this.#rider.serving) run.drain();
   }
 
   async #save(write: JobWrite): Promise<Saved> {
     const saved = await this.#saver.save(write);
     if (!saved) return null;
     this.#wroteMs = this.#engine.clock.monotonic();
-    if (write.children.length > 0 && !this.#answered.has(write.id)) this.wake();
+    if (saved.claimed) this.#answered.add(write.id);
+    else {
+      this.#answered.delete(write.id);
+      if (write.children.length > 0) this.wake();
+    }
     const run = this.#active.get(write.id)?.run;
     if (write.transition === null && run?.unread(saved.wakes) && run.listens) this.#reread(run);
     return saved;
@@ -361,7 +331,7 @@ export class Worker {
 
   #ended(run: Run, end: RunEnd): void {
     const { job } = run;
-    const { clock, events } = this.#engine;
+    const { clock } = this.#engine;
     const active = this.#active.get(job.id);
     if (active?.run !== run) return;
     this.#active.delete(job.id);
@@ -372,31 +342,22 @@ export class Worker {
     this.#stale = true;
     // Its task was left out of claims while it was at its limit.
     if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pace.hint();
-    const about = { ...runEvent(run.job), durationMs: clock.monotonic() - active.startedMs };
-    if (end.how === "lost") {
-      events.emit("job:lost", about);
-    } else {
-      const { transition, failure, state, released } = end;
-      if (transition.to === "completed") {
-        events.emit("job:completed", about);
-        announceEnding(this.#engine, job.id, { state: "completed", result: transition.result, error: null });
-      } else if (transition.to === "failed") {
-        events.emit("job:failed", { ...about, error: failure! });
-        announceEnding(this.#engine, job.id, { state: "failed", result: null, error: transition.error });
-      } else if (transition.to === "ready" || transition.to === "waiting") {
-        const availableAt = state === "ready" && transition.to === "waiting" ? clock.now() : transition.availableAt;
-        if (released) events.emit("job:released", about);
-        else if (transition.to === "ready" && !transition.resuming) {
-          events.emit("job:retried", { ...about, error: failure!, availableAt: transition.availableAt });
-        } else events.emit("job:suspended", { ...about, until: transition.availableAt });
-        if (availableAt !== null && !released) this.#pace.at(availableAt);
-        if (availableAt !== null) this.#nextAt = Math.min(this.#nextAt ?? Infinity, availableAt);
-      }
-      // What its end makes ready: its parent, the next of its limit.
-      const concerns = state !== "waiting" && (job.parentId !== null || job.limitKey !== null);
-      if (concerns && !this.#answered.has(job.id)) this.#pace.hint();
-    }
+    const answered = this.#answered.delete(job.id);
+    tellEnded(this.#engine, run, end, clock.monotonic() - active.startedMs);
+    if (end.how === "settled") this.#follow(run, end, answered);
     this.#nap.wake();
+  }
+
+  /** When to ask next for what an end brings: the job again, its parent, the next of its limit. */
+  #follow({ job }: Run, { transition, state, released }: Settled, answered: boolean): void {
+    if (transition.to === "ready" || transition.to === "waiting") {
+      const woken = state === "ready" && transition.to === "waiting";
+      const availableAt = woken ? this.#engine.clock.now() : transition.availableAt;
+      if (availableAt !== null && !released && !(woken && answered)) this.#pace.at(availableAt);
+      if (availableAt !== null) this.#nextAt = Math.min(this.#nextAt ?? Infinity, availableAt);
+    }
+    const concerns = state !== "waiting" && (job.parentId !== null || job.limitKey !== null);
+    if (concerns && !answered) this.#pace.hint();
   }
 
   #lost(id: string): void {
@@ -445,22 +406,5 @@ export class Worker {
       this.#engine.report(error, "looking for jobs of unknown tasks");
     }
     if (again) this.#planLook();
-  }
-
-  // ---------------------------------------------------------------- telling
-
-  #tellSteps(run: Run, steps: StepRecord[]): void {
-    const { events } = this.#engine;
-    if (!events.heard("step:completed") && !events.heard("step:failed") && !events.heard("step:retried")) return;
-    for (const step of steps) {
-      if (step.kind === "value" || step.kind === "patch") continue;
-      const durationMs = (step.finishedAt ?? this.#engine.clock.now()) - step.startedAt;
-      const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
-      const error = step.error === null ? null : JSON.parse(step.error);
-      if (step.state === "done") events.emit("step:completed", about);
-      else if (step.state === "failed") events.emit("step:failed", { ...about, error });
-      else if (error)
-        events.emit("step:retried", { ...about, error, delayMs: step.wakeAt! - this.#engine.clock.now() });
-    }
   }
 }

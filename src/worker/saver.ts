@@ -13,8 +13,8 @@ import { type Engine, timed } from "../engine.ts";
 import type { Ride } from "../enqueuer.ts";
 import type { JobState, JobWrite, SaveReply } from "../storage.ts";
 
-/** What became of a write; null: the claim is lost. */
-export type Saved = { state: JobState; wakes: number } | null;
+/** What became of a write; null: the claim is lost. `claimed`: a claim rode along and was answered. */
+export type Saved = { state: JobState; wakes: number; claimed: boolean } | null;
 
 interface Entry {
   write: JobWrite;
@@ -171,7 +171,7 @@ function settle(batch: Entry[], reply: SaveReply): void {
   const saved = new Map(reply.saved.map((answer) => [answer.id, answer]));
   for (const { write, resolve } of batch) {
     const answer = saved.get(write.id);
-    for (const done of resolve) done(answer ?? null);
+    for (const done of resolve) done(answer ? { ...answer, claimed: reply.claimed !== undefined } : null);
   }
 }
 

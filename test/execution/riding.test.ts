@@ -112,6 +112,34 @@ describe("an execution", () => {
   });
 });
 
+test("children of a later write are looked for where no claim could ride with it", async () => {
+  let claims = 0;
+  const storage = watched((method, request: Riding, pass) => {
+    // From the second on none is answered, as by a storage that cannot.
+    if (method === "save" && request.claim && ++claims > 1) delete request.claim;
+    return pass();
+  });
+  const bench = new Bench(storage);
+  const child = bench.tasks.define("child", (_ctx, input: number) => input, {});
+  bench.tasks.define(
+    "parent",
+    async (ctx) => {
+      // A wait that is held in memory keeps the run going, so its writes are one run's.
+      const first = ctx.invoke("first", child, 1);
+      await Promise.race([first, ctx.sleep("moment", "50ms")]);
+      const second = ctx.invoke("second", child, 2);
+      return (await first) + (await second);
+    },
+    {},
+  );
+  const node = bench.start();
+  await bench.clock.settle();
+  const handle = await node.enqueue("parent");
+  await bench.clock.advance("3s");
+  expect(await handle.result({ timeout: "1s" })).toBe(3);
+  await node.stop();
+});
+
 test("a claim rides only for tasks, queues and times that concern the worker", async () => {
   const rides: (ClaimRequest | undefined)[] = [];
   const storage = watched((method, request: Riding, pass) => {

@@ -1,0 +1,106 @@
+/**
+ * With which batches does a claim ride? With those that bring something for this worker: jobs of its tasks that are due,
+ * children, the end of a job that others wait for, or room in a worker that was full while more was there.
+ *
+ * What a riding claim has answered need not be asked again, so whoever hears of those jobs later asks here first.
+ */
+import type { Engine } from "../engine.ts";
+import type { Ride } from "../enqueuer.ts";
+import type { ClaimedJob, JobWrite, NewJob } from "../storage.ts";
+import type { Claimed, Claimer } from "./claimer.ts";
+import type { Pace } from "./pace.ts";
+
+/** What a rider needs of its worker. */
+export interface RiderOptions {
+  claimer: Claimer;
+  pace: Pace;
+  /** The queues to serve. */
+  queues(): string[];
+  /** How many more jobs may run. */
+  room(): number;
+  /** A job that runs. */
+  job(id: string): ClaimedJob | undefined;
+  /** A claim goes along. */
+  sent(): void;
+  /** It was answered, its jobs are taken; null: it must be asked again. */
+  answered(claimed: Claimed | null): void;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Lets claims of one worker ride. */
+export class Rider {
+  readonly #engine: Engine;
+  readonly #options: RiderOptions;
+  /** How many more jobs each loop that is under way may start. */
+  readonly #allowances = new Set<() => number>();
+  /** Jobs that are being enqueued with a claim. */
+  #enqueued = NONE;
+
+  /** @param engine the engine */
+  constructor(engine: Engine, options: RiderOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Whether a loop is under way that runs what is claimed. */
+  get serving(): boolean {
+    return this.#allowances.size > 0;
+  }
+
+  /**
+   * A loop begins.
+   *
+   * @param allowance how many more jobs it may start
+   * @returns what it calls when it ends
+   */
+  serve(allowance: () => number): () => void {
+    this.#allowances.add(allowance);
+    return () => this.#allowances.delete(allowance);
+  }
+
+  /** Whether a claim rides with the enqueue of this job, so that no other need look for it. */
+  claims(id: string): boolean {
+    return this.#enqueued.has(id);
+  }
+
+  /** A claim to go with jobs that are being enqueued, where this worker could start some of them. */
+  withJobs(jobs: readonly NewJob[]): Ride | null {
+    const ride = this.#brings(jobs) ? this.#ride(0) : null;
+    if (ride) this.#enqueued = new Set(jobs.map(({ id }) => id));
+    return ride;
+  }
+
+  /** A claim to go with what running jobs write, where that makes room or jobs for this worker. */
+  withWrites(writes: readonly JobWrite[]): Ride | null {
+    let leaving = 0;
+    let wanted = this.#options.pace.waitMs === 0;
+    for (const { id, transition, children } of writes) {
+      wanted ||= this.#brings(children);
+      if (!transition) continue;
+      leaving++;
+      const job = this.#options.job(id);
+      wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
+    }
+    return wanted ? this.#ride(leaving) : null;
+  }
+
+  #brings(jobs: readonly NewJob[]): boolean {
+    const { tasks, clock } = this.#engine;
+    const queues = this.#options.queues();
+    return jobs.some((job) => job.availableAt <= clock.now() && queues.includes(job.queue) && tasks.has(job.task));
+  }
+
+  /** @param leaving how many of the jobs that run leave with the batch */
+  #ride(leaving: number): Ride | null {
+    const { claimer, pace, room, sent, answered } = this.#options;
+    if (pace.failing) return null;
+    const allowed = Math.max(0, ...[...this.#allowances].map((allowance) => allowance()));
+    const ride = claimer.ride(Math.min(room() + leaving, allowed), (claimed) => {
+      this.#enqueued = NONE;
+      answered(claimed);
+    });
+    if (ride) sent();
+    return ride;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What does a worker tell of its runs? Events for those who listen, and ends for those who wait in this process.
+ */
+import { announceEnding } from "../ending.ts";
+import type { Engine } from "../engine.ts";
+import { runEvent } from "../events.ts";
+import type { Run, RunEnd } from "../execution/run.ts";
+import type { StepRecord } from "../storage.ts";
+
+/** Tells that a run begins. */
+export function tellStarted({ events, clock }: Engine, run: Run): void {
+  if (!events.heard("job:started")) return;
+  const { job } = run;
+  const lateMs = Math.max(0, clock.now() - (job.availableAt ?? clock.now()));
+  events.emit("job:started", { ...runEvent(job), resumed: job.claims > job.attempt, lateMs });
+}
+
+/** Tells how a run ended. @param durationMs how long it ran */
+export function tellEnded(engine: Engine, run: Run, end: RunEnd, durationMs: number): void {
+  const { events } = engine;
+  const { job } = run;
+  const about = { ...runEvent(job), durationMs };
+  if (end.how === "lost") {
+    events.emit("job:lost", about);
+    return;
+  }
+  const { transition, failure, released } = end;
+  if (transition.to === "completed") {
+    events.emit("job:completed", about);
+    announceEnding(engine, job.id, { state: "completed", result: transition.result, error: null });
+  } else if (transition.to === "failed") {
+    events.emit("job:failed", { ...about, error: failure! });
+    announceEnding(engine, job.id, { state: "failed", result: null, error: transition.error });
+  } else if (transition.to === "ready" || transition.to === "waiting") {
+    if (released) events.emit("job:released", about);
+    else if (transition.to === "ready" && !transition.resuming) {
+      events.emit("job:retried", { ...about, error: failure!, availableAt: transition.availableAt });
+    } else events.emit("job:suspended", { ...about, until: transition.availableAt });
+  }
+}
+
+/** Tells of steps that were saved. */
+export function tellSteps({ events, clock }: Engine, run: Run, steps: readonly StepRecord[]): void {
+  if (!events.heard("step:completed") && !events.heard("step:failed") && !events.heard("step:retried")) return;
+  for (const step of steps) {
+    if (step.kind === "value" || step.kind === "patch") continue;
+    const durationMs = (step.finishedAt ?? clock.now()) - step.startedAt;
+    const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
+    const error = step.error === null ? null : JSON.parse(step.error);
+    if (step.state === "done") events.emit("step:completed", about);
+    else if (step.state === "failed") events.emit("step:failed", { ...about, error });
+    else if (error) events.emit("step:retried", { ...about, error, delayMs: step.wakeAt! - clock.now() });
+  }
+}
