@@ -1,6 +1,6 @@
 /**
  * Is the libSQL adapter a storage? The kit on files, on sqld over HTTP and WebSocket, with tokens, and on an embedded
- * replica; and word for word against the model.
+ * replica. `libsql_model.test.ts` compares it with the model.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,75 +8,68 @@ import { join } from "node:path";
 import { type Client, type Config, createClient } from "@libsql/client";
 import { createClient as createWebClient } from "@libsql/client/web";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { type LibsqlOptions, libsql } from "../../adapters/libsql.ts";
-import { memory } from "../../adapters/memory.ts";
+import { libsql } from "../../adapters/libsql.ts";
+import { sqliteDialect } from "../../src/sql/dialect.ts";
 import type { Statement } from "../../src/storage.ts";
-import { storageConformance, storageDifferential } from "../../src/testing/mod.ts";
+import { storageConformance } from "../../src/testing/mod.ts";
 import { type SqldEngine, startSqld } from "../engines/sqld.ts";
-import { DIFFERENTIAL_OPERATIONS, LONG } from "./rounds.ts";
+import { emptying, Worlds } from "./worlds.ts";
 
 let made = 0;
-
-/** Each sixth case: the same server code was asked all of them already. All with BELFRY_LONG. */
-let offered = 0;
-const sampled = (title: string, run: () => Promise<void>): void => {
-  if (LONG || offered++ % 6 === 0) test(title, run);
-};
+let replicas = 0;
 
 /** Cases on one server keep apart by their table prefix. */
 const freshPrefix = (): string => `t${process.pid}_${made++}_`;
 
-/** A server reads its whole schema for each connection: what a case made goes with it. */
-async function dropTables(client: Client, prefix: string): Promise<void> {
-  const { rows } = await client.execute({
-    sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ?",
-    args: [prefix.length, prefix],
-  });
-  await client.batch(
-    rows.map((row) => `DROP TABLE ${String(row["name"])}`),
-    "write",
-  );
+/** Tables of one prefix, and the clients that reach them. */
+interface World {
+  prefix: string;
+  clients: Client[];
 }
 
-/** Runs the kit on clients of one kind. */
+/** Runs the kit on clients of one kind. @param direct a client that empties the tables; absent: the world's first */
 function kit(
   name: string,
   connect: () => Client,
   {
     serverClock = true,
-    options = {},
-    register = test,
-  }: {
-    serverClock?: boolean;
-    options?: LibsqlOptions;
-    register?: (title: string, run: () => Promise<void>) => void;
-  } = {},
+    replica = false,
+    direct,
+  }: { serverClock?: boolean; replica?: boolean; direct?: () => Client } = {},
 ): void {
+  let cleaner: Client | undefined;
+  const worlds = new Worlds<World>({
+    make: () => ({ prefix: freshPrefix(), clients: [connect()] }),
+    empty: async ({ prefix, clients }) => {
+      if (direct) cleaner ??= direct();
+      await (cleaner ?? clients[0]!).batch(emptying(prefix, sqliteDialect), "write");
+    },
+  });
+  afterAll(async () => {
+    await worlds.end(({ clients }) => {
+      for (const client of clients) client.close();
+    });
+    cleaner?.close();
+  });
   storageConformance({
     name: `libsql ${name}`,
-    test: register,
+    test,
     skip: test.skip,
     manifest: { reopen: true, listen: false, statements: true, durable: true, serverClock },
     open: async () => {
-      const prefix = freshPrefix();
-      const clients: Client[] = [];
-      const open = async () => {
-        const client = connect();
-        clients.push(client);
-        return libsql(client, { ...options, prefix });
-      };
+      const world = await worlds.take();
+      const { prefix, clients } = world;
+      let opened = 1;
       return {
-        storage: await open(),
+        storage: libsql(clients[0]!, { replica, prefix }),
         clients,
         reopen: async () => {
-          const storage = await open();
+          clients[opened] ??= connect();
+          const storage = libsql(clients[opened++]!, { replica, prefix });
           await storage.migrate({ now: 0 });
           return storage;
         },
-        dispose: async () => {
-          await dropTables(clients[0]!, prefix);
-          for (const client of clients) client.close();
-        },
+        dispose: () => worlds.give(world),
       };
     },
     runStatements: async (target, statements) => {
@@ -120,13 +113,6 @@ describe("sqld", () => {
     for (const client of clients) client.close();
   });
 
-  test("libsql answers as the model does", { timeout: 240_000 }, async () => {
-    const client = createClient({ url });
-    const subject = libsql(client, { prefix: freshPrefix() });
-    await storageDifferential({ model: memory(), subject, seed: 4, operations: DIFFERENTIAL_OPERATIONS / 4 });
-    client.close();
-  });
-
   test("libsql without a server says that nobody answered", async () => {
     const client = createClient({ url: "http://127.0.0.1:9" });
     await expect(libsql(client).migrate({ now: 0 })).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
@@ -144,7 +130,7 @@ describe("sqld with tokens, and a replica", () => {
     await Promise.all([guarded?.dispose(), primary?.dispose()]);
   });
 
-  kit("with a token", () => createClient({ url: guarded.url, authToken: guarded.token }), { register: sampled });
+  kit("with a token", () => createClient({ url: guarded.url, authToken: guarded.token }));
 
   test("libsql with a wrong token is refused with the remedy", async () => {
     const client = createClient({ url: guarded.url, authToken: "wrong" });
@@ -159,10 +145,10 @@ describe("sqld with tokens, and a replica", () => {
     "on an embedded replica",
     () =>
       createClient({
-        url: `file:${join(folder, `replica-${made}.db`)}`,
+        url: `file:${join(folder, `replica-${replicas++}.db`)}`,
         syncUrl: primary.url,
         timeout: 5_000,
       } as Config),
-    { options: { replica: true }, register: sampled },
+    { replica: true, direct: () => createClient({ url: primary.url }) },
   );
 });
