@@ -1,16 +1,47 @@
 /**
  * Is the Postgres adapter a storage? The kit on PostgreSQL 18 through pg and postgres.js, and against the model.
  */
+import type { Pool } from "pg";
 import postgresJs from "postgres";
-import { inject, test } from "vitest";
+import { afterAll, inject, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { type PostgresJs, postgres } from "../../adapters/postgres.ts";
+import { postgresDialect } from "../../src/sql/dialect.ts";
 import { storageConformance, storageDifferential } from "../../src/testing/mod.ts";
 import { type FreshSchema, freshSchema } from "../engines/databases.ts";
 import { DIFFERENTIAL_OPERATIONS } from "./rounds.ts";
+import { emptying, Worlds } from "./worlds.ts";
 
 const url = inject("postgresUrl");
 
+/** A schema and the connections to it. */
+interface World {
+  schema: FreshSchema;
+  pools: Pool[];
+  sql?: ReturnType<typeof postgresJs>;
+}
+
+/** Worlds whose cases keep apart by schemas. */
+function worldsOf(make: (schema: FreshSchema) => Partial<World>): Worlds<World> {
+  const worlds = new Worlds<World>({
+    make: async () => {
+      const schema = await freshSchema(url);
+      return { schema, pools: [schema.pool()], ...make(schema) };
+    },
+    empty: async ({ pools }) => {
+      await pools[0]!.query(emptying("belfry_", postgresDialect).join(";\n"));
+    },
+  });
+  afterAll(() =>
+    worlds.end(async ({ schema, sql }) => {
+      await sql?.end();
+      await schema.dispose();
+    }),
+  );
+  return worlds;
+}
+
+const ofPg = worldsOf(() => ({}));
 storageConformance({
   name: "postgres (pg)",
   // Side by side: what takes time is waiting for the server.
@@ -18,26 +49,27 @@ storageConformance({
   skip: test.skip,
   manifest: { reopen: true, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
-    const schema = await freshSchema(url);
-    const opened = [postgres(schema.pool())];
+    const world = await ofPg.take();
+    const opened = [postgres(world.pools[0]!)];
     return {
       storage: opened[0]!,
-      schema,
+      world,
       reopen: async () => {
-        const storage = postgres(schema.pool());
+        world.pools[opened.length] ??= world.schema.pool();
+        const storage = postgres(world.pools[opened.length]!);
         opened.push(storage);
         await storage.migrate({ now: 0 });
         return storage;
       },
       dispose: async () => {
         for (const storage of opened) await storage.close();
-        await schema.dispose();
+        await ofPg.give(world);
       },
     };
   },
   runStatements: async (target, statements) => {
-    const { schema } = target as unknown as { schema: FreshSchema };
-    const client = await schema.pool().connect();
+    const { world } = target as unknown as { world: World };
+    const client = await world.pools[0]!.connect();
     await client.query("BEGIN");
     for (const { sql, params } of statements) await client.query(sql, params);
     await client.query("COMMIT");
@@ -45,6 +77,7 @@ storageConformance({
   },
 });
 
+const ofJs = worldsOf((schema) => ({ sql: postgresJs(schema.url, { max: 4, onnotice: () => undefined }) }));
 storageConformance({
   name: "postgres (postgres.js)",
   // Side by side: what takes time is waiting for the server.
@@ -52,22 +85,20 @@ storageConformance({
   skip: test.skip,
   manifest: { reopen: false, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
-    const schema = await freshSchema(url);
-    const sql = postgresJs(schema.url, { max: 4, onnotice: () => undefined });
-    const storage = postgres(sql as unknown as PostgresJs);
+    const world = await ofJs.take();
+    const storage = postgres(world.sql as unknown as PostgresJs);
     return {
       storage,
-      sql,
+      world,
       dispose: async () => {
         await storage.close();
-        await sql.end();
-        await schema.dispose();
+        await ofJs.give(world);
       },
     };
   },
   runStatements: async (target, statements) => {
-    const { sql } = target as unknown as { sql: ReturnType<typeof postgresJs> };
-    await sql.begin(async (transaction) => {
+    const { world } = target as unknown as { world: World };
+    await world.sql!.begin(async (transaction) => {
       for (const { sql: text, params } of statements) await transaction.unsafe(text, params);
     });
   },
