@@ -20,6 +20,8 @@ import { startSqld } from "../../engines/sqld.ts";
 export interface TorturedDatabase {
   /** For `openStorage`. */
   readonly where: string;
+  /** Kills the server and starts it again on the same data; absent where there is none. */
+  restart?(): Promise<void>;
   /** Checks the database's own integrity; nobody uses it any more. @returns what was checked, and what is wrong */
   check(): Promise<{ checked: string; wrong: string[] }>;
   dispose(): Promise<void>;
@@ -49,6 +51,7 @@ async function openSqld(): Promise<TorturedDatabase> {
   const engine = await startSqld();
   return {
     where: `libsql:${engine.url}`,
+    restart: () => engine.kill().then(() => engine.start()),
     async check() {
       const checked: string[] = [];
       const wrong: string[] = [];
@@ -86,6 +89,7 @@ async function openPostgres(): Promise<TorturedDatabase> {
   const engine = await startPostgres({ durable: true });
   return {
     where: `postgres:${engine.url}`,
+    restart: () => engine.kill().then(() => engine.start()),
     async check() {
       await engine.kill();
       await engine.start();

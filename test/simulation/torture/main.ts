@@ -19,7 +19,7 @@ import type { ScheduleOptions } from "../../../src/schedule.ts";
 import type { Storage } from "../../../src/storage.ts";
 import { seededRandom } from "../../../src/testing/random.ts";
 import { drawScript, type Op, waitsOf } from "../../../src/testing/simulation/script.ts";
-import { openDatabase } from "./databases.ts";
+import { openDatabase, type TorturedDatabase } from "./databases.ts";
 import { judgeLog, type LogReport } from "./judge_log.ts";
 import { judgeRows, type KnownSchedule, type Rows, readRows } from "./judge_rows.ts";
 import { openStorage } from "./open.ts";
@@ -35,6 +35,7 @@ const { values } = parseArgs({
 });
 const PLAYERS = 6;
 const REST_MS = 180_000;
+const STUCK_MS = 20_000;
 
 const step = (name: string, ms: number): Op => ({ op: "step", name, ms, fails: 0, tries: 1, timeoutMs: null });
 const SCHEDULES: Readonly<Record<string, KnownSchedule & { options: ScheduleOptions; script: Op[] }>> = {
@@ -70,7 +71,7 @@ const wait = (ms: number): Promise<boolean> => delay(systemClock, ms);
 const folder = mkdtempSync(join(tmpdir(), "belfry-side-log-"));
 const log = join(folder, "notes");
 const players: ChildProcess[] = [];
-const tally = { killed: 0, stopped: 0, enqueued: 0, signals: 0, cancelled: 0, registered: 0, refused: 0 };
+const tally = { killed: 0, stopped: 0, enqueued: 0, signals: 0, cancelled: 0, registered: 0, refused: 0, restarts: 0 };
 /** What clients were promised. */
 const acknowledged = {
   jobs: new Set<string>(),
@@ -79,6 +80,8 @@ const acknowledged = {
   signals: [] as [string, string, string][],
 };
 let over = false;
+/** When rest must have come. */
+let patience = Number.POSITIVE_INFINITY;
 
 function play(place: number, where: string): void {
   const program = fileURLToPath(new URL("player.ts", import.meta.url));
@@ -149,9 +152,40 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
   }
 }
 
+/**
+ * Restarts a server that has answered nothing for long. sqld 0.24.32 comes to that when clients die in the middle of
+ * requests: its threads spin on its write lock for good, even when all clients are gone.
+ */
+async function watch(database: TorturedDatabase, storage: Storage): Promise<void> {
+  while (!over && database.restart) {
+    const answered = storage.listQueues().then(
+      () => true,
+      () => true,
+    );
+    if (await Promise.race([answered, wait(STUCK_MS).then(() => false)])) {
+      await wait(2000);
+      continue;
+    }
+    tally.restarts++;
+    await database.restart();
+  }
+}
+
 async function register(belfry: Belfry, name: string): Promise<void> {
   const { options, script } = SCHEDULES[name]!;
   await belfry.schedule(name, name, "play", { ...options, input: script });
+}
+
+/** Tries until it works: the server may be away for a moment. */
+async function insist<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > patience) throw error;
+      await wait(500);
+    }
+  }
 }
 
 async function unfinished(storage: Storage): Promise<boolean> {
@@ -189,15 +223,17 @@ for (let i = 0; i < PLAYERS; i++) play(i, database.where);
 const fires = async (name: string): Promise<boolean> =>
   (await storage.listOccurrences({ schedule: name, limit: 1 })).length > 0;
 for (const name of Object.keys(SCHEDULES)) while (!(await fires(name))) await wait(100);
+const watching = watch(database, storage);
 const until = performance.now() + Number(values.minutes) * 60_000;
 await Promise.all([torment(until), wish(belfry, until)]);
 
+patience = performance.now() + REST_MS;
 // Rest: no more torment, no new occurrences; what was begun comes to its end.
-for (const name of Object.keys(SCHEDULES)) await belfry.pause(name);
-const patience = performance.now() + REST_MS;
-while ((await unfinished(storage)) && performance.now() < patience) await wait(1000);
+for (const name of Object.keys(SCHEDULES)) await insist(() => belfry.pause(name));
+while ((await insist(() => unfinished(storage))) && performance.now() < patience) await wait(1000);
 over = true;
 for (const player of players) player.kill("SIGKILL");
+await watching;
 
 const rows = await readRows(storage);
 const notes = judgeLog(readSideLog(log));
