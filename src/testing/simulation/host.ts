@@ -195,7 +195,9 @@ export class Host {
   storage(): Storage {
     const { life } = this;
     const { storage } = this.#network;
-    const remote: Record<string, unknown> = { name: storage.name, capabilities: storage.capabilities };
+    // Whatever holds the rows, here it is used from many hosts, and what it pushes may be lost on the way.
+    const capabilities = { ...storage.capabilities, shared: true };
+    const remote: Record<string, unknown> = { name: storage.name, capabilities };
     for (const name of METHODS) {
       const method = storage[name as keyof Storage] as unknown as Method | undefined;
       if (method) remote[name] = (request: unknown) => this.#call(life, name, method.bind(storage), request);
