@@ -74,6 +74,8 @@ export interface Dialect {
   fold(name: string): string;
   /** Type names of the schema. */
   readonly types: Readonly<Record<ColumnType, string>>;
+  /** What follows NOT NULL of a column that leaves a row out where it comes as null; only asked where `rowByRow`. */
+  readonly leavesOut: string;
   /** What ends a CREATE TABLE. */
   readonly tableOptions: string;
   /** What ends the CREATE TABLE of a table that is stored in the order of its key. */
@@ -120,6 +122,7 @@ export const sqliteDialect: Dialect = {
   serverTime: null,
   fold: (name) => name,
   types: { text: "TEXT", int: "INTEGER" },
+  leavesOut: " ON CONFLICT IGNORE",
   tableOptions: " STRICT",
   clusteredOptions: " STRICT, WITHOUT ROWID",
   lockSchema: null,
@@ -183,6 +186,7 @@ export const postgresDialect: Dialect = {
   serverTime: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
   fold: (name) => name.toLowerCase(),
   types: POSTGRES_TYPES,
+  leavesOut: "",
   tableOptions: "",
   clusteredOptions: "",
   // Any fixed number will do; this one is the text "belfry" in ASCII.

@@ -26,6 +26,8 @@ export interface Table {
   /** Name and type; `!` after the type: not null. */
   columns: readonly string[];
   key: readonly string[];
+  /** Rows are inserted behind questions: one whose first column comes as null is left out. */
+  asks?: boolean;
   /** Clustered by its key where the database can. */
   clustered?: boolean;
 }
@@ -71,6 +73,7 @@ const TABLES_1: readonly Table[] = [
       "recorded_at int!",
     ],
     key: ["schedule", "at"],
+    asks: true,
     clustered: true,
   },
   {
@@ -115,6 +118,7 @@ const TABLES_1: readonly Table[] = [
       "result text",
     ],
     key: ["id"],
+    asks: true,
   },
   {
     name: "steps",
@@ -133,6 +137,7 @@ const TABLES_1: readonly Table[] = [
       "finished_at int",
     ],
     key: ["job_id", "name"],
+    asks: true,
   },
   {
     name: "signals",
@@ -217,10 +222,10 @@ export const MIGRATIONS: readonly Migration[] = [
 ];
 
 function createTable(table: Table, dialect: Dialect): string {
-  const columns = table.columns.map((column) => {
+  const columns = table.columns.map((column, i) => {
     const [name, type] = column.split(" ") as [string, string];
-    const required = type.endsWith("!");
-    return `${name} ${dialect.types[type.replace("!", "") as "text" | "int"]}${required ? " NOT NULL" : ""}`;
+    const required = type.endsWith("!") ? ` NOT NULL${table.asks && i === 0 ? dialect.leavesOut : ""}` : "";
+    return `${name} ${dialect.types[type.replace("!", "") as "text" | "int"]}${required}`;
   });
   const options = table.clustered ? dialect.clusteredOptions : dialect.tableOptions;
   return `CREATE TABLE {${table.name}} (${columns.join(", ")}, PRIMARY KEY (${table.key.join(", ")}))${options}`;

@@ -17,7 +17,7 @@ import { cancel, cancelStatements, retry } from "./statements/cancel.ts";
 import { type ClaimBatch, claim, claimReply, claimStatements, jobsWithHistory, withClaim } from "./statements/claim.ts";
 import { consequenceStatements } from "./statements/consequence.ts";
 import { exportPage, importPage } from "./statements/copy.ts";
-import { listDefinitions } from "./statements/definitions.ts";
+import { definitionOf, listDefinitions } from "./statements/definitions.ts";
 import { enqueue, enqueueArgs, enqueueReply, enqueueStatements, insertsOf } from "./statements/enqueue.ts";
 import { fire, fireReply, fireStatements } from "./statements/fire.ts";
 import { beginTick, beginTickReply, leaseStatements } from "./statements/lease.ts";
@@ -188,7 +188,7 @@ export class SqlStorage implements port.Storage {
   }
 
   async listDefinitions(request: { owner: string; after?: string; limit: number }): Promise<port.StoredDefinition[]> {
-    return (await this.#read(listDefinitions(this.#t, request))) as unknown as port.StoredDefinition[];
+    return (await this.#read(listDefinitions(this.#t, request))).map(definitionOf);
   }
 
   async listOccurrences(request: port.ListOccurrencesRequest): Promise<port.OccurrenceRecord[]> {

@@ -9,6 +9,10 @@ import { DriverError } from "../driver.ts";
 export interface SqliteStatement {
   all(...params: (string | number | null)[]): unknown[];
   run(...params: (string | number | null)[]): { changes?: number | bigint } | undefined;
+  /** node:sqlite since 22.16: rows come as arrays. */
+  setReturnArrays?(enabled: boolean): void;
+  /** The same: the columns that a statement gives; better-sqlite3 refuses to say it of one that gives none. */
+  columns?(): { name: string }[];
 }
 
 /** A database object of node:sqlite, better-sqlite3 or bun:sqlite. */

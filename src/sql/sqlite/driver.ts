@@ -25,10 +25,17 @@ import {
 } from "../driver.ts";
 import { explain, isBusy, type SqliteDatabase, type SqliteStatement } from "./client.ts";
 import { pollChanges } from "./poller.ts";
+import { viewOf } from "./view.ts";
 
 /** How long SQLite itself waits for a lock, with the event loop standing still. */
 export const BLOCKING_WAIT_MS = 10;
 const MAX_PAUSE_MS = 40;
+
+/** A statement, and how its rows are shown where they come as arrays. */
+interface Prepared {
+  readonly statement: SqliteStatement;
+  readonly view: ((values: readonly unknown[]) => Row) | null;
+}
 
 /** The list of a statement that is run once. */
 const ONCE: readonly (readonly Cell[])[] = [[]];
@@ -54,7 +61,7 @@ export class LocalDriver implements Driver {
   readonly name: string;
   readonly counters: Counters = counters();
   readonly #options: LocalDriverOptions;
-  readonly #prepared = new Map<Sql | string, SqliteStatement>();
+  readonly #prepared = new Map<Sql | string, Prepared>();
   #database: Promise<SqliteDatabase> | undefined;
   #warnings: string[] = [];
   #closed = false;
@@ -110,7 +117,7 @@ export class LocalDriver implements Driver {
   #run(database: SqliteDatabase, queries: readonly Query[], mode: BatchMode): Row[][] {
     const { counters } = this;
     counters.roundTrips++;
-    this.#statement(database, mode === "write" ? "BEGIN IMMEDIATE" : "BEGIN").run();
+    this.#statement(database, mode === "write" ? "BEGIN IMMEDIATE" : "BEGIN").statement.run();
     try {
       const rows: Row[][] = [];
       const changes: number[] = [];
@@ -132,13 +139,13 @@ export class LocalDriver implements Driver {
         rows.push(given);
       }
       for (const changed of changes) counters.rowsWritten += changed;
-      this.#statement(database, "COMMIT").run();
+      this.#statement(database, "COMMIT").statement.run();
       return rows;
     } catch (error) {
       // Some errors (a full disk) have ended the transaction already.
       if (database.isTransaction ?? database.inTransaction ?? true) {
         try {
-          this.#statement(database, "ROLLBACK").run();
+          this.#statement(database, "ROLLBACK").statement.run();
         } catch {
           // There was none to end; the first error is the one that tells.
         }
@@ -158,13 +165,19 @@ export class LocalDriver implements Driver {
     return runQuery(this.#statement(database, query.sql), query, found);
   }
 
-  #statement(database: SqliteDatabase, sql: Sql | string): SqliteStatement {
-    let statement = this.#prepared.get(sql);
-    if (!statement) {
-      statement = database.prepare(typeof sql === "string" ? sql : sql.parts.join("?")) as SqliteStatement;
-      this.#prepared.set(sql, statement);
+  #statement(database: SqliteDatabase, sql: Sql | string): Prepared {
+    let prepared = this.#prepared.get(sql);
+    if (!prepared) {
+      const statement = database.prepare(typeof sql === "string" ? sql : sql.parts.join("?")) as SqliteStatement;
+      let view: Prepared["view"] = null;
+      if (typeof sql !== "string" && sql.returns && statement.setReturnArrays && statement.columns) {
+        statement.setReturnArrays(true);
+        view = viewOf(statement.columns().map(({ name }) => name));
+      }
+      prepared = { statement, view };
+      this.#prepared.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
 
   /** Tries until nobody is in the way. */
@@ -192,7 +205,7 @@ export class LocalDriver implements Driver {
 }
 
 /** Runs a statement, once or for each row of its list. @returns how many rows it changed */
-function runQuery(statement: SqliteStatement, { sql, args }: Query, found: Row[]): number {
+function runQuery({ statement, view }: Prepared, { sql, args }: Query, found: Row[]): number {
   const { slots, cells, each, returns } = sql;
   const params: Cell[] = slots.map((name) => sent(args[name]));
   const list = each === null ? ONCE : (args[each] as List).rows;
@@ -209,8 +222,8 @@ function runQuery(statement: SqliteStatement, { sql, args }: Query, found: Row[]
       changes += Number(statement.run(...params)?.changes ?? 0);
       continue;
     }
-    const given = statement.all(...params) as Row[];
-    for (let i = 0; i < given.length; i++) found.push(given[i]!);
+    const given = statement.all(...params);
+    for (let i = 0; i < given.length; i++) found.push(view ? view(given[i] as unknown[]) : (given[i] as Row));
   }
   return changes;
 }

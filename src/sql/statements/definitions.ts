@@ -1,7 +1,8 @@
 /**
  * What has an owner declared? Names and definitions alone, in order of name: what a `sync` of very many schedules compares.
  */
-import type { Query } from "../driver.ts";
+import type { ScheduleState, StoredDefinition } from "../../storage.ts";
+import type { Query, Row } from "../driver.ts";
 import type { Templates } from "../template.ts";
 
 /** Lists definitions of one owner, page by page. */
@@ -12,4 +13,13 @@ export function listDefinitions(t: Templates, request: { owner: string; after?: 
     `SELECT name, definition, state FROM {schedules} WHERE owner = :owner${page} ORDER BY name LIMIT :limit`,
   );
   return { sql, args: { owner, after, limit } };
+}
+
+/** Reads what of a schedule tells whether it is as its owner wants it. */
+export function definitionOf(row: Row): StoredDefinition {
+  return {
+    name: row["name"] as string,
+    definition: row["definition"] as string,
+    state: row["state"] as ScheduleState,
+  };
 }

@@ -1,0 +1,42 @@
+/**
+ * How do rows go into SQLite one by one, and come out of it? In as VALUES whose first value is null where a guard says
+ * no; out as arrays that are read by name.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { sqlite } from "../../adapters/sqlite.ts";
+import { localSqliteDialect, sqliteDialect } from "../../src/sql/dialect.ts";
+import { viewOf } from "../../src/sql/sqlite/view.ts";
+import { Templates } from "../../src/sql/template.ts";
+
+test("an insert from a list becomes VALUES where rows go one by one, with its guard around the first value", () => {
+  const columns = [
+    ["id", "text"],
+    ["at", "int"],
+  ] as const;
+  const template = `INSERT INTO {jobs} (id, at, mark)
+    SELECT item.id, item.at, :mark FROM [[jobs item]], {schedules} AS s WHERE s.name = item.id AND s.mark = :mark
+    ORDER BY item.ord ON CONFLICT DO NOTHING`;
+  expect(new Templates(localSqliteDialect, "b_").each(columns, template).text).toBe(
+    "INSERT INTO b_jobs (id, at, mark) VALUES ((SELECT ?1 FROM b_schedules AS s WHERE s.name = ?1 AND s.mark = ?2)" +
+      ", ?3, ?2) ON CONFLICT DO NOTHING",
+  );
+  expect(new Templates(sqliteDialect, "b_").each(columns, template).text).toMatch(/SELECT item.id.* FROM json_each/);
+});
+
+test("a row whose first column is null is left out; any other null is refused, so no payload gets lost in silence", async () => {
+  const database = new DatabaseSync(":memory:");
+  await sqlite(database).migrate({ now: 0 });
+  const steps = database.prepare(
+    "INSERT INTO belfry_steps (job_id, name, kind, state, attempt, started_at) VALUES (?, ?, 'step', 'done', 1, 0)",
+  );
+  expect(steps.run("j", "a").changes).toBe(1);
+  expect(steps.run(null, "b").changes).toBe(0);
+  expect(() => steps.run("j", null)).toThrow(/NOT NULL constraint failed: belfry_steps.name/);
+  database.close();
+});
+
+test("a view shows values by name, and an unknown name as undefined", () => {
+  const row = viewOf(["id", "at"])(["j", 7]);
+  expect([row["id"], row["at"], row["other"]]).toEqual(["j", 7, undefined]);
+});
