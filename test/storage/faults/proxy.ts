@@ -12,10 +12,20 @@ export type Treatment =
   | { kind: "pass" }
   /** They reach the server; of so many messages the last one's reply is lost with the connection. */
   | { kind: "lose"; every: number }
+  /** They reach the server; the whole reply to the first one with this text is lost, with the connection. */
+  | { kind: "lose-reply-to"; text: string }
   /** They wait here until released. */
   | { kind: "hold" }
   /** They do not reach the server; HTTP's answer is this status, so often. */
   | { kind: "refuse"; status: number; times: number };
+
+/** The end of Postgres' replies: ready for the next query, outside of any transaction. */
+const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+/** Whether a reply says that the server is done: HTTP answers when it is, Postgres may begin before. */
+function isWhole(data: Buffer): boolean {
+  return data.subarray(0, 5).toString() === "HTTP/" || data.subarray(-READY_FOR_QUERY.length).equals(READY_FOR_QUERY);
+}
 
 /** A proxy before one server. */
 export class WireProxy {
@@ -23,6 +33,8 @@ export class WireProxy {
   treatment: Treatment = { kind: "pass" };
   /** Replies that were lost, and requests that were refused or held. */
   hits = 0;
+  /** Messages with the text of `lose-reply-to`. */
+  matches = 0;
   readonly #server: ReturnType<typeof createServer>;
   readonly #sockets: Set<Socket>;
   readonly #held: (() => void)[] = [];
@@ -63,7 +75,7 @@ export class WireProxy {
   }
 
   #join(client: Socket, upstream: Socket): void {
-    let lost = false;
+    let lost: false | "at once" | "when whole" = false;
     client.on("data", (data) => {
       const { treatment } = this;
       if (treatment.kind === "refuse" && treatment.times > 0) {
@@ -72,7 +84,11 @@ export class WireProxy {
         client.end(`HTTP/1.1 ${treatment.status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
         return;
       }
-      if (treatment.kind === "lose" && ++this.#messages % treatment.every === 0) lost = true;
+      if (treatment.kind === "lose" && ++this.#messages % treatment.every === 0) lost = "at once";
+      if (treatment.kind === "lose-reply-to" && data.includes(treatment.text)) {
+        this.matches++;
+        if (this.matches === 1) lost = "when whole";
+      }
       if (treatment.kind === "hold") {
         this.hits++;
         this.#held.push(() => upstream.write(data));
@@ -83,6 +99,7 @@ export class WireProxy {
         client.write(data);
         return;
       }
+      if (lost === "when whole" && !isWhole(data as Buffer)) return;
       // The server has answered, so it has committed; nobody will know.
       this.hits++;
       client.destroy();

@@ -3,6 +3,7 @@
  * writes that arrive after their lease or claim was taken over, HTTP 429 and 5xx.
  */
 import { afterEach, describe, expect, inject, it } from "vitest";
+import { SCHEMA_VERSION } from "../../../src/sql/schema.ts";
 import { everything } from "../everything.ts";
 import { claiming, create, firing, instant, job, saving, schedule } from "../races/rows.ts";
 import { allRows, freshPrefix, type Link, link, SERVERS } from "./link.ts";
@@ -16,13 +17,16 @@ afterEach(async () => {
 const urlOf = (engine: (typeof SERVERS)[number]): string => inject(engine === "sqld" ? "sqldUrl" : "postgresUrl");
 
 /** Two links to the same tables: one directly, one through a proxy. */
-async function pair(engine: (typeof SERVERS)[number]): Promise<{ direct: Link; through: Link; proxy: WireProxy }> {
+async function pair(
+  engine: (typeof SERVERS)[number],
+  { migrated = true }: { migrated?: boolean } = {},
+): Promise<{ direct: Link; through: Link; proxy: WireProxy }> {
   const prefix = freshPrefix();
   const proxy = await WireProxy.open(urlOf(engine));
   const direct = link(engine, urlOf(engine), prefix);
   const through = link(engine, proxy.url, prefix);
   open.push(proxy, direct, through);
-  await direct.storage.migrate({ now: 0 });
+  if (migrated) await direct.storage.migrate({ now: 0 });
   return { direct, through, proxy };
 }
 
@@ -43,6 +47,16 @@ describe.each(SERVERS)("%s over a bad network", (engine) => {
     expect(await everything(lossy.through.storage)).toEqual(answers);
     expect(lossy.proxy.hits).toBeGreaterThan(10);
     expect(await allRows(lossy.direct.storage)).toEqual(rows);
+  });
+
+  it("loses the reply to the migration: it finds it made, and makes nothing again", async () => {
+    const answers = await everything((await pair(engine)).direct.storage);
+    const { direct, through, proxy } = await pair(engine, { migrated: false });
+    proxy.treatment = { kind: "lose-reply-to", text: "CREATE TABLE" };
+    expect(await through.storage.migrate({ now: 0 })).toMatchObject({ from: 0, to: SCHEMA_VERSION });
+    expect([proxy.hits, proxy.matches]).toEqual([1, 1]);
+    expect(await direct.storage.migrate({ now: 0 })).toMatchObject({ from: SCHEMA_VERSION, to: SCHEMA_VERSION });
+    expect(await everything(through.storage)).toEqual(answers);
   });
 
   it("a fire that arrives after its lease was taken over fires nothing", async () => {
