@@ -155,6 +155,8 @@ export const GUARDS: readonly Guard[] = [
     "state = CASE WHEN j.wakes <> w.wakes THEN 'ready' ELSE w.state END",
     "state = w.state",
   ),
+  sql("a spawned job comes with its writer", "save", "p.id = item.writer AND", "p.id = item.parent_id AND"),
+  sql("a lost claim stores no children", "save", "p.id = item.writer AND p.mark = :mark", "p.id = item.writer"),
   sql("a done step stays done", "save", " WHERE {steps}.state <> 'done'", ""),
   sql(
     "a signal that comes late is not kept",
@@ -182,6 +184,12 @@ export const GUARDS: readonly Guard[] = [
   ),
 
   engine("a fire names its term", "scheduler", "lease: { holder, token }, firings", "lease: null, firings"),
+  engine(
+    "an edited schedule does not go back",
+    "registration",
+    "const after = Math.max(now, lastAt ?? now);",
+    "const after = now;",
+  ),
   engine(
     "a recorded value is told, not drawn again",
     "execution/run",

@@ -11,7 +11,8 @@ import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { type ConformanceTarget, runWorld, storageConformance, storageDifferential } from "../../src/testing/mod.ts";
 
-const WORLDS = 60;
+/** The first sixty, and one in which a schedule is edited on a host whose clock is behind. */
+const SEEDS = [251, ...Array.from({ length: 60 }, (_, i) => i + 1)];
 const DIFFERENTIALS = 6;
 
 Error.stackTraceLimit = 0;
@@ -67,12 +68,11 @@ const SUITES: Record<string, () => Test[]> = {
     ),
 
   world: () =>
-    Array.from(
-      { length: WORLDS },
-      (_, i): Test => [
-        `world: seed ${i + 1} violates nothing`,
+    SEEDS.map(
+      (seed): Test => [
+        `world: seed ${seed} violates nothing`,
         async () => {
-          const { violation } = await runWorld({ seed: i + 1, steps: 1500 });
+          const { violation } = await runWorld({ seed, steps: 1500 });
           if (violation !== null) throw new Error(violation);
         },
       ],

@@ -390,7 +390,8 @@ export class Oracle {
     for (const { schedule, at, untilAt, count } of this.#recordedNow) {
       const known = this.#outcomes.get(schedule) ?? new Set<number>();
       this.#outcomes.set(schedule, known);
-      if (known.has(at)) this.fail(`occurrence ${schedule} @ ${at} got two outcomes`);
+      if (known.has(at) && at > (this.#former.get(schedule) ?? 0))
+        this.fail(`occurrence ${schedule} @ ${at} got two outcomes`);
       known.add(at);
       const moved = this.#moved.find(({ after }) => after.name === schedule);
       const instants = count > 1 && moved ? instantsOf(moved.before.definition, this.#start) : null;
