@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { freePort, until } from "./ports.ts";
 
-/** A user id that owns nothing else. */
-const UNPRIVILEGED = 65_534;
+/** A user id that owns nothing else: the server runs under it where the test runs as root. */
+export const UNPRIVILEGED: number = 65_534;
 
 /** A running cluster. */
 export interface PostgresEngine {

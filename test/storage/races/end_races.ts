@@ -135,6 +135,40 @@ const limits: Race = {
   },
 };
 
+const limitCancelled: Race = {
+  title: "limits: held jobs that are cancelled while places come free leave no place empty",
+  async round(competitors, n) {
+    const now = instant(n);
+    const limit = { key: `queued ${n}`, concurrency: 2, rate: null };
+    const ids = ["a", "b", "c", "d", "e", "f"].map((letter) => `queued ${n} ${letter}`);
+    const [worker, first, second, sender] = competitors;
+    await worker!.enqueue({ op: ids[0]!, now, jobs: ids.map((id) => job(id, now, { limit })) });
+    const { jobs } = await worker!.claim(claiming(`q ${n}`, now, { limit: 10 }));
+    expect(jobs.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    const write = { id: ids[0]!, token: `q ${n}`, transition: { to: "completed", result: "1" } as const };
+    const [, third, fourth] = await Promise.all([
+      worker!.save(saving(`end ${ids[0]}`, now, [write])),
+      first!.cancel({ op: `c ${ids[2]}`, now, ids: [ids[2]!], error: "{}" }),
+      second!.cancel({ op: `c ${ids[3]}`, now, ids: [ids[3]!], error: "{}" }),
+      sender!.enqueue({ op: `more ${n}`, now, jobs: [job(`queued ${n} g`, now, { limit })] }),
+    ]);
+    expect([third, fourth]).toEqual([[ids[2]], [ids[3]]]);
+    const open = await worker!.listJobs({ states: ["ready", "running"], queue: queueAt(now), limit: 100 });
+    const mine = open.filter(({ limitKey }) => limitKey === limit.key);
+    expect(mine.map(({ id, held }) => [id.slice(-1), held])).toEqual([
+      ["g", true],
+      ["f", true],
+      ["e", false],
+      ["b", false],
+    ]);
+    await clear(
+      worker!,
+      n,
+      mine.map(({ id }) => id),
+    );
+  },
+};
+
 const cancelFamily: Race = {
   title: "cancel against a child that saves its own children: nobody of the family is left over",
   async round([worker, canceller, other], n) {
@@ -159,4 +193,11 @@ const cancelFamily: Race = {
 };
 
 /** All of them. */
-export const END_RACES: readonly Race[] = [signalSuspend, childrenSuspend, failures, limits, cancelFamily];
+export const END_RACES: readonly Race[] = [
+  signalSuspend,
+  childrenSuspend,
+  failures,
+  limits,
+  limitCancelled,
+  cancelFamily,
+];

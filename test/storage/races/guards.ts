@@ -6,7 +6,8 @@
  *
  *     node test/storage/races/guards.ts [number of a guard ...]
  *
- * Prints a table for docs/storage_proofs.md; ends with 1 when a guard could be taken out unseen.
+ * Prints a table for docs/storage_proofs.md; ends with 1 when a guard could be taken out unseen, unless it names what
+ * stands behind it; then it ends with 1 when it was seen.
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are pieces of source.
 import { spawnSync } from "node:child_process";
@@ -21,6 +22,8 @@ interface Guard {
   engine: "sqlite" | "postgres";
   /** Beginning of the title of the race that must fail. */
   race: string;
+  /** Why nothing is seen without it alone: what else stands behind it. It stays as belt and braces. */
+  behind?: string;
   /** Text to replace, in a file of src/sql. */
   cuts: { file: string; text: string; without: string }[];
 }
@@ -204,7 +207,7 @@ const GUARDS: readonly Guard[] = [
   {
     what: "what is admitted counts against its limit",
     engine: "postgres",
-    race: "limits",
+    race: "limits: jobs",
     cuts: [cut("statements/limit.ts", "ELSE l.concurrency - (SELECT", "ELSE l.concurrency - 0 * (SELECT")],
   },
   {
@@ -218,6 +221,27 @@ const GUARDS: readonly Guard[] = [
     engine: "sqlite",
     race: "migrate",
     cuts: [cut("migrate.ts", "(error.conflict || error.ambiguous)", "error.ambiguous")],
+  },
+  {
+    what: "a starter whose migration another has made meanwhile goes on",
+    engine: "postgres",
+    race: "migrate",
+    cuts: [cut("migrate.ts", "(error.conflict || error.ambiguous)", "error.ambiguous")],
+  },
+  {
+    what: "starters migrate one after the other (lock on the schema)",
+    engine: "postgres",
+    race: "migrate",
+    behind: "the version row has a unique key, and a starter that finds it written goes on: it looked before the lock",
+    cuts: [cut("dialect.ts", 'lockSchema: "SELECT pg_advisory_xact_lock(108170552013433)"', "lockSchema: null")],
+  },
+  {
+    what: "a job that stopped being held while its admission waited for it is passed over",
+    engine: "postgres",
+    race: "limits: held",
+    behind:
+      "whoever ends a held job leaves it not held, marks the key's row after, and admits again from what it then finds",
+    cuts: [cut("statements/limit.ts", "})}) AND held = 1 AND due = 1`", "})})`")],
   },
 ];
 
@@ -279,12 +303,14 @@ function seen({ engine, race, cuts }: Guard): string | null {
   }
 }
 
-let unseen = 0;
+let wrong = 0;
 console.log("| guard | engine | race that fails without it | how |\n|---|---|---|---|");
 for (const [i, guard] of GUARDS.entries()) {
   if (asked.length > 0 && !asked.includes(i)) continue;
   const error = seen(guard);
-  if (error === null) unseen++;
-  console.log(`| ${guard.what} | ${guard.engine} | ${guard.race} | ${error ?? `NOTHING SEEN (guard ${i})`} |`);
+  const expected = (error === null) === (guard.behind !== undefined);
+  if (!expected) wrong++;
+  const how = error ?? (guard.behind === undefined ? "NOTHING SEEN" : `nothing, since ${guard.behind}`);
+  console.log(`| ${guard.what} | ${guard.engine} | ${guard.race} | ${expected ? how : `${how} (guard ${i})`} |`);
 }
-process.exitCode = unseen > 0 ? 1 : 0;
+process.exitCode = wrong > 0 ? 1 : 0;
