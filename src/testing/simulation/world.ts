@@ -60,7 +60,7 @@ export interface WorldReport {
   trace: number;
 }
 
-/** How long coming to rest may take: true time, and steps. */
+/** How long coming to rest may take without any job's end (a backlog may be long), true time; and steps in all. */
 const REST_MS = 20 * 60_000;
 const REST_STEPS = 60_000;
 
@@ -394,10 +394,15 @@ class SimulatedWorld {
 
   /** Steps until something holds. @returns false when it does not come to hold, which is a violation */
   async #until(what: string, holds: () => boolean, soothe: () => Promise<void> = async () => {}): Promise<boolean> {
-    const until = this.#timeline.now + REST_MS;
+    let until = this.#timeline.now + REST_MS;
     const last = this.#timeline.steps + REST_STEPS;
+    let { ended } = this.#oracle;
     while (!holds()) {
       await soothe();
+      if (this.#oracle.ended > ended) {
+        ended = this.#oracle.ended;
+        until = this.#timeline.now + REST_MS;
+      }
       for (let i = 0; i < 20; i++) {
         if (this.#violated()) return false;
         if (!(await this.#timeline.step(until)) || this.#timeline.steps > last) {
