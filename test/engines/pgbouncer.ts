@@ -1,0 +1,85 @@
+/**
+ * How do tests get a real pooler? PgBouncer is not on npm: the one in the PATH (Debian's package `pgbouncer`), or the one
+ * that `BELFRY_PGBOUNCER` names; without one, tests that need it are skipped and say so.
+ *
+ * In transaction mode a client's next batch meets any of a few connections to the server, and nothing of a session lasts.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, until } from "./ports.ts";
+import { UNPRIVILEGED } from "./postgres.ts";
+
+const binary = process.env["BELFRY_PGBOUNCER"] ?? "pgbouncer";
+
+/** Whether there is one. */
+export const HAS_PGBOUNCER: boolean = spawnSync(binary, ["--version"], { stdio: "ignore" }).status === 0;
+
+/** A running pooler. */
+export interface Pgbouncer {
+  /** Address for clients. */
+  readonly url: string;
+  dispose(): Promise<void>;
+}
+
+/** Whether something listens on a port. */
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** Starts a pooler in transaction mode. @param options `connections`: how many it keeps to the server */
+export async function startPgbouncer(target: string, options: { connections: number }): Promise<Pgbouncer> {
+  const { hostname, port, username, pathname } = new URL(target);
+  const database = pathname.slice(1);
+  const folder = mkdtempSync(join(tmpdir(), "belfry-pool-"));
+  const listen = await freePort();
+  const config = join(folder, "pgbouncer.ini");
+  const settings = [
+    "[databases]",
+    `${database} = host=${hostname} port=${port} dbname=${database} user=${username}`,
+    "[pgbouncer]",
+    "listen_addr = 127.0.0.1",
+    `listen_port = ${listen}`,
+    "unix_socket_dir =",
+    "auth_type = any",
+    "pool_mode = transaction",
+    `default_pool_size = ${options.connections}`,
+    "max_client_conn = 200",
+    "ignore_startup_parameters = extra_float_digits,options",
+    // Connections take turns, so that a client meets another one each time.
+    "server_round_robin = 1",
+  ];
+  writeFileSync(config, `${settings.join("\n")}\n`);
+  const asRoot = process.getuid?.() === 0;
+  if (asRoot) for (const path of [folder, config]) chownSync(path, UNPRIVILEGED, UNPRIVILEGED);
+  const child: ChildProcess = spawn(binary, ["-q", config], {
+    ...(asRoot ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {}),
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  child.stderr!.on("data", (chunk: Buffer) => {
+    log = (log + chunk.toString()).slice(-10_000);
+  });
+  await until(() => {
+    if (child.exitCode !== null) throw new Error(`pgbouncer ended: ${log}`);
+    return listens(listen);
+  }, "pgbouncer to start");
+  return {
+    url: `postgres://${username}@127.0.0.1:${listen}/${database}`,
+    async dispose() {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
