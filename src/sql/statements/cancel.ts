@@ -10,6 +10,8 @@ import { listOf, STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
+  /** Locks the limits of held jobs, in the order in which admission locks: limits, then jobs. Null where none is needed. */
+  readonly lockLimits: Sql | null;
   readonly cancel: Sql;
   readonly cancelled: Sql;
   readonly retry: Sql;
@@ -21,7 +23,10 @@ export interface CancelStatements {
 export function cancelStatements(t: Templates): CancelStatements {
   const d = t.dialect;
   const asked = `id ${d.oneOf("ids")}`;
+  const heldLimits = `SELECT key FROM {limits} WHERE key IN (SELECT limit_key FROM {jobs} WHERE ${asked} AND held = 1)
+      ORDER BY key${d.forUpdate}`;
   return {
+    lockLimits: d.concurrent ? t.sql(heldLimits) : null,
     cancel: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
       WHERE ${asked} AND finished_at IS NULL`),
     cancelled: t.sql(`SELECT id FROM {jobs} WHERE ${asked} AND state = 'cancelled' AND mark >= :from AND mark < :allTo
@@ -47,7 +52,8 @@ export function cancel(
   marks: Args,
 ): Query[] {
   const args = { ...marks, now: request.now, ids: t.dialect.encodeTexts(request.ids), error: request.error };
-  return [{ sql: s.cancel, args }, ...consequences(c, args, request.error), { sql: s.cancelled, args }];
+  const locks = s.lockLimits ? [{ sql: s.lockLimits, args }] : [];
+  return [...locks, { sql: s.cancel, args }, ...consequences(c, args, request.error), { sql: s.cancelled, args }];
 }
 
 /** The batch of a retry; the reply is read from its last statement. */
