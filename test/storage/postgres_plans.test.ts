@@ -3,7 +3,7 @@
  */
 import { expect, inject, test } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
-import { newJob, T0 } from "../../src/testing/conformance/rig.ts";
+import { newJob, newSchedule, T0 } from "../../src/testing/conformance/rig.ts";
 import { freshSchema } from "../engines/databases.ts";
 
 const url = inject("postgresUrl");
@@ -56,6 +56,41 @@ test("a save reads as few rows beside 2,000 finished jobs as beside none, by pla
   );
   expect(await live("many")).toBeLessThanOrEqual(few);
   expect(few).toBeLessThan(25);
+  await storage.close();
+  await schema.dispose();
+});
+
+test("a tick looks for unfinished jobs by index, also by plans made when the table had been emptied", async () => {
+  const schema = await freshSchema(url);
+  const pool = schema.pool({ max: 1 });
+  const storage = postgres(pool);
+  await storage.migrate({ now: T0 });
+  await pool.query("ALTER TABLE belfry_jobs SET (autovacuum_enabled = off)");
+  // A table of no pages costs nothing to walk: EXISTS in a list of columns then becomes a table of all that it could find.
+  await pool.query("VACUUM ANALYZE belfry_jobs");
+  const read = async (): Promise<{ scans: number; rows: number }> => {
+    await pool.query("SELECT pg_stat_force_next_flush()");
+    const { rows } = await pool.query(
+      `SELECT seq_scan::int AS scans, (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables
+        WHERE schemaname = current_schema() AND relname = 'belfry_jobs'`,
+    );
+    return rows[0] as { scans: number; rows: number };
+  };
+  const record = newSchedule("watching", { nextAt: T0 - 1, watchesJobs: true });
+  const put = { revision: null, record, jobs: [], occurrences: [] };
+  await storage.putSchedules({ op: "put", now: T0, puts: [put], removes: [], owner: null });
+  const look = async (): Promise<void> => {
+    const tick = { holder: "h", token: null, ttlMs: 1000, maxDue: 10, resignIfIdle: false };
+    expect((await storage.beginTick({ ...tick, now: T0 })).due).toMatchObject([{ name: "watching", busy: false }]);
+  };
+  await look();
+  const far = Array.from({ length: 500 }, (_, i) => newJob(`later ${i}`, { queue: "c", schedule: "other" }));
+  await storage.enqueue({ op: "far", now: T0, jobs: far });
+  const before = await read();
+  await look();
+  const after = await read();
+  expect(after.scans - before.scans).toBe(0);
+  expect(after.rows - before.rows).toBeLessThan(10);
   await storage.close();
   await schema.dispose();
 });

@@ -9,7 +9,7 @@ import type { BeginTickReply, BeginTickRequest } from "../../storage.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import { dueScheduleOf, int, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { jobsAt, LIMIT_AT } from "./line.ts";
+import { jobsAt, LIMIT_AT, one } from "./line.ts";
 
 /** A tick that keeps the lease, or one that gives it up at once where nothing is due. */
 interface TickStatements {
@@ -51,8 +51,7 @@ export function leaseStatements(t: Templates, announce: string | null): LeaseSta
         CASE WHEN l.mark = :mark THEN CASE WHEN l.first_at <= :now THEN ${nextAfter("> :now")} ELSE l.first_at END
           ELSE ${nextAfter("IS NOT NULL")} END AS later_at,
         ${LIMIT_AT} AS limit_at, ${jobsAt(t)} AS jobs_at${told}, ${SCHEDULE_COLUMNS},
-        CASE WHEN s.watches_jobs = 1 AND EXISTS (SELECT 1 FROM {jobs} AS j
-          WHERE j.schedule = s.name AND j.finished_at IS NULL) THEN 1 ELSE 0 END AS busy
+        CASE WHEN s.watches_jobs = 1 THEN ${one("{jobs} AS j WHERE j.schedule = s.name AND j.finished_at IS NULL")} ELSE 0 END AS busy
       FROM {lease} AS l ${due.join} WHERE l.id = 1 ${due.end}`);
   const givenUp = `, CASE WHEN l.mark = :mark AND l.holder IS NULL THEN (${announce}) END AS told`;
   return {

@@ -14,6 +14,14 @@ export const CLAIMABLE = "due = 1 AND held = 0";
 /** What a job must be for time to change it; the first term is the anchor of the index (see `dialect.ts`). */
 export const ALARMED = "finished_at IS NULL AND alarm_at IS NOT NULL";
 
+/**
+ * 1 where a selection that names another row finds something, otherwise 0, as a column. Not EXISTS: Postgres may gather all
+ * that one could find in a table of its own first, and keep to that when the rows have become many.
+ */
+export function one(selection: string): string {
+  return `COALESCE((SELECT 1 FROM ${selection} LIMIT 1), 0)`;
+}
+
 /** Room of the queue of the row `q` of queues; `limit` is what was asked for. */
 export function roomOf(t: Templates, limit: string): string {
   const { least } = t.dialect;
@@ -81,7 +89,7 @@ export function lineStatements(t: Templates): LineStatements {
   const { room, free } = freeAt(t);
   const asked = (tasks: string): Sql =>
     t.sql(`SELECT ${room} AS room, COALESCE(q.paused, 0) AS paused, ${free} AS free_at, ${LIMIT_AT} AS limit_at,
-        CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE queue = a.value AND ${CLAIMABLE}${tasks}) THEN 1 ELSE 0 END AS ready,
+        ${one(`{jobs} WHERE queue = a.value AND ${CLAIMABLE}${tasks}`)} AS ready,
         (SELECT alarm_at FROM {jobs} WHERE queue = a.value AND ${ALARMED}${tasks} ORDER BY alarm_at LIMIT 1) AS alarm_at
       FROM ${t.dialect.texts("queues")} AS a LEFT JOIN {queues} AS q ON q.name = a.value`);
   return {
