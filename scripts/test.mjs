@@ -3,7 +3,7 @@
 //   npm test                      all stages
 //   npm test -- node test/cron    one stage (checks, node, workerd, deno, bun, node22, node24), with vitest's own filters
 //   npm run test:long             the same with all rounds (BELFRY_LONG=1)
-//   npm test -- --ci              and the proofs: simulated worlds (2,000, 150 on SQLite), and each guard taken out in turn
+//   npm test -- --ci              and the proofs: simulated worlds (2,000, 100 on SQLite), and each guard taken out in turn
 //
 // Each stage is one runtime under the same Vitest. A stage that cannot start counts as one failure.
 import { spawn, spawnSync } from "node:child_process";
@@ -63,9 +63,9 @@ function check(command, args) {
 const proofs = [
   ["simulation: 2,000 worlds", node, ["--no-warnings", "scripts/simulate.ts", "--seeds", "2000"]],
   [
-    "simulation: 150 worlds on SQLite",
+    "simulation: 100 worlds on SQLite",
     node,
-    ["--no-warnings", "scripts/simulate.ts", "--seeds", "150", "--on", "sqlite"],
+    ["--no-warnings", "scripts/simulate.ts", "--seeds", "100", "--on", "sqlite"],
   ],
   ["mutation: every guard has a test", node, ["--no-warnings", "scripts/mutate.ts"]],
 ];
