@@ -132,6 +132,33 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
       },
     }),
   },
+  "a claim riding on a save that takes jobs over a minute too early": {
+    seeds: 30,
+    without: (storage) => ({
+      save: ({ claim, ...request }) =>
+        storage.save(claim ? { ...request, claim: { ...claim, now: claim.now + 60_000 } } : request),
+    }),
+  },
+  "a claim riding on an enqueue that forgets the history": {
+    seeds: 60,
+    without: (storage) => ({
+      enqueue: async (request) => {
+        const reply = await storage.enqueue(request);
+        const { claimed } = reply;
+        if (!claimed) return reply;
+        return { ...reply, claimed: { ...claimed, jobs: claimed.jobs.map((job) => ({ ...job, steps: [] })) } };
+      },
+    }),
+  },
+  "a claim riding on a save that is not answered": {
+    seeds: 10,
+    without: (storage) => ({
+      save: async (request) => {
+        const { claimed: _, ...reply } = await storage.save(request);
+        return reply;
+      },
+    }),
+  },
   "a save that loses the result": {
     seeds: 10,
     without: (storage) => ({
