@@ -1,35 +1,29 @@
 /**
  * What must never happen? The promises as invariants, checked at every change of a row.
  *
- * The oracle watches the tables from below and the requests from above, and keeps its own books: who was granted the
- * lease last, which claim of a job is the latest, which steps are done, which occurrences have become jobs. It trusts no
- * guard of the storage or the engine: taking one out must show here.
+ * The oracle watches the rows from below and the requests from above, and keeps its own books: here which claim of a job is
+ * the latest and which steps are done, in `schedule_books.ts` who was granted the lease last and which occurrences have
+ * become jobs. It trusts no guard of the storage or the engine: taking one out must show here.
  */
 import { isFinished } from "../../memory/jobs.ts";
 import type {
-  BeginTickReply,
   ClaimReply,
   ClaimRequest,
   EnqueueReply,
-  FireReply,
   FireRequest,
   JobRecord,
   JobState,
-  OccurrenceRecord,
   PurgeRequest,
-  PutSchedulesReply,
-  PutSchedulesRequest,
   RetryRequest,
   SaveReply,
   SaveRequest,
-  ScheduleRecord,
 } from "../../storage.ts";
 import type { Ground } from "./ground.ts";
-import { instantsOf } from "./instants.ts";
+import { CLOCK_ERROR_MS, ScheduleBooks } from "./schedule_books.ts";
 import { judgeResult, type Op } from "./script.ts";
 
 /** The request that is being carried out. */
-interface Carried {
+export interface Carried {
   host: string;
   method: string;
   request: unknown;
@@ -53,18 +47,12 @@ const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
 export class Oracle {
   /** What was found; the first is the one that counts. */
   readonly violations: string[] = [];
-  /** How many occurrences got an outcome. */
-  occurrences = 0;
-  /** How many moves of schedules were checked to leave no occurrence out. */
-  covered = 0;
+  /** What is known of the lease, the schedules and their outcomes. */
+  readonly schedules: ScheduleBooks;
   /** How many jobs ended. */
   ended = 0;
   readonly #ground: Ground;
-  readonly #start: number;
   #carried: Carried = { host: "nobody", method: "none", request: null, edited: NOTHING };
-  #granted = { holder: "", token: 0 };
-  readonly #fired = new Map<string, string>();
-  readonly #lastFired = new Map<string, number>();
   /** The token of the latest claim of each running job. */
   readonly #claims = new Map<string, string>();
   readonly #ops = new Set<string>();
@@ -77,24 +65,17 @@ export class Oracle {
   readonly #begun = new Map<string, number>();
   readonly #running = new Map<string, number>();
   readonly #admitted = new Map<string, number>();
-  /** Instants of each schedule that have an outcome; purging forgets none here. */
-  readonly #outcomes = new Map<string, Set<number>>();
-  /** The last outcome of a schedule that was removed: another of its name may find instants taken up to there. */
-  readonly #former = new Map<string, number>();
-  /** Outcomes recorded by the request that is being carried out. */
-  readonly #recordedNow: OccurrenceRecord[] = [];
-  readonly #moved: { before: ScheduleRecord; after: ScheduleRecord }[] = [];
   readonly #serverNow: (() => number) | null;
 
   /** @param options `serverNow`: the server's clock, where the storage has one; `start`: when the world began */
   constructor(ground: Ground, options: { serverNow: (() => number) | null; start: number }) {
     this.#ground = ground;
     this.#serverNow = options.serverNow;
-    this.#start = options.start;
+    this.schedules = new ScheduleBooks((what) => this.fail(what), options);
     ground.watch({
       jobChanged: (before, after) => this.#jobChanged(before, after),
-      scheduleChanged: (before, after) => this.#scheduleChanged(before, after),
-      recorded: (outcome) => this.#recorded(outcome),
+      scheduleChanged: (before, after) => this.schedules.changed(before, after),
+      recorded: (outcome) => this.schedules.recorded(outcome),
     });
   }
 
@@ -117,18 +98,13 @@ export class Oracle {
     const claims = method === "save" ? new Map(this.#claims) : null;
     return (reply) => {
       this.#ground.settle();
-      this.#enterOutcomes();
-      if (method === "beginTick") this.#leaseAsked(reply as BeginTickReply);
-      else if (method === "fire") this.#firedBy(request as FireRequest, reply as FireReply);
-      else if (method === "putSchedules") this.#put(request as PutSchedulesRequest, reply as PutSchedulesReply);
-      else if (method === "claim") this.#claimed(reply as ClaimReply);
+      this.schedules.done(this.#carried, reply);
+      if (method === "claim") this.#claimed(reply as ClaimReply);
       else if (method === "save") this.#saved(request as SaveRequest, reply as SaveReply, claims!);
       else if (method === "retry") this.#retried(request as RetryRequest, reply as string[]);
       else if (method === "enqueue") this.#enqueued(reply as EnqueueReply);
       // The claim that rode along saw what the write before it had saved.
       if (method === "save" || method === "enqueue") this.#rode(request as SaveRequest, reply as SaveReply);
-      this.#moved.length = 0;
-      this.#recordedNow.length = 0;
     };
   }
 
@@ -137,7 +113,7 @@ export class Oracle {
     if (method === "save")
       return (request as SaveRequest).writes.some(({ id, token }) => this.#claims.get(id) !== token);
     const { lease } = request as FireRequest;
-    return lease !== null && (lease.token !== this.#granted.token || lease.holder !== this.#granted.holder);
+    return lease !== null && !this.schedules.leads(lease);
   }
 
   /** The claim that is being carried out, by itself or with a write. */
@@ -225,15 +201,8 @@ export class Oracle {
     const { method, request } = this.#carried;
     if (row.state !== "ready" || row.attempt !== 0) this.fail(`job ${row.id} was not inserted as new`);
     if (row.limitKey !== null) this.#count(this.#admitted, row.limitKey, counts(row));
-    if (row.schedule === null || (method !== "fire" && method !== "putSchedules")) return;
-    const occurrence = `${row.schedule} @ ${row.scheduledAt}`;
-    const other = this.#fired.get(occurrence);
-    if (other !== undefined) this.fail(`occurrence ${occurrence} became two jobs: ${other} and ${row.id}`);
-    this.#fired.set(occurrence, row.id);
-    const now = this.#serverNow?.() ?? (request as FireRequest).now;
-    if (row.scheduledAt! > now + (this.#serverNow ? CLOCK_ERROR_MS : 0)) {
-      this.fail(`occurrence ${occurrence} fired ${row.scheduledAt! - now} ms early`);
-    }
+    if (row.schedule !== null && (method === "fire" || method === "putSchedules"))
+      this.schedules.becameJob(row, (request as FireRequest).now);
   }
 
   #removed(row: Readonly<JobRecord>): void {
@@ -352,132 +321,7 @@ export class Oracle {
     if (claimed) this.#claimed(claimed);
     if ((claim === undefined) !== (claimed === undefined)) this.fail("a claim that rode along was not answered");
   }
-
-  // ---------------------------------------------------------------- lease and schedules
-
-  #leaseAsked({ leads, lease }: BeginTickReply): void {
-    if (!leads || lease === null) return;
-    const { holder, token } = this.#granted;
-    if (lease.token < token) this.fail(`the lease's token went back from ${token} to ${lease.token}`);
-    if (lease.token === token && lease.holder !== holder)
-      this.fail(`token ${token} was granted to ${holder} and to ${lease.holder}`);
-    this.#granted = { holder: lease.holder, token: lease.token };
-  }
-
-  #scheduleChanged(before: Readonly<ScheduleRecord> | null, after: Readonly<ScheduleRecord> | null): void {
-    if (before === null || after === null) {
-      this.#lastFired.delete((before ?? after)!.name);
-      if (after !== null) this.#checkFirst(after);
-      else this.#former.set(before!.name, Math.max(...(this.#outcomes.get(before!.name) ?? [])));
-      return;
-    }
-    if (after.revision !== before.revision + 1)
-      this.fail(`schedule ${after.name}: revision went from ${before.revision} to ${after.revision}`);
-    if (after.state === "active" && after.nextAt === null)
-      this.fail(`schedule ${after.name} is active and has no next occurrence`);
-    this.#moved.push({ before: { ...before }, after: { ...after } });
-  }
-
-  #recorded(outcome: Readonly<OccurrenceRecord>): void {
-    this.occurrences += outcome.count;
-    if ((outcome.jobId === null) === (outcome.reason === null))
-      this.fail(`the outcome of ${outcome.schedule} @ ${outcome.at} says neither or both`);
-    this.#recordedNow.push({ ...outcome });
-  }
-
-  /** Enters what was recorded into the books, runs instant by instant. */
-  #enterOutcomes(): void {
-    for (const { schedule, at, untilAt, count } of this.#recordedNow) {
-      const known = this.#outcomes.get(schedule) ?? new Set<number>();
-      this.#outcomes.set(schedule, known);
-      if (known.has(at) && at > (this.#former.get(schedule) ?? 0))
-        this.fail(`occurrence ${schedule} @ ${at} got two outcomes`);
-      known.add(at);
-      const moved = this.#moved.find(({ after }) => after.name === schedule);
-      const instants = count > 1 && moved ? instantsOf(moved.before.definition, this.#start) : null;
-      let last: number | null = at;
-      for (let i = 1; i < count && instants && last !== null; i++) {
-        last = instants.next(last);
-        if (last !== null) known.add(last);
-      }
-      if ((count === 1 || instants) && last !== null && last !== untilAt)
-        this.fail(`schedule ${schedule}: outcomes ${at} to ${untilAt} (${count}) should end at ${last}`);
-    }
-  }
-
-  #firedBy({ lease, firings }: FireRequest, reply: FireReply): void {
-    for (const { before, after } of this.#moved) {
-      const firing = firings.find(({ name }) => name === after.name);
-      // Counting failures moves schedules too.
-      if (!firing || after.lastAt === before.lastAt) continue;
-      if (firing.revision !== before.revision)
-        this.fail(`schedule ${after.name} was fired from revision ${firing.revision}, not ${before.revision}`);
-      if (lease === null) {
-        const edits = this.#carried.edited.has(after.name);
-        if (after.nextAt !== before.nextAt && !edits) this.fail(`schedule ${after.name} moved on without a lease`);
-        continue;
-      }
-      if (lease.token !== this.#granted.token || lease.holder !== this.#granted.holder) {
-        this.fail(
-          `${lease.holder} fired ${after.name} with token ${lease.token}; ${this.#granted.holder} leads with ${this.#granted.token}`,
-        );
-      }
-      this.#checkCovered(before, after);
-      for (const { scheduledAt } of firing.jobs) {
-        if (scheduledAt! <= (this.#lastFired.get(after.name) ?? 0))
-          this.fail(`schedule ${after.name} fired ${scheduledAt} out of order`);
-        this.#lastFired.set(after.name, scheduledAt!);
-      }
-    }
-    if (!reply.leads && reply.fired.length > 0) this.fail("a fire without lease fired");
-  }
-
-  #put({ puts }: PutSchedulesRequest, { written }: PutSchedulesReply): void {
-    for (const { before, after } of this.#moved) {
-      const put = puts.find(({ record }) => record.name === after.name);
-      if (!put || !written.includes(after.name)) continue;
-      if (put.revision !== before.revision)
-        this.fail(`schedule ${after.name} was put from revision ${put.revision}, not ${before.revision}`);
-      const sameDefinition = before.definition === after.definition;
-      if (!sameDefinition) this.#lastFired.delete(after.name);
-      if (sameDefinition && before.nextAt !== null && before.nextAt !== after.nextAt) this.#checkCovered(before, after);
-    }
-  }
-
-  /** A new schedule begins with its first occurrence after its registration. */
-  #checkFirst({ name, definition, state, createdAt, nextAt }: Readonly<ScheduleRecord>): void {
-    const first = instantsOf(definition, this.#start)?.first(createdAt) ?? null;
-    if (state === "active" && first !== null && nextAt !== first)
-      this.fail(`schedule ${name}: its first occurrence is ${nextAt}, not ${first}`);
-  }
-
-  /** Every occurrence that a schedule passes has an outcome by the end of the same batch, and nothing else has one. */
-  #checkCovered(before: ScheduleRecord, after: ScheduleRecord): void {
-    const { name } = after;
-    const instants = instantsOf(before.definition, this.#start);
-    if (instants === null || before.nextAt === null || before.nextAt <= (this.#former.get(name) ?? 0)) return;
-    const due = instants.calendar ? instants.next(before.nextAt - 1) : before.nextAt;
-    if (due !== null && due !== before.nextAt) this.fail(`schedule ${name} stood at ${before.nextAt}, not at ${due}`);
-    const until = after.nextAt ?? (after.lastAt === null ? due : instants.next(after.lastAt));
-    const passed = new Set<number>();
-    for (let at = due; at !== until; at = instants.next(at)) {
-      // Past what is known.
-      if (at === null || until === null) return;
-      if (at > until) {
-        this.fail(`schedule ${name} moved to ${until}, where none of its occurrences is`);
-        return;
-      }
-      passed.add(at);
-      if (!this.#outcomes.get(name)?.has(at)) this.fail(`schedule ${name} passed ${at}, which has no outcome`);
-    }
-    for (const { schedule, at } of this.#recordedNow)
-      if (schedule === name && !passed.has(at)) this.fail(`schedule ${name} recorded ${at}, which it did not pass`);
-    this.covered++;
-  }
 }
-
-/** How far a clock that follows a server may be off: half a round trip, and drift since the last reply. */
-const CLOCK_ERROR_MS = 3000;
 
 /** Whether a job counts against its limit. */
 function counts(row: Readonly<JobRecord>): number {

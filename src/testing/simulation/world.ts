@@ -175,8 +175,8 @@ class SimulatedWorld {
       struck: this.#struck,
       requests: this.#requests,
       jobs: this.#oracle.ended,
-      occurrences: this.#oracle.occurrences,
-      covered: this.#oracle.covered,
+      occurrences: this.#oracle.schedules.occurrences,
+      covered: this.#oracle.schedules.covered,
       simulatedMs: this.#timeline.now - this.#start,
       trace: this.#trace,
     };
