@@ -8,7 +8,6 @@
 import { Belfry } from "../../belfry.ts";
 import { delay } from "../../clock.ts";
 import { silentLogger } from "../../log.ts";
-import { isFinished } from "../../memory/jobs.ts";
 import type { Storage } from "../../storage.ts";
 import { type Random, seededRandom } from "../random.ts";
 import { type Action, act, drawActions, editedBy, QUEUES } from "./actions.ts";
@@ -17,6 +16,7 @@ import { Host, type Network } from "./host.ts";
 import { STARTS } from "./instants.ts";
 import { Oracle } from "./oracle.ts";
 import { drawPlan, type Fault } from "./plan.ts";
+import { comeToRest } from "./rest.ts";
 import { type Op, playScript, type Stage } from "./script.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -59,10 +59,6 @@ export interface WorldReport {
   /** A number that two runs of one world share. */
   trace: number;
 }
-
-/** How long coming to rest may take without any job's end (a backlog may be long), true time; and steps in all. */
-const REST_MS = 20 * 60_000;
-const REST_STEPS = 60_000;
 
 /** Plays a world. Never throws for what is found. */
 export async function runWorld(options: WorldOptions): Promise<WorldReport> {
@@ -351,85 +347,12 @@ class SimulatedWorld {
       server.host.mend();
       if (!server.host.up) this.#boot(server);
     }
-    await this.#openQueues();
-    if (!(await this.#until("catch up with its schedules", () => this.#lagging() === null))) return;
-    await this.#pauseSchedules();
-    await this.#until(
-      "bring its jobs to their end",
-      () => this.#unfinished() === null,
-      async () => {
-        // A client that was in the middle of something goes on with it.
-        await this.#openQueues();
-        await this.#pauseSchedules();
-      },
-    );
-  }
-
-  async #openQueues(): Promise<void> {
-    const open = (name: string): boolean => {
-      const settings = this.#ground.queue(name);
-      return !settings || (!settings.paused && settings.concurrency === null && settings.rate === null);
-    };
-    const shut = QUEUES.filter((name) => !open(name));
-    if (shut.length === 0) return;
-    const queues = shut.map((name) => ({ name, paused: false, concurrency: null, rate: null }));
-    await this.#carry("putQueues", { now: Math.floor(this.#timeline.now), queues });
-  }
-
-  async #pauseSchedules(): Promise<void> {
-    for (const row of [...this.#ground.activeSchedules()]) {
-      const record = { ...row, state: "paused" as const };
-      const puts = [{ revision: row.revision, record, jobs: [], occurrences: [] }];
-      const op = `rest ${row.name} ${row.revision}`;
-      await this.#carry("putSchedules", { op, now: Math.floor(this.#timeline.now), puts, removes: [], owner: null });
-    }
-  }
-
-  async #carry(method: "putQueues" | "putSchedules", request: unknown): Promise<void> {
-    const done = this.#oracle.carry({ host: "rest", method, request });
-    const { storage } = this.#network;
-    const ask = storage[method] as unknown as (request: unknown) => Promise<unknown>;
-    done(await ask.call(storage, request));
-  }
-
-  /** Steps until something holds. @returns false when it does not come to hold, which is a violation */
-  async #until(what: string, holds: () => boolean, soothe: () => Promise<void> = async () => {}): Promise<boolean> {
-    let until = this.#timeline.now + REST_MS;
-    const last = this.#timeline.steps + REST_STEPS;
-    let { ended } = this.#oracle;
-    while (!holds()) {
-      await soothe();
-      if (this.#oracle.ended > ended) {
-        ended = this.#oracle.ended;
-        until = this.#timeline.now + REST_MS;
-      }
-      for (let i = 0; i < 20; i++) {
-        if (this.#violated()) return false;
-        if (!(await this.#timeline.step(until)) || this.#timeline.steps > last) {
-          const left = this.#lagging() ?? this.#unfinished();
-          this.#oracle.fail(
-            `at rest the world did not ${what}: ${left} is left after ${this.#timeline.now - until + REST_MS} ms`,
-          );
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  /** A schedule whose next occurrence is long due. */
-  #lagging(): string | null {
-    const [first] = this.#ground.activeSchedules();
-    // A clock that ran ahead has fired the future already; that passes by itself.
-    return first && first.nextAt! < this.#timeline.now - 2000
-      ? `schedule ${first.name} at ${first.nextAt! - this.#timeline.now} ms`
-      : null;
-  }
-
-  #unfinished(): string | null {
-    for (const { id, state, attempt, queue, held } of this.#ground.openJobs()) {
-      if (!isFinished(state)) return `job ${id} (${state}, attempt ${attempt}, ${queue}, held ${held})`;
-    }
-    return null;
+    await comeToRest({
+      ground: this.#ground,
+      storage: this.#network.storage,
+      oracle: this.#oracle,
+      timeline: this.#timeline,
+      violated: () => this.#violated(),
+    });
   }
 }
