@@ -2,7 +2,7 @@
  * How does each case get an empty database on a server that all share? From the case before: tables that were made once
  * are emptied again, with what the migrations put in. Making and dropping a dozen tables took longer than a case.
  *
- * A world is given back only by a case that passed through to its end; cases side by side have worlds of their own.
+ * A world is emptied whatever became of its case; cases side by side have worlds of their own.
  */
 import type { Dialect } from "../../src/sql/dialect.ts";
 import { MIGRATIONS, TABLES } from "../../src/sql/schema.ts";
