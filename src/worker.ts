@@ -90,6 +90,8 @@ export class Worker {
   readonly #nap: Nap;
   #ran = 0;
   #started = 0;
+  /** Calls of `runReady` under way. */
+  #passes = 0;
   /** Jobs with whose last write a claim rode: no other need look for what that brought. */
   readonly #answered = new Set<string>();
   #draining = false;
@@ -136,6 +138,7 @@ export class Worker {
       pace: this.#pace,
       queues: () => this.#queues(),
       room: () => (this.#draining ? 0 : this.#room()),
+      last: (leaving) => this.#passes > 0 && leaving >= this.#active.size,
       job: (id) => this.#active.get(id)?.run.job,
       sent: () => {
         this.#wroteMs = engine.clock.monotonic();
@@ -198,6 +201,15 @@ export class Worker {
 
   /** Runs what is ready, and returns when nothing is or the time is over (then running jobs are drained). */
   async runReady(options: RunReadyOptions = {}): Promise<RunReadyReply> {
+    this.#passes++;
+    try {
+      return await this.#pass(options);
+    } finally {
+      this.#passes--;
+    }
+  }
+
+  async #pass(options: RunReadyOptions): Promise<RunReadyReply> {
     const { untilMs = Infinity, maxJobs = Infinity, signal } = options;
     const { clock } = this.#engine;
     await this.#engine.open();
@@ -339,10 +351,10 @@ export class Worker {
     this.#claims.delete(job.id);
     this.#perTask.set(job.task, this.#perTask.get(job.task)! - 1);
     this.#ran++;
-    this.#stale = true;
+    const answered = this.#answered.delete(job.id);
+    if (!answered) this.#stale = true;
     // Its task was left out of claims while it was at its limit.
     if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pace.hint();
-    const answered = this.#answered.delete(job.id);
     tellEnded(this.#engine, run, end, clock.monotonic() - active.startedMs);
     if (end.how === "settled") this.#follow(run, end, answered);
     this.#nap.wake();

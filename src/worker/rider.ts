@@ -1,6 +1,7 @@
 /**
  * With which batches does a claim ride? With those that bring something for this worker: jobs of its tasks that are due,
- * children, the end of a job that others wait for, or room in a worker that was full while more was there.
+ * children, the end of a job that others wait for, or room in a worker that was full while more was there. And with the
+ * last of a pass, which must ask once more whether anything is left.
  *
  * What a riding claim has answered need not be asked again, so whoever hears of those jobs later asks here first.
  */
@@ -18,6 +19,8 @@ export interface RiderOptions {
   queues(): string[];
   /** How many more jobs may run. */
   room(): number;
+  /** Whether a pass would end when so many jobs leave, and so must ask. */
+  last(leaving: number): boolean;
   /** A job that runs. */
   job(id: string): ClaimedJob | undefined;
   /** A claim goes along. */
@@ -82,7 +85,7 @@ export class Rider {
       const job = this.#options.job(id);
       wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
     }
-    return wanted ? this.#ride(leaving) : null;
+    return wanted || this.#options.last(leaving) ? this.#ride(leaving) : null;
   }
 
   #brings(jobs: readonly NewJob[]): boolean {

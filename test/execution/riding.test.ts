@@ -253,6 +253,18 @@ test("a worker that stops while a claim rides gives back what it brings", async 
   expect(runs).toBe(0);
 });
 
+test("a pass that runs jobs asks whether any are left with the save that ends them, not by a call of its own", async () => {
+  const bench = new Bench(quiet());
+  bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
+  const node = bench.node();
+  await node.enqueue("one");
+  await node.enqueue("one", undefined, { delay: "1h" });
+  const calls = await callsOf(node, bench, async () => {
+    expect(await node.worker.runReady()).toEqual({ ran: 1, more: false, nextAt: bench.clock.now() + 3_600_000 });
+  });
+  expect(calls).toEqual({ claim: 1, save: 1 });
+});
+
 test("runReady() starts no more jobs than it may, those of riding claims included", async () => {
   const bench = new Bench();
   const child = bench.tasks.define("child", () => 1, {});
