@@ -29,6 +29,12 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
       { id: "a", token: "t", transition: { to: "completed", result: "1" } },
     ]),
   );
+  const riding = claiming("w", now, { queues: ["riding"] });
+  const ridden = [job("r", now, { queue: "riding" })];
+  const rides = await storage.enqueue({ op: "y", now, jobs: ridden, claim: riding });
+  const begins = { id: "r", token: "w", children: [job("rc", now, { queue: "riding", parentId: "r" })] };
+  const waits = { ...begins, transition: { to: "waiting", availableAt: null, wakes: 0 } as const };
+  const ridesOn = await storage.save({ ...saving("z", now, [waits]), claim: { ...riding, token: "q" } });
   await storage.signal({ now, signals: [{ jobId: "b", name: "n", key: "k", payload: "1" }] });
   const cancelled = await storage.cancel({ op: "x", now, ids: ["c"], error: "{}" });
   const retried = await storage.retry({ op: "r", now, jobs: [{ id: "c", forget: ["s"] }] });
@@ -54,6 +60,7 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
     claimed: [first, second].map(({ jobs }) => jobs.map(({ id, attempt, claims }) => ({ id, attempt, claims }))),
     renewed: renewed.held,
     saved: saved.saved,
+    ridden: [rides, ridesOn].map(({ claimed }) => claimed!.jobs.map(({ id, claimToken }) => [id, claimToken])),
     cancelled: cancelled.sort(),
     retried,
   };
