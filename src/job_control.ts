@@ -154,8 +154,12 @@ async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<string[]> {
       if (child && RETRIABLE.includes(child.state)) await visit(child);
     }
     byId.set(job.id, job);
+    // A child may have been purged, or may be at any moment while its parent is over: a wait for it is begun again, which
+    // leaves a child that is there alone and makes one that is gone.
+    const awaited = job.steps.filter(({ kind, state }) => kind === "invoke" && state === "pending");
+    const forgotten = new Set([...forget, ...awaited].map((other) => other.name));
     // Attempts are counted anew, so the note about those that threw goes, too.
-    plan.set(job.id, [...forget.map((other) => other.name), ATTEMPT_NOTE]);
+    plan.set(job.id, [...forgotten, ATTEMPT_NOTE]);
   };
   for (const job of jobs) await visit(job);
   const now = engine.clock.now();
