@@ -55,8 +55,8 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   /** Which queue has the first turn in the next claim. */
   #firstQueue = 0;
-  /** A claim whose reply is missing. */
-  #unanswered: Sent | undefined;
+  /** Claims whose reply is missing; one that is being asked for again is not among them, so that nobody else does. */
+  readonly #unanswered: Sent[] = [];
   #asking = 0;
   #riding = false;
 
@@ -108,7 +108,7 @@ export class Claimer {
    * @param answered hears what it brought, after the jobs were taken; null: ask again
    */
   ride(room: number, answered: (claimed: Claimed | null) => void): Ride | null {
-    if (room <= 0 || this.#riding || this.#asking > 0 || this.#unanswered) return null;
+    if (room <= 0 || this.#riding || this.#asking > 0 || this.#unanswered.length > 0) return null;
     const { names, limited } = this.#startable(room);
     const [queues, ...others] = this.#queuesInTurn();
     if (limited.length > 0 || names.length === 0 || queues === undefined || others.length > 0) return null;
@@ -124,7 +124,7 @@ export class Claimer {
       at: (now) => this.#request(sent, now),
       answered: (reply) => over(reply ? this.#takeAll(sent, reply) : null),
       failed: () => {
-        this.#unanswered = sent;
+        this.#unanswered.push(sent);
         over(null);
       },
     };
@@ -163,15 +163,14 @@ export class Claimer {
 
   async #ask(asked: Asked): Promise<Claimed | null> {
     const { clock, storage, ids } = this.#engine;
-    const sent = this.#unanswered ?? { ...asked, token: ids.token(), tries: 0, sentMs: clock.monotonic() };
+    const sent = this.#unanswered.shift() ?? { ...asked, token: ids.token(), tries: 0, sentMs: clock.monotonic() };
     try {
       const reply = await timed(this.#engine, () => storage.claim(this.#request(sent, clock.now())));
-      this.#unanswered = undefined;
       return this.#takeAll(sent, reply);
     } catch (error) {
       this.#engine.report(error, "claiming jobs");
       sent.tries++;
-      this.#unanswered = sent.tries < RESENDS ? sent : undefined;
+      if (sent.tries < RESENDS) this.#unanswered.push(sent);
       return null;
     }
   }

@@ -4,8 +4,10 @@ import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { Belfry } from "../../src/belfry.ts";
 import { CorrectedClock } from "../../src/clock.ts";
+import type { Context } from "../../src/context.ts";
 import { BelfryError } from "../../src/error.ts";
 import { silentLogger } from "../../src/log.ts";
+import { FatalError } from "../../src/retry.ts";
 import { FakeClock } from "../../src/testing/mod.ts";
 
 test("a tick soon after the storage failed does not spin: it waits a moment and goes on (seed 3)", async () => {
@@ -102,4 +104,70 @@ test("a schedule that is edited on a host whose clock is behind does not go back
     [10_000, 10_000, 1],
   ]);
   for (const belfry of [one!, other!]) await belfry.close();
+});
+
+for (const make of [memory, () => sqlite(":memory:")]) {
+  const storage = make();
+  test(`${storage.name}: a job that is retried when the child it waited for was purged begins it anew (seed 402429)`, async () => {
+    let broken = true;
+    const parent = (ctx: Context): Promise<unknown> =>
+      Promise.all([
+        ctx.invoke("child", "kid"),
+        ctx.step("other", () => {
+          if (broken) throw new FatalError("broken");
+          return "mended";
+        }),
+      ]);
+    const first = new Belfry({ storage, logger: silentLogger });
+    first.task("parent", parent);
+    const job = await first.enqueue("parent");
+    await first.tick();
+    // It fails beside its child, which ends with it. Failed jobs are kept longer than cancelled ones.
+    expect((await first.getJob(job.id))?.state).toBe("failed");
+    const gone = { finishedBefore: 1e15, failedBefore: 0, occurrencesBefore: 0, limit: 10 };
+    expect((await storage.purge({ now: 0, ...gone })).jobs).toBe(1);
+    broken = false;
+    const second = new Belfry({ storage, logger: silentLogger });
+    second.task("parent", parent);
+    second.task("kid", () => "from the child");
+    await second.retry(job.id);
+    while ((await second.tick()).ran > 0);
+    expect((await storage.getJob({ id: job.id }))?.result).toBe('["from the child","mended"]');
+    await first.close();
+  });
+}
+
+test("two ticks at once do not both ask for a claim whose reply was lost: its job would run twice (seed 411661)", async () => {
+  const storage = memory();
+  const clock = new FakeClock();
+  let claims = 0;
+  let release = (): void => {};
+  const late = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = {
+    ...storage,
+    claim: async (request: Parameters<typeof storage.claim>[0]) => {
+      const reply = await storage.claim(request);
+      claims++;
+      if (claims === 1) throw new BelfryError("STORAGE_UNAVAILABLE", "the reply was lost");
+      // The first answer to the same question again comes when the job is over by the second.
+      if (claims === 2) await late;
+      return reply;
+    },
+  };
+  const belfry = new Belfry({ storage: slow, clock, logger: silentLogger, concurrency: 1 });
+  const runs: string[] = [];
+  const task = belfry.task("t", (ctx, name: string) => ctx.step("once", () => runs.push(name)));
+  await belfry.enqueue(task, "first");
+  await belfry.enqueue(task, "second");
+  await expect(belfry.tick()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  const ticks = [belfry.tick(), belfry.tick()];
+  await clock.advance("5s");
+  release();
+  await clock.advance("5s");
+  await Promise.all(ticks);
+  expect(claims).toBeGreaterThan(2);
+  expect(runs.sort()).toEqual(["first", "second"]);
+  await belfry.close();
 });
