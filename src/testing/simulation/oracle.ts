@@ -29,6 +29,8 @@ export interface Carried {
   request: unknown;
   /** Schedules that a client was editing through this host when the request was sent. */
   edited: ReadonlySet<string>;
+  /** Place in the order in which requests were sent. */
+  sent: number;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -52,12 +54,12 @@ export class Oracle {
   /** How many jobs ended. */
   ended = 0;
   readonly #ground: Ground;
-  #carried: Carried = { host: "nobody", method: "none", request: null, edited: NOTHING };
+  #carried: Carried = { host: "nobody", method: "none", request: null, edited: NOTHING, sent: 0 };
   /** The token of the latest claim of each running job. */
   readonly #claims = new Map<string, string>();
   readonly #ops = new Set<string>();
-  /** Outputs of done steps by job. */
-  readonly #done = new Map<string, Map<string, string | null>>();
+  /** Outputs of done steps by job, and when what saved them was sent. */
+  readonly #done = new Map<string, Map<string, { output: string | null; sent: number }>>();
   /** Steps that were done when a claim began, by job and fence. */
   readonly #doneAtClaim = new Map<string, ReadonlySet<string>>();
   /** How often a job of an id was removed. */
@@ -92,9 +94,9 @@ export class Oracle {
    *   had missed moves them by revision, without a lease
    * @returns to be called with its reply
    */
-  carry(carried: Omit<Carried, "edited"> & { edited?: ReadonlySet<string> }): (reply: unknown) => void {
+  carry(carried: Pick<Carried, "host" | "method" | "request"> & Partial<Carried>): (reply: unknown) => void {
     const { method, request } = carried;
-    this.#carried = { edited: NOTHING, ...carried };
+    this.#carried = { edited: NOTHING, sent: 0, ...carried };
     const claims = method === "save" ? new Map(this.#claims) : null;
     return (reply) => {
       this.#ground.settle();
@@ -286,6 +288,7 @@ export class Oracle {
   }
 
   #saved({ op, writes }: SaveRequest, { saved }: SaveReply, claims: ReadonlyMap<string, string>): void {
+    const { sent } = this.#carried;
     for (const { id } of saved) {
       const key = `${op} ${id}`;
       const write = writes.find((one) => one.id === id)!;
@@ -295,14 +298,17 @@ export class Oracle {
         this.fail(`job ${id} was written under a lost claim`);
         continue;
       }
-      const done = this.#done.get(id) ?? new Map<string, string | null>();
+      const done = this.#done.get(id) ?? new Map<string, { output: string | null; sent: number }>();
       this.#done.set(id, done);
       for (const name of write.forget) done.delete(name);
       for (const step of write.steps) {
-        if (done.has(step.name) && (step.state !== "done" || done.get(step.name) !== step.output)) {
+        const before = done.get(step.name);
+        // An older write of the same claim that arrives late says what was so; the storage leaves the step as it is.
+        if (before && sent < before.sent) continue;
+        if (before && (step.state !== "done" || before.output !== step.output)) {
           this.fail(`step "${step.name}" of ${id} was done and is written again as ${step.state}`);
         }
-        if (step.state === "done") done.set(step.name, step.output);
+        if (step.state === "done") done.set(step.name, before ?? { output: step.output, sent });
       }
     }
   }

@@ -92,6 +92,7 @@ class SimulatedWorld {
   readonly #claimTtlMs: number;
   readonly #concurrency: number;
   #requests = 0;
+  #sent = 0;
   #trace = 0;
   #violatedAt: number | null = null;
   #faultsAreOver = false;
@@ -123,10 +124,11 @@ class SimulatedWorld {
       epoch: 0,
       send: (host, method, request) => {
         const edited = new Set(this.#edits.get(host));
+        const sent = ++this.#sent;
         return () => {
           this.#requests++;
           this.#mix(`${host.name} ${method}`);
-          return this.#oracle.carry({ host: host.name, method, request, edited });
+          return this.#oracle.carry({ host: host.name, method, request, edited, sent });
         };
       },
       outlived: (method, request) => this.#oracle.outlived(method, request),
