@@ -46,10 +46,6 @@ class Waiters {
     };
   }
 
-  forget(id: string): void {
-    this.#recent.delete(id);
-  }
-
   tell(id: string, ending: Ending): void {
     const waiters = this.#waiting.get(id);
     if (!waiters) {
@@ -99,11 +95,6 @@ export function markActive(engine: Engine, id: string, active: boolean): void {
 /** Whether a job runs in this process, so that its end will be told here. */
 export function isActive(engine: Engine, id: string): boolean {
   return waitersOf(engine).active.has(id);
-}
-
-/** Forgets an end, since the job goes on. */
-export function forgetEnding(engine: Engine, id: string): void {
-  waitersOf(engine).forget(id);
 }
 
 /** Tells those who wait in this process that a job is over. */

@@ -93,7 +93,8 @@ export class JobHandle<Output = unknown> {
   async #ending(timeoutMs: number, signal: AbortSignal | undefined): Promise<Ending> {
     const { clock, storage } = this.#engine;
     const recent = recentEnding(this.#engine, this.id);
-    if (recent) return recent;
+    // What ended badly may have been put back, by any engine: the storage knows.
+    if (recent?.state === "completed") return recent;
     const nap = new Nap(clock);
     let ending: Ending | undefined;
     const forget = onEnding(this.#engine, this.id, (known) => {
@@ -103,7 +104,7 @@ export class JobHandle<Output = unknown> {
     try {
       const startMs = clock.monotonic();
       // A job that this call made cannot be over before its worker says so.
-      let pollMs = this.created ? FIRST_POLL_MS : 0;
+      let pollMs = this.created && !recent ? FIRST_POLL_MS : 0;
       for (;;) {
         const leftMs = timeoutMs - (clock.monotonic() - startMs);
         await nap.take(Math.min(pollMs, leftMs), signal);

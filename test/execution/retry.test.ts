@@ -164,6 +164,28 @@ describe("attempts", () => {
     expect(await enqueuer.job(id)).toMatchObject({ state: "completed", output: "through", attempt: 21 });
   });
 
+  test("and put back by another engine give their new result to who asks the one in which they failed", async () => {
+    const bench = new Bench();
+    let broken = true;
+    bench.tasks.define(
+      "mend",
+      () => {
+        if (broken) throw new Error("broken");
+        return "whole";
+      },
+      { retry: false },
+    );
+    const [here, there] = [bench.start(), bench.node()];
+    const handle = await here.enqueue("mend");
+    await bench.clock.settle();
+    expect((await here.job(handle.id)).state).toBe("failed");
+    await here.stop();
+    broken = false;
+    await retryJob(there.engine, handle.id);
+    await there.worker.runReady();
+    expect(await handle.result()).toBe("whole");
+  });
+
   test("are started anew by retry(), which keeps the saved steps", async () => {
     const bench = new Bench();
     let broken = true;
