@@ -152,7 +152,10 @@ async function outcomeOf(
     if (live.dead) live = launch();
     const job = await starter.job(id);
     if (job.state === "completed" || job.state === "failed") {
-      await Promise.all(nodes.filter((node) => !node.dead).map((node) => node.stop()));
+      const alive = nodes.filter((node) => !node.dead);
+      // A shutdown that its worker does not live through would be waited for in vain.
+      for (const node of alive) node.crashAfter(Infinity, false);
+      await Promise.all(alive.map((node) => node.stop()));
       if (job.state === "failed") return `failed: ${job.error?.message}`;
       return String(job.output);
     }
