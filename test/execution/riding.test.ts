@@ -112,21 +112,39 @@ describe("an execution", () => {
   });
 });
 
-test("children of a later write are looked for where no claim could ride with it", async () => {
-  let claims = 0;
-  const storage = watched((method, request: Riding, pass) => {
-    // From the second on none is answered, as by a storage that cannot.
-    if (method === "save" && request.claim && ++claims > 1) delete request.claim;
-    return pass();
+/** A storage whose calls of one method are held back while `closed`. */
+function gated(method: string): { storage: Storage; sent: Riding[]; close(): void; open(): void } {
+  const sent: Riding[] = [];
+  let gate: Promise<void> | undefined;
+  let open = (): void => {};
+  const storage = watched(async (called, request: Riding, pass) => {
+    if (called === "enqueue" || called === "save") sent.push(request);
+    const answer = await pass();
+    if (called === method) await gate;
+    return answer;
   });
+  return {
+    storage,
+    sent,
+    close() {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    open: () => open(),
+  };
+}
+
+test("children of a write with which no claim could ride are looked for, though one rode with an earlier write", async () => {
+  const { storage, sent, close, open } = gated("claim");
   const bench = new Bench(storage);
   const child = bench.tasks.define("child", (_ctx, input: number) => input, {});
   bench.tasks.define(
     "parent",
     async (ctx) => {
-      // A wait that is held in memory keeps the run going, so its writes are one run's.
       const first = ctx.invoke("first", child, 1);
-      await Promise.race([first, ctx.sleep("moment", "50ms")]);
+      // A wait that is held in memory keeps the run going, so its writes are one run's.
+      await ctx.sleep("moment", "150ms");
       const second = ctx.invoke("second", child, 2);
       return (await first) + (await second);
     },
@@ -135,9 +153,55 @@ test("children of a later write are looked for where no claim could ride with it
   const node = bench.start();
   await bench.clock.settle();
   const handle = await node.enqueue("parent");
-  await bench.clock.advance("3s");
-  expect(await handle.result({ timeout: "1s" })).toBe(3);
+  await bench.clock.advance("1ms");
+  close();
+  node.worker.wake();
+  await bench.clock.advance("150ms");
+  const brought = sent.map(
+    (request) => "writes" in request && request.writes.some(({ children }) => children.length > 0),
+  );
+  expect(sent.filter((_, i) => brought[i]).map(({ claim }) => claim !== undefined)).toEqual([true, false]);
+  open();
+  await bench.clock.advance("1s");
+  expect((await node.job(handle.id)).state).toBe("completed");
+  expect(await handle.result()).toBe(3);
   await node.stop();
+});
+
+test("no claim rides while another is under way: together they could bring more than there is room for", async () => {
+  for (const held of ["claim", "enqueue"]) {
+    const { storage, sent, close, open } = gated(held);
+    const bench = new Bench(storage);
+    const child = bench.tasks.define("child", () => 1, {});
+    bench.tasks.define(
+      "parent",
+      async (ctx) => {
+        await ctx.sleep("moment", "150ms");
+        await ctx.spawn("c", child);
+      },
+      {},
+    );
+    const node = bench.start();
+    await bench.clock.settle();
+    await node.enqueue("parent");
+    await bench.clock.advance("1ms");
+    close();
+    if (held === "claim") node.worker.wake();
+    await bench.clock.settle();
+    sent.length = 0;
+    const other = node.enqueue("child");
+    await bench.clock.advance("150ms");
+    const bringing = sent.filter((request) => "jobs" in request || request.writes.some((w) => w.children.length > 0));
+    expect(bringing.map((request) => ["jobs" in request ? "enqueue" : "save", request.claim !== undefined])).toEqual([
+      ["enqueue", held === "enqueue"],
+      ["save", false],
+    ]);
+    open();
+    await other;
+    await bench.clock.advance("1s");
+    expect(await storage.listJobs({ states: ["completed"], limit: 9 })).toHaveLength(3);
+    await node.stop();
+  }
 });
 
 test("a claim rides only for tasks, queues and times that concern the worker", async () => {
