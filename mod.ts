@@ -29,37 +29,32 @@
  * @module
  */
 
+export type { Clock, Timer } from "./src/base/clock.ts";
+export type { Codec } from "./src/base/codec.ts";
+export { type AesGcmOptions, aesGcm } from "./src/base/codec_aes.ts";
+export type { Duration } from "./src/base/duration.ts";
+export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/base/error.ts";
+export type { Ids } from "./src/base/id.ts";
+export { type Logger, silentLogger } from "./src/base/log.ts";
 export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
-export type { Clock, Timer } from "./src/clock.ts";
-export type { Codec } from "./src/codec.ts";
-export { type AesGcmOptions, aesGcm } from "./src/codec_aes.ts";
-export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/context.ts";
-export { type CopyOptions, type CopyReport, copyStorage } from "./src/copy.ts";
 export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
-export type { Duration } from "./src/duration.ts";
-export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/error.ts";
-export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/events.ts";
-export type { Explanation, Outcome } from "./src/explain.ts";
-export type { Failure } from "./src/failure.ts";
-export type { HealthOptions, HealthReport, Problem, ProblemCode } from "./src/health.ts";
-export type { Ids } from "./src/id.ts";
-export type { EnqueueOptions, LimitOptions } from "./src/job.ts";
-export type { RedriveFilter } from "./src/job_control.ts";
-export type { JobHandle, ResultOptions } from "./src/job_handle.ts";
-export type { Job, JobStep, JobSummary, Unreadable } from "./src/job_view.ts";
-export { type Logger, silentLogger } from "./src/log.ts";
-export type { Registered } from "./src/registration.ts";
-export {
-  FatalError,
-  type Retry,
-  type RetryFunction,
-  RetryLater,
-  type RetryOptions,
-  type RetryPolicy,
-  type StorableRetry,
-} from "./src/retry.ts";
+export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/engine/events.ts";
+export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/engine/telemetry.ts";
+export type { RedriveFilter } from "./src/job/control.ts";
+export type { JobHandle, ResultOptions } from "./src/job/handle.ts";
+export type { EnqueueOptions, LimitOptions } from "./src/job/make.ts";
+export type { Job, JobStep, JobSummary, Unreadable } from "./src/job/view.ts";
 export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
+export type { Explanation, Outcome } from "./src/schedule/explain.ts";
+export {
+  type SimulateContext,
+  type SimulatedOutcome,
+  type SimulateOptions,
+  type Simulation,
+  simulate,
+} from "./src/schedule/forecast.ts";
+export type { HealthOptions, HealthReport, Problem, ProblemCode } from "./src/schedule/health.ts";
 export type { ScheduleInfo } from "./src/schedule/info.ts";
 export type {
   ListOptions,
@@ -70,7 +65,7 @@ export type {
 } from "./src/schedule/list.ts";
 export type { StoredCatchUp } from "./src/schedule/options.ts";
 export type { SchedulePatch } from "./src/schedule/patch.ts";
-export type { TimingRule } from "./src/schedule/timing.ts";
+export type { Registered } from "./src/schedule/register.ts";
 export type {
   CatchUp,
   Exclude,
@@ -80,16 +75,10 @@ export type {
   ScheduleOptions,
   ScheduleSpec,
   When,
-} from "./src/schedule.ts";
-export type { TickReport } from "./src/scheduler.ts";
-export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/schema.ts";
-export {
-  type SimulateContext,
-  type SimulatedOutcome,
-  type SimulateOptions,
-  type Simulation,
-  simulate,
-} from "./src/simulate.ts";
+} from "./src/schedule/schedule.ts";
+export type { SyncOptions, SyncReport } from "./src/schedule/sync.ts";
+export type { TimingRule } from "./src/schedule/timing.ts";
+export { type CopyOptions, type CopyReport, copyStorage } from "./src/storage/copy.ts";
 export type {
   Instant,
   JobRecord,
@@ -102,7 +91,18 @@ export type {
   Statement,
   StatsReply,
   Storage,
-} from "./src/storage.ts";
-export type { SyncOptions, SyncReport } from "./src/sync.ts";
-export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task.ts";
-export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/telemetry.ts";
+} from "./src/storage/port.ts";
+export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/task/context.ts";
+export type { Failure } from "./src/task/failure.ts";
+export {
+  FatalError,
+  type Retry,
+  type RetryFunction,
+  RetryLater,
+  type RetryOptions,
+  type RetryPolicy,
+  type StorableRetry,
+} from "./src/task/retry.ts";
+export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/task/schema.ts";
+export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task/task.ts";
+export type { TickReport } from "./src/tick/scheduler.ts";

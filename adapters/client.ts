@@ -9,13 +9,13 @@
  *
  * Every write names itself, so one without an answer is sent again by the engine and does nothing the second time.
  */
-import { type Clock, delay, systemClock } from "../src/clock.ts";
-import { type Duration, formatDuration, parseDuration } from "../src/duration.ts";
-import { isOver } from "../src/ending.ts";
-import { BelfryError, type ErrorCode } from "../src/error.ts";
-import type { Storage } from "../src/storage.ts";
+import { type Clock, delay, systemClock } from "../src/base/clock.ts";
+import { type Duration, formatDuration, parseDuration } from "../src/base/duration.ts";
+import { BelfryError, type ErrorCode } from "../src/base/error.ts";
+import { isOver } from "../src/engine/endings.ts";
+import type { Storage } from "../src/storage/port.ts";
 import type { Problem } from "./hono/problem.ts";
-import type * as wire from "./hono/wire.ts";
+import type * as wire from "./hono/wire/wire.ts";
 
 export type { Problem } from "./hono/problem.ts";
 

@@ -9,9 +9,10 @@
  * trigger: after everything that may change what comes next it sets its alarm to exactly that instant. An alarm that
  * fails sets the next one itself (the platform stops after six tries), and a restarted object that has none sets one.
  */
+
+import { delay } from "../src/base/clock.ts";
+import { parseDuration } from "../src/base/duration.ts";
 import type { Belfry, TickOptions, TickResult } from "../src/belfry.ts";
-import { delay } from "../src/clock.ts";
-import { parseDuration } from "../src/duration.ts";
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetcher<Env = unknown> {

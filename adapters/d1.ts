@@ -5,11 +5,11 @@
  * writes are not pushed, so what others enqueue is found at the next tick.
  */
 
-import { BelfryError } from "../src/error.ts";
+import { BelfryError } from "../src/base/error.ts";
 import { type D1Database, D1Driver } from "../src/sql/d1/driver.ts";
 import { remoteSqliteDialect } from "../src/sql/dialect.ts";
 import { type SqlOptions, SqlStorage, type SqlStorageParts } from "../src/sql/storage.ts";
-import type { MigrateReply } from "../src/storage.ts";
+import type { MigrateReply } from "../src/storage/port.ts";
 
 export type { D1Database, D1Result, D1Statement } from "../src/sql/d1/driver.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";

@@ -4,7 +4,7 @@
  * Nobody else writes to it, and its calls are synchronous: no round trips, no races. Jobs can be enqueued in the
  * object's own `transactionSync` beside the user's rows. `belfry/cloudflare` has the class that wakes itself by alarm.
  */
-import { BelfryError } from "../src/error.ts";
+import { BelfryError } from "../src/base/error.ts";
 import { localSqliteDialect } from "../src/sql/dialect.ts";
 import { DurableObjectDriver, type DurableObjectStorage } from "../src/sql/durable_object/driver.ts";
 import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";

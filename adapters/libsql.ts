@@ -6,9 +6,9 @@
  * runs the batch, its clock is the one that counts. A client on a file needs its `timeout` option
  * (`createClient({ url: "file:app.db", timeout: 5000 })`), or others' writes make it wait in small steps.
  */
-import { systemClock } from "../src/clock.ts";
-import { type Duration, parseDuration } from "../src/duration.ts";
-import { BelfryError } from "../src/error.ts";
+import { systemClock } from "../src/base/clock.ts";
+import { type Duration, parseDuration } from "../src/base/duration.ts";
+import { BelfryError } from "../src/base/error.ts";
 import { remoteSqliteDialect, sqliteDialect } from "../src/sql/dialect.ts";
 import { type LibsqlClient, LibsqlDriver } from "../src/sql/libsql/driver.ts";
 import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";

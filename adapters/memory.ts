@@ -6,7 +6,7 @@
  * they are asked for, `batch` draws the consequences of a job's end, `claim`, `save` and `limits` are what their names say.
  */
 import { type MemoryOptions, newTables, storageOf } from "../src/memory/storage.ts";
-import type { Storage } from "../src/storage.ts";
+import type { Storage } from "../src/storage/port.ts";
 
 export type { MemoryOptions } from "../src/memory/storage.ts";
 

@@ -5,9 +5,10 @@
  * jobs are drained; requests under way are answered; what is still open after `grace` (streams of events are, for ever) is
  * cut; the storage is released. Node serves through `@hono/node-server`, Bun by itself.
  */
+
+import { delay, systemClock } from "../src/base/clock.ts";
+import { type Duration, parseDuration } from "../src/base/duration.ts";
 import type { Belfry, RunOptions } from "../src/belfry.ts";
-import { delay, systemClock } from "../src/clock.ts";
-import { type Duration, parseDuration } from "../src/duration.ts";
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetcher {

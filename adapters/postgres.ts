@@ -5,8 +5,8 @@
  * LISTEN/NOTIFY, which needs a session: behind such a pooler, give a direct connection, or workers poll. The server's
  * clock is the one that counts.
  */
-import { systemClock } from "../src/clock.ts";
-import { BelfryError } from "../src/error.ts";
+import { systemClock } from "../src/base/clock.ts";
+import { BelfryError } from "../src/base/error.ts";
 import { postgresDialect } from "../src/sql/dialect.ts";
 import type { PostgresClient } from "../src/sql/postgres/client.ts";
 import { PostgresDriver } from "../src/sql/postgres/driver.ts";

@@ -6,9 +6,9 @@
  * path, and then jobs can be enqueued inside the user's own transactions. The file is put in WAL mode; by default each
  * commit is synced to the disk (`durability: "disk"`).
  */
-import { systemClock } from "../src/clock.ts";
-import { type Duration, parseDuration } from "../src/duration.ts";
-import { BelfryError } from "../src/error.ts";
+import { systemClock } from "../src/base/clock.ts";
+import { type Duration, parseDuration } from "../src/base/duration.ts";
+import { BelfryError } from "../src/base/error.ts";
 import { localSqliteDialect } from "../src/sql/dialect.ts";
 import type { Row } from "../src/sql/driver.ts";
 import type { SqliteDatabase, SqliteStatement } from "../src/sql/sqlite/client.ts";

@@ -6,7 +6,7 @@
  * A world that fails is cut down to the faults and actions that it needs, and the command that plays just that is printed.
  */
 import { parseArgs } from "node:util";
-import { runWorld, shrinkWorld, type WorldReport } from "../src/testing/simulation/mod.ts";
+import { runWorld, shrinkWorld, type WorldReport } from "../test/simulation/simulator/mod.ts";
 import { sqliteGround } from "../test/simulation/sqlite_ground.ts";
 
 const { values } = parseArgs({

@@ -5,18 +5,16 @@
  * where every other engine on it sees them. Drive it with `run` where a process stays up, with `tick` where a platform's
  * trigger calls; both may happen at once, here and elsewhere, and each occurrence still becomes one job.
  */
+
+import { BelfryError } from "./base/error.ts";
 import { Drive, type RunOptions, type TickOptions, type TickResult } from "./drive.ts";
-import type { Engine } from "./engine.ts";
-import { BelfryError } from "./error.ts";
-import type { EventMap, EventName } from "./events.ts";
-import { type Explanation, explainOccurrence } from "./explain.ts";
-import { checkHealth, type HealthOptions, type HealthReport } from "./health.ts";
-import { type EnqueueOptions, insertJobs, newJob } from "./job.ts";
-import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job_control.ts";
-import { JobHandle } from "./job_handle.ts";
-import { getJob, type Job, type JobSummary, listJobs, stats } from "./job_view.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { EventMap, EventName } from "./engine/events.ts";
+import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job/control.ts";
+import { JobHandle } from "./job/handle.ts";
+import { type EnqueueOptions, insertJobs, newJob } from "./job/make.ts";
+import { getJob, type Job, type JobSummary, listJobs, stats } from "./job/view.ts";
 import { type BelfryOptions, readOptions } from "./options.ts";
-import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./registration.ts";
 import { type Backfilled, type BackfillOptions, backfillSchedule } from "./schedule/backfill.ts";
 import {
   pauseSchedule,
@@ -26,6 +24,9 @@ import {
   type TriggerOptions,
   triggerSchedule,
 } from "./schedule/control.ts";
+import { type Explanation, explainOccurrence } from "./schedule/explain.ts";
+import { type SimulateOptions, type Simulation, simulate } from "./schedule/forecast.ts";
+import { checkHealth, type HealthOptions, type HealthReport } from "./schedule/health.ts";
 import type { ScheduleInfo } from "./schedule/info.ts";
 import {
   getSchedule,
@@ -39,12 +40,12 @@ import {
   type SchedulePage,
 } from "./schedule/list.ts";
 import type { SchedulePatch } from "./schedule/patch.ts";
-import type { Expression, ScheduleOptions, ScheduleSpec, When } from "./schedule.ts";
-import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
-import { type SimulateOptions, type Simulation, simulate } from "./simulate.ts";
-import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply } from "./storage.ts";
-import { type SyncOptions, type SyncReport, syncSchedules } from "./sync.ts";
-import type { Task, TaskHandler, TaskOptions, TaskReference } from "./task.ts";
+import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./schedule/register.ts";
+import type { Expression, ScheduleOptions, ScheduleSpec, When } from "./schedule/schedule.ts";
+import { type SyncOptions, type SyncReport, syncSchedules } from "./schedule/sync.ts";
+import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply } from "./storage/port.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./task/schema.ts";
+import type { Task, TaskHandler, TaskOptions, TaskReference } from "./task/task.ts";
 
 export type { RunOptions, TickOptions, TickResult } from "./drive.ts";
 export type { BelfryOptions } from "./options.ts";

@@ -5,12 +5,12 @@
  * A pass is the scheduler's tick and then the worker's, each bounded by the same budget. `tick({ for })` repeats passes
  * at the instants the last one named, and looks in every few seconds for what came from elsewhere.
  */
-import { delay } from "./clock.ts";
-import { type Duration, parseDuration } from "./duration.ts";
-import { BelfryError } from "./error.ts";
+import { delay } from "./base/clock.ts";
+import { type Duration, parseDuration } from "./base/duration.ts";
+import { BelfryError } from "./base/error.ts";
 import type { Parts } from "./options.ts";
-import { earliest, Scheduler, type TickReport } from "./scheduler.ts";
-import { Worker } from "./worker.ts";
+import { earliest, Scheduler, type TickReport } from "./tick/scheduler.ts";
+import { Worker } from "./worker/worker.ts";
 
 /** Options of `Belfry.run`. */
 export interface RunOptions {

@@ -1,20 +1,20 @@
 /**
  * What a Belfry is made of: its options, checked once at the door, and the engine they make.
  */
-import { type Clock, CorrectedClock, systemClock } from "./clock.ts";
-import { type Codec, plainCodec } from "./codec.ts";
+import { type Clock, CorrectedClock, systemClock } from "./base/clock.ts";
+import { type Codec, plainCodec } from "./base/codec.ts";
+import { type Duration, parseDuration } from "./base/duration.ts";
+import { BelfryError } from "./base/error.ts";
+import { type Ids, systemIds } from "./base/id.ts";
+import { defaultLogger, type Logger } from "./base/log.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
-import { type Duration, parseDuration } from "./duration.ts";
-import type { Engine } from "./engine.ts";
-import { BelfryError } from "./error.ts";
-import { EventSink } from "./events.ts";
-import { type Ids, systemIds } from "./id.ts";
-import { defaultLogger, type Logger } from "./log.ts";
-import { openStorage } from "./open.ts";
-import type { SchedulerOptions } from "./scheduler.ts";
-import type { Storage } from "./storage.ts";
-import { TaskRegistry } from "./task.ts";
-import type { WorkerOptions } from "./worker.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EventSink } from "./engine/events.ts";
+import { openStorage } from "./engine/open.ts";
+import type { Storage } from "./storage/port.ts";
+import { TaskRegistry } from "./task/task.ts";
+import type { SchedulerOptions } from "./tick/scheduler.ts";
+import type { WorkerOptions } from "./worker/worker.ts";
 
 /** Options of `Belfry`. */
 export interface BelfryOptions {

@@ -8,9 +8,8 @@
 import type { Context, MiddlewareHandler } from "hono";
 // On the edge an app may be made for each request: this router is ready four times as soon, and serves as fast.
 import { Hono } from "hono/quick";
+import { parseDuration } from "../../src/base/duration.ts";
 import type { Belfry, TickOptions } from "../../src/belfry.ts";
-import { parseDuration } from "../../src/duration.ts";
-import { problem as problemSchema } from "./answers.ts";
 import { type Auth, Gate, type Scope } from "./auth.ts";
 import { check, queryOf, readJsonBody } from "./body.ts";
 import { digest, hexOf } from "./digest.ts";
@@ -18,15 +17,16 @@ import { EventFeed } from "./events.ts";
 import { Metrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemOf, Refusal } from "./problem.ts";
-import type { AnyRoute, AppParts, RouteTable } from "./route.ts";
-import { coreRoutes } from "./routes_core.ts";
-import { jobRoutes } from "./routes_jobs.ts";
-import { queueRoutes } from "./routes_queues.ts";
-import { scheduleRoutes } from "./routes_schedules.ts";
-import { workerRoutes } from "./routes_worker.ts";
-import type { BelfryApp, BelfrySchema } from "./schema.ts";
+import { coreRoutes } from "./routes/core.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { queueRoutes } from "./routes/queues.ts";
+import type { AnyRoute, AppParts, RouteTable } from "./routes/route.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
+import type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
+import { workerRoutes } from "./routes/storage_calls.ts";
 import { checkSignature, SIGNATURE_HEADER } from "./signature.ts";
 import { VERSION } from "./version.ts";
+import { problem as problemSchema } from "./wire/answers.ts";
 
 /** Options of {@link createApp}. */
 export interface AppOptions {

@@ -6,7 +6,7 @@
  * A verifier of the user's own (a JWT, a session table) is asked when no configured token fits. An app without tokens
  * refuses to be made, unless `auth: "none"` is written out.
  */
-import { BelfryError } from "../../src/error.ts";
+import { BelfryError } from "../../src/base/error.ts";
 import { bytesOfHex, digest, sameBytes } from "./digest.ts";
 import { Refusal } from "./problem.ts";
 import { readSigning, type SigningOptions, type SigningRule } from "./signature.ts";

@@ -6,11 +6,12 @@
  * other processes work on the same storage, its wake-ups come as `change`: something was registered or enqueued somewhere.
  * A client that reads too slowly is cut off rather than remembered for ever.
  */
+
+import type { Timer } from "../../src/base/clock.ts";
 import type { Belfry } from "../../src/belfry.ts";
-import type { Timer } from "../../src/clock.ts";
-import type { EventName } from "../../src/events.ts";
+import type { EventName } from "../../src/engine/events.ts";
 import { Refusal } from "./problem.ts";
-import type { EventsQuery } from "./wire.ts";
+import type { EventsQuery } from "./wire/wire.ts";
 
 /** Every event, so that a new one is not forgotten here: the compiler asks for it. */
 const NAMES: Record<EventName, true> = {

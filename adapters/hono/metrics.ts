@@ -6,7 +6,7 @@
  * over processes. Labels are names of queues and tasks, of which a bounded number is told apart.
  */
 import type { Belfry } from "../../src/belfry.ts";
-import type { StatsReply } from "../../src/storage.ts";
+import type { StatsReply } from "../../src/storage/port.ts";
 
 const MAX_SERIES = 1_000;
 const PREFIX = "belfry_";

@@ -6,8 +6,8 @@
  * as metadata (`fields.ts`). Made once for each app, when somebody asks.
  */
 import type * as v from "valibot";
-import type { JsonSchema } from "./fields.ts";
-import type { AnyRoute } from "./route.ts";
+import type { AnyRoute } from "./routes/route.ts";
+import type { JsonSchema } from "./wire/fields.ts";
 
 /** A schema as valibot keeps it, of any kind. */
 interface Node {

@@ -5,7 +5,7 @@
  * alone. The code is API, `detail` is for people. What lies at our side (5xx) is reported to `onError` and told outside
  * without its message: messages of databases name paths and tables. Stacks never leave.
  */
-import { BelfryError, CronSyntaxError, type ErrorCode } from "../../src/error.ts";
+import { BelfryError, CronSyntaxError, type ErrorCode } from "../../src/base/error.ts";
 
 /** Codes of refusals that only the HTTP face makes. */
 export type HttpCode =

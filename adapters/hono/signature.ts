@@ -6,8 +6,8 @@
  * minutes. Each is taken once: signatures that were used are remembered until they are too old anyway. That memory is
  * this process's own unless `replay` gives a shared one; a second tick would do no harm, but it would cost.
  */
-import { type Duration, parseDuration } from "../../src/duration.ts";
-import { BelfryError } from "../../src/error.ts";
+import { type Duration, parseDuration } from "../../src/base/duration.ts";
+import { BelfryError } from "../../src/base/error.ts";
 import { bytesOfHex, hexOf, hmac, sameBytes } from "./digest.ts";
 import { Refusal } from "./problem.ts";
 

@@ -13,7 +13,7 @@ import { memory } from "../../adapters/memory.ts";
 import { postgres } from "../../adapters/postgres.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { Belfry } from "../../mod.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 
 /** One execution: so many steps, or a child. */
 export type Shape = { steps: number } | { child: true };

@@ -9,7 +9,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { NewJob, Storage } from "../../src/storage.ts";
+import type { NewJob, Storage } from "../../src/storage/port.ts";
 import { NOW, postgresPair, sqlitePair } from "./stores.ts";
 
 const GOAL = 1.5;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { postgres } from "../../adapters/postgres.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { freshSchema } from "../../test/engines/databases.ts";
 import { startPostgres } from "../../test/engines/postgres.ts";
 

@@ -10,8 +10,8 @@
  *     npm run bench -- roundtrips [schedules, 100000 by default] [engine ...]
  */
 import { Belfry } from "../../mod.ts";
-import { createIds } from "../../src/id.ts";
-import type { ScheduleRecord } from "../../src/storage.ts";
+import { createIds } from "../../src/base/id.ts";
+import type { ScheduleRecord } from "../../src/storage/port.ts";
 import { ENGINES, type Engine, type Work } from "./engines.ts";
 
 const CHUNK = 500;

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { sqlite } from "../../adapters/sqlite.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { Belfry } from "../../src/belfry.ts";
-import { type Clock, systemClock } from "../../src/clock.ts";
-import { defineSchedule, type ScheduleSpec } from "../../src/schedule.ts";
-import { Scheduler } from "../../src/scheduler.ts";
-import type { Storage } from "../../src/storage.ts";
+import { defineSchedule, type ScheduleSpec } from "../../src/schedule/schedule.ts";
+import type { Storage } from "../../src/storage/port.ts";
+import { Scheduler } from "../../src/tick/scheduler.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "belfry-bench-"));
 const path = join(folder, "belfry.db");

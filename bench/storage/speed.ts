@@ -17,7 +17,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { TABLES } from "../../src/sql/schema.ts";
-import type { NewJob, ScheduleRecord } from "../../src/storage.ts";
+import type { NewJob, ScheduleRecord } from "../../src/storage/port.ts";
 
 const SCHEDULES = 10_000;
 const CHUNK = 1000;

@@ -3,7 +3,7 @@ import process from "node:process";
 import pg from "pg";
 import { postgres } from "../../adapters/postgres.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 
 /** Opens what DATABASE_URL names: `postgres://...` or `file:belfry.db`. */
 export function openStorage(): Storage {

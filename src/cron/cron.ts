@@ -5,7 +5,7 @@
  * instants are epoch milliseconds (`nextMs`, `previousMs`); `Date` appears only here. It holds no clock and no timer: an
  * instant that is not given is the present, read in `instant` below and nowhere else in this folder.
  */
-import { BelfryError } from "../error.ts";
+import { BelfryError } from "../base/error.ts";
 import { describeExpression } from "./describe.ts";
 import { readEvery } from "./every.ts";
 import { readExpression, writeExpression } from "./expression.ts";

@@ -4,7 +4,7 @@
  * At an anchor plus any whole number of intervals: elapsed time, the same for ever. Restarts, other options and clocks
  * that change for the summer do not move it. Units are w, d (24 hours), h, m, s, largest first, whole numbers.
  */
-import { CronSyntaxError } from "../error.ts";
+import { CronSyntaxError } from "../base/error.ts";
 
 /** What an `@every` expression says. */
 export interface Every {

@@ -7,7 +7,7 @@
  * Whatever is not in the grammar is refused. When a refused expression would do with its fields in another order, the
  * error says so.
  */
-import { CronSyntaxError, nearest } from "../error.ts";
+import { CronSyntaxError, nearest } from "../base/error.ts";
 import { canonical, FIELDS, type Field, readField } from "./field.ts";
 
 /** A calendar expression that was read. */

@@ -7,7 +7,7 @@
  *
  * An item is matched whole, so nothing is left over that could be read as something else.
  */
-import { nearest } from "../error.ts";
+import { nearest } from "../base/error.ts";
 import { hashed } from "./hash.ts";
 
 /** What a field may hold. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "../error.ts";
+export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "../base/error.ts";
 export { Cron, type CronOptions, type InstantLike } from "./cron.ts";
 export type { DstRule } from "./occurrences.ts";
 export type { CronWarning } from "./warnings.ts";

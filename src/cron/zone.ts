@@ -11,7 +11,7 @@
  * Limits: offsets in whole seconds; a change of the clock is compared with the period before it only. In no zone have
  * two changes come within six days of each other, nor will they up to 2100.
  */
-import { BelfryError, nearest } from "../error.ts";
+import { BelfryError, nearest } from "../base/error.ts";
 
 /** What is used of a `Temporal.ZonedDateTime`. */
 export interface ZonedDateTimeLike {

@@ -4,9 +4,10 @@
  * An ask is `recorded` (its outcome is in the history and will be told in its turn), `fresh` (to be begun when the code
  * has been told all that is recorded), or `begun`: a step that runs, or one of the waits, which need no worker.
  */
-import type { StepContext } from "../context.ts";
-import type { RetryFunction, RetryPolicy } from "../retry.ts";
-import type { ChildOutcome, NewJob, SignalRecord, StepKind, StepRecord } from "../storage.ts";
+
+import type { ChildOutcome, NewJob, SignalRecord, StepKind, StepRecord } from "../storage/port.ts";
+import type { StepContext } from "../task/context.ts";
+import type { RetryFunction, RetryPolicy } from "../task/retry.ts";
 
 /** What is asked for. */
 export type Wanted =

@@ -9,7 +9,7 @@
  * `job.attempt` itself counts every claim that was not a resume. After `retry(id)` it starts anew and the note is gone;
  * rows of before may then forgive a crash or two more than they should.
  */
-import type { ClaimedJob, StepRecord } from "../storage.ts";
+import type { ClaimedJob, StepRecord } from "../storage/port.ts";
 import { ATTEMPT_NOTE } from "./history.ts";
 import { pendingRow } from "./rows.ts";
 

@@ -4,12 +4,12 @@
  *
  * It decides nothing about order or about the run's end: it is told when to begin, and tells when something happened.
  */
-import { encodeNow } from "../codec.ts";
-import { endingError } from "../ending.ts";
-import type { Engine } from "../engine.ts";
-import { toFailure } from "../failure.ts";
-import { retryDelayMs } from "../retry.ts";
-import type { ClaimedJob, NewJob, StepRecord } from "../storage.ts";
+import { encodeNow } from "../base/codec.ts";
+import { endingError } from "../engine/endings.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { ClaimedJob, NewJob, StepRecord } from "../storage/port.ts";
+import { toFailure } from "../task/failure.ts";
+import { retryDelayMs } from "../task/retry.ts";
 import { type Arrived, type Ask, type Due, findDue, nearestWake, signalId } from "./ask.ts";
 import { childId } from "./child_id.ts";
 import type { History, Outcome } from "./history.ts";

@@ -5,7 +5,7 @@
  * A UUID of version 8 (RFC 9562, "custom"): the first 48 bits are the parent's, where it has that form, so children sort
  * with their parents; the rest is of SHA-256 over both, so no name can be made up that meets another's id.
  */
-import { sha256 } from "../sha256.ts";
+import { sha256 } from "../base/sha256.ts";
 
 /** The id of the child that a step of a job makes. */
 export function childId(parentId: string, step: string): string {

@@ -2,15 +2,15 @@
  * The context that a handler is given, over one run: options checked at the door, the rest asked of the run.
  */
 
-import type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "../context.ts";
-import { type Duration, parseDuration } from "../duration.ts";
-import { BelfryError } from "../error.ts";
-import { newJob, parseJobOptions, readInstant } from "../job.ts";
-import type { Logger } from "../log.ts";
-import { checkName } from "../names.ts";
-import { readRetry } from "../retry.ts";
-import type { NewJob } from "../storage.ts";
-import { type TaskReference, taskName } from "../task.ts";
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import { checkName } from "../base/names.ts";
+import { newJob, parseJobOptions, readInstant } from "../job/make.ts";
+import type { NewJob } from "../storage/port.ts";
+import type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "../task/context.ts";
+import { readRetry } from "../task/retry.ts";
+import { type TaskReference, taskName } from "../task/task.ts";
 import type { Wanted } from "./ask.ts";
 import type { Run } from "./run.ts";
 

@@ -11,8 +11,8 @@
  * A mismatch fails the job without further attempts, since they would all end alike, and leaves its history as it is:
  * mend the code, and `retry(id)` goes on from there.
  */
-import { BelfryError } from "../error.ts";
-import type { StepKind, StepRecord } from "../storage.ts";
+import { BelfryError } from "../base/error.ts";
+import type { StepKind, StepRecord } from "../storage/port.ts";
 import type { Ask } from "./ask.ts";
 
 /** How long the next record may stay unasked while other asks wait. */

@@ -5,7 +5,7 @@
  * the run, or the code being quiet with nothing asked. Failures alone are no reason: until something begins after one,
  * forgetting it only means that the step is tried again.
  */
-import type { JobState, JobTransition, JobWrite, NewJob, StepRecord } from "../storage.ts";
+import type { JobState, JobTransition, JobWrite, NewJob, StepRecord } from "../storage/port.ts";
 
 /** What a write came to; null: the claim was lost. */
 export type Reply = { state: JobState; wakes: number } | null;

@@ -4,7 +4,7 @@
  * Of a `step` or a `sleep` that is over, `ref` keeps the attempt in which it was: see `attempts.ts`. Of a value that code
  * has at once (`now`, `random`, `uuid`) it keeps the value as JSON, since codecs may be asynchronous and those are not.
  */
-import type { StepKind, StepRecord } from "../storage.ts";
+import type { StepKind, StepRecord } from "../storage/port.ts";
 
 /** A row that is not over: a wait, or a step whose failed try will be repeated. */
 export function pendingRow(

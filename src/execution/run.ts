@@ -17,13 +17,13 @@
  * Saving is lazy: an outcome is told at once and saved together with what the code does next; but nothing durable
  * begins before what came before it is saved.
  */
-import type { Timer } from "../clock.ts";
-import { encodeNow } from "../codec.ts";
-import type { Engine } from "../engine.ts";
-import { BelfryError } from "../error.ts";
-import type { Failure } from "../failure.ts";
-import { NO_RETRY, type RetryFunction, type RetryPolicy } from "../retry.ts";
-import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage.ts";
+import type { Timer } from "../base/clock.ts";
+import { encodeNow } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage/port.ts";
+import type { Failure } from "../task/failure.ts";
+import { NO_RETRY, type RetryFunction, type RetryPolicy } from "../task/retry.ts";
 import type { Ask, Wanted } from "./ask.ts";
 import { attemptsUsed, thrownNote } from "./attempts.ts";
 import { Begun, type BegunHost, HOLD_MS } from "./begun.ts";

@@ -8,10 +8,10 @@
  *   names the step, to which `retry` goes back.
  */
 
-import { formatDuration } from "../duration.ts";
-import { type Failure, toFailure } from "../failure.ts";
-import { type RetryFunction, type RetryPolicy, retryDelayMs } from "../retry.ts";
-import type { JobTransition } from "../storage.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { JobTransition } from "../storage/port.ts";
+import { type Failure, toFailure } from "../task/failure.ts";
+import { type RetryFunction, type RetryPolicy, retryDelayMs } from "../task/retry.ts";
 
 /** What is known of the attempt. */
 export interface FailedAttempt {

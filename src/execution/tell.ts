@@ -1,9 +1,9 @@
 /**
  * Telling the code an outcome: decoded, in the form that storage gives it, whether it is new or replayed.
  */
-import { type Codec, decodeNow } from "../codec.ts";
-import { BelfryError } from "../error.ts";
-import { fromFailure, parseFailure } from "../failure.ts";
+import { type Codec, decodeNow } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
+import { fromFailure, parseFailure } from "../task/failure.ts";
 import type { Ask } from "./ask.ts";
 import type { Outcome } from "./history.ts";
 

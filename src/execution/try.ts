@@ -4,10 +4,10 @@
  * The outcome is a value, whatever the function does. At the time limit the try is over even if the function goes on:
  * its signal aborts, and what it does later is not seen.
  */
-import type { Clock } from "../clock.ts";
-import type { StepContext } from "../context.ts";
-import { formatDuration } from "../duration.ts";
-import { BelfryError } from "../error.ts";
+import type { Clock } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import type { StepContext } from "../task/context.ts";
 
 /** How a try ended. */
 export type TryOutcome = { ok: true; value: unknown } | { ok: false; error: unknown };

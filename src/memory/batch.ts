@@ -5,7 +5,7 @@
  * consequences from the whole set, so that the order of writes within a batch does not matter: unfinished descendants of
  * what did not complete are cancelled, parents wake, schedules count failures, limits admit.
  */
-import type { JobLimit, JobRecord, JobState, NewJob, OccurrenceRecord, ScheduleRecord, Wake } from "../storage.ts";
+import type { JobLimit, JobRecord, JobState, NewJob, OccurrenceRecord, ScheduleRecord, Wake } from "../storage/port.ts";
 import { isFinished, type Job, type JobTable } from "./jobs.ts";
 import type { LimitTable } from "./limits.ts";
 import type { Lease, Schedule, ScheduleTable } from "./schedules.ts";

@@ -5,12 +5,12 @@
  * that have run out are freed, what is past `expiresAt` expires. Then it takes turns over the queues, each
  * giving its best job, until the limit is reached or no queue has anything to give.
  */
-import type { ClaimReply, ClaimRequest } from "../storage.ts";
+import type { ClaimReply, ClaimRequest } from "../storage/port.ts";
 import { Batch, EXPIRY_ERROR, type Tables } from "./batch.ts";
 import { byClaimOrder, type Job, type Lane, type Queue } from "./jobs.ts";
 import { rateFreeAt } from "./limits.ts";
 
-/** Claims jobs; see {@link import("../storage.ts").Storage.claim}. */
+/** Claims jobs; see {@link import("../storage/port.ts").Storage.claim}. */
 export function claim(tables: Tables, request: ClaimRequest): ClaimReply {
   const { jobs, limits } = tables;
   const { token, now, limit } = request;

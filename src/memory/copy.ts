@@ -13,7 +13,7 @@ import type {
   SignalRecord,
   StepRecord,
   StoragePage,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import type { Tables } from "./batch.ts";
 import { isFinished, type Job, type JobTable } from "./jobs.ts";
 import type { LimitTable, Rate } from "./limits.ts";
@@ -30,7 +30,7 @@ const NAMES = Object.keys(TABLES);
 const QUEUE = "queue:";
 const LIMIT = "limit:";
 
-/** Reads one page; see {@link import("../storage.ts").Storage.exportPage}. */
+/** Reads one page; see {@link import("../storage/port.ts").Storage.exportPage}. */
 export function exportPage(
   tables: Tables,
   request: { cursor: string | null; limit: number },
@@ -191,7 +191,7 @@ function rateOf(count: number | null, perMs: number | null): Rate | null {
   return count === null || perMs === null ? null : { count, perMs };
 }
 
-/** Writes one page; see {@link import("../storage.ts").Storage.importPage}. */
+/** Writes one page; see {@link import("../storage/port.ts").Storage.importPage}. */
 export function importPage(tables: Tables, { table, rows }: StoragePage): void {
   for (const row of rows) importRow(tables, table, row);
 }

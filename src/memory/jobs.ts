@@ -15,7 +15,7 @@ import type {
   QueueRecord,
   SignalRecord,
   StepRecord,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
 
 /** A job with all that belongs to it. */

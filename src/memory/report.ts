@@ -4,7 +4,7 @@
  * Counting walks unfinished and failed jobs only. Finished jobs stand in order of their end, so a purge looks at the
  * oldest and stops at the first that is too young.
  */
-import type { PurgeReply, PurgeRequest, StatsReply } from "../storage.ts";
+import type { PurgeReply, PurgeRequest, StatsReply } from "../storage/port.ts";
 import type { Tables } from "./batch.ts";
 import { isFinished, type Job } from "./jobs.ts";
 import { forgetStarts } from "./limits.ts";
@@ -12,7 +12,7 @@ import { compareText, type SortedSet } from "./sorted_set.ts";
 
 type QueueStats = StatsReply["queues"][number];
 
-/** Counts; see {@link import("../storage.ts").Storage.stats}. */
+/** Counts; see {@link import("../storage/port.ts").Storage.stats}. */
 export function stats({ jobs, schedules, lease }: Tables, now: number): StatsReply {
   const queues = new Map<string, QueueStats>();
   const of = (queue: string): QueueStats => {
@@ -44,7 +44,7 @@ export function stats({ jobs, schedules, lease }: Tables, now: number): StatsRep
   };
 }
 
-/** Removes; see {@link import("../storage.ts").Storage.purge}. */
+/** Removes; see {@link import("../storage/port.ts").Storage.purge}. */
 export function purge(tables: Tables, request: PurgeRequest): PurgeReply {
   const { jobs, limits, schedules } = tables;
   const { limit } = request;

@@ -4,7 +4,7 @@
  * A column is the `snake_case` of the record's word, booleans are 0 and 1, a rate is two columns. Tables come in an order
  * in which no row refers to a later one. A storage's private columns (marks, hints for its indexes) are no part of it.
  */
-import type { StoragePage } from "../storage.ts";
+import type { StoragePage } from "../storage/port.ts";
 
 /** One exported row. */
 export type Row = StoragePage["rows"][number];

@@ -13,12 +13,12 @@ import type {
   SaveRequest,
   SignalReply,
   SignalRequest,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import { Batch, type Tables } from "./batch.ts";
 import { isFinished, type Job } from "./jobs.ts";
 import { compareText } from "./sorted_set.ts";
 
-/** Saves; see {@link import("../storage.ts").Storage.save}. */
+/** Saves; see {@link import("../storage/port.ts").Storage.save}. */
 export function save(tables: Tables, { op, now, claimMs, writes }: SaveRequest): { reply: SaveReply; batch: Batch } {
   const { jobs } = tables;
   const batch = new Batch(tables, now, op);
@@ -76,7 +76,7 @@ function move(batch: Batch, job: Job, transition: JobTransition, now: number): v
   }
 }
 
-/** Sends signals; see {@link import("../storage.ts").Storage.signal}. */
+/** Sends signals; see {@link import("../storage/port.ts").Storage.signal}. */
 export function signal(tables: Tables, { now, signals }: SignalRequest): { reply: SignalReply; batch: Batch } {
   const { jobs } = tables;
   const batch = new Batch(tables, now, null);
@@ -92,7 +92,7 @@ export function signal(tables: Tables, { now, signals }: SignalRequest): { reply
   return { reply: { outcomes }, batch };
 }
 
-/** Cancels; see {@link import("../storage.ts").Storage.cancel}. */
+/** Cancels; see {@link import("../storage/port.ts").Storage.cancel}. */
 export function cancel(tables: Tables, { op, now, ids, error }: CancelRequest): { reply: string[]; batch: Batch } {
   const { jobs } = tables;
   const batch = new Batch(tables, now, op);
@@ -111,7 +111,7 @@ export function cancel(tables: Tables, { op, now, ids, error }: CancelRequest): 
   return { reply: [...reply].map(({ row }) => row.id), batch };
 }
 
-/** Puts finished jobs back; see {@link import("../storage.ts").Storage.retry}. */
+/** Puts finished jobs back; see {@link import("../storage/port.ts").Storage.retry}. */
 export function retry(tables: Tables, request: RetryRequest): { reply: string[]; batch: Batch } {
   const { jobs } = tables;
   const batch = new Batch(tables, request.now, request.op);

@@ -4,7 +4,7 @@
  * Active schedules also stand in order of `nextAt`, so that reading what is due costs what is due. The lease keeps its
  * token when it is given up: a fencing number never goes back.
  */
-import type { LeaseRecord, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage.ts";
+import type { LeaseRecord, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
 
 /** A schedule and the last batch that wrote it. */

@@ -11,7 +11,7 @@ import type {
   ScheduleRecord,
   Storage,
   Wake,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import { Batch, type Tables } from "./batch.ts";
 import { claim, jobsAt } from "./claim.ts";
 import { exportPage, importPage } from "./copy.ts";

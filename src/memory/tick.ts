@@ -14,10 +14,10 @@ import type {
   PutSchedulesReply,
   PutSchedulesRequest,
   SchedulePut,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import { Batch, OVERLAP_ERROR, type Tables } from "./batch.ts";
 
-/** Asks to lead, and reads what is due; see {@link import("../storage.ts").Storage.beginTick}. */
+/** Asks to lead, and reads what is due; see {@link import("../storage/port.ts").Storage.beginTick}. */
 export function beginTick(tables: Tables, request: BeginTickRequest, jobsAt: number | null): BeginTickReply {
   const { jobs, schedules, lease } = tables;
   const leads = lease.acquire(request);
@@ -34,7 +34,7 @@ export function beginTick(tables: Tables, request: BeginTickRequest, jobsAt: num
   return { lease: lease.record(), leads, due, nextAt, jobsAt };
 }
 
-/** Fires; see {@link import("../storage.ts").Storage.fire}. */
+/** Fires; see {@link import("../storage/port.ts").Storage.fire}. */
 export function fire(tables: Tables, request: FireRequest): { reply: FireReply; batch: Batch } {
   const { jobs, schedules, lease } = tables;
   const { op, now } = request;
@@ -82,7 +82,7 @@ function moveOn({ jobs, schedules }: Tables, batch: Batch, firing: Firing, now: 
   batch.fireJobs(firing.name, firing.jobs, firing.occurrences);
 }
 
-/** Writes schedules; see {@link import("../storage.ts").Storage.putSchedules}. */
+/** Writes schedules; see {@link import("../storage/port.ts").Storage.putSchedules}. */
 export function putSchedules(tables: Tables, request: PutSchedulesRequest): { reply: PutSchedulesReply; batch: Batch } {
   const { schedules } = tables;
   const { op, now, owner } = request;

@@ -5,11 +5,11 @@
  * made of schedule and occurrence, so a backfill that was cut short, or is asked for again, makes nothing twice. The log
  * keeps saying what became of the occurrence at its time; the backfilled job is found by its key.
  */
-import { type Duration, parseDuration } from "../duration.ts";
-import type { Engine } from "../engine.ts";
-import { BelfryError } from "../error.ts";
-import { insertJobs } from "../job.ts";
-import type { Instant, NewJob } from "../storage.ts";
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
+import { insertJobs } from "../job/make.ts";
+import type { Instant, NewJob } from "../storage/port.ts";
 import { need } from "./control.ts";
 import { jobLimit, jobOptions, occurrenceJob } from "./firing.ts";
 import { readWhen, type When } from "./local_time.ts";

@@ -5,17 +5,17 @@
  * as skipped, `paused`, in the same put that makes it active, and nothing bursts. A job that is triggered is no
  * occurrence: it is not in the log, counts against no `maxFires`, and moves nothing.
  */
-import { encodePayload } from "../codec.ts";
-import type { Engine } from "../engine.ts";
-import { BelfryError } from "../error.ts";
-import { insertJobs } from "../job.ts";
-import { type Overlap, skipUntil } from "../plan.ts";
-import { type ReadSchedule, readDefinition } from "../schedule.ts";
-import { validate } from "../schema.ts";
-import type { Instant, NewJob, ScheduleRecord } from "../storage.ts";
+import { encodePayload } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
+import { insertJobs } from "../job/make.ts";
+import type { Instant, NewJob, ScheduleRecord } from "../storage/port.ts";
+import { validate } from "../task/schema.ts";
 import { FiringDraft, jobLimit, jobOptions } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { oneOf } from "./options.ts";
+import { type Overlap, skipUntil } from "./planner.ts";
+import { type ReadSchedule, readDefinition } from "./schedule.ts";
 import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 
 /**

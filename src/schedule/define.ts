@@ -5,18 +5,18 @@
  * A list of a hundred thousand schedules goes through here at every deploy, so what nobody asked for costs nothing:
  * calendars are shared by text, warnings are looked for when something is written, and nothing is awaited that is there.
  */
-import { encodeNow } from "../codec.ts";
+import { encodeNow } from "../base/codec.ts";
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError, CronSyntaxError, nearest } from "../base/error.ts";
+import { checkName } from "../base/names.ts";
 import { Cron } from "../cron/cron.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import { resolveTimeZone, type TemporalLike } from "../cron/zone.ts";
-import { type Duration, parseDuration } from "../duration.ts";
-import type { Engine } from "../engine.ts";
-import { BelfryError, CronSyntaxError, nearest } from "../error.ts";
-import { checkName } from "../names.ts";
-import { parseRetry } from "../retry.ts";
-import { validate } from "../schema.ts";
-import type { Instant } from "../storage.ts";
-import { type TaskDefinition, type TaskReference, taskName } from "../task.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Instant } from "../storage/port.ts";
+import { parseRetry } from "../task/retry.ts";
+import { validate } from "../task/schema.ts";
+import { type TaskDefinition, type TaskReference, taskName } from "../task/task.ts";
 import { DEFAULTS, type ScheduleDefinition, writeDefinition } from "./definition.ts";
 import { askExcluded, writeExcluded } from "./exclude.ts";
 import { readWhen, writeLocal } from "./local_time.ts";

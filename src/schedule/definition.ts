@@ -5,14 +5,14 @@
  * Text with fields that this version does not know is refused, not half understood: the schedule becomes `broken` here
  * and heals when a version that understands it leads.
  */
-import { fromJson } from "../codec.ts";
+import { fromJson } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
 import type { TemporalLike } from "../cron/zone.ts";
-import { BelfryError } from "../error.ts";
-import type { Overlap, PlanRules } from "../plan.ts";
-import type { RetryPolicy } from "../retry.ts";
-import type { Instant } from "../storage.ts";
+import type { Instant } from "../storage/port.ts";
+import type { RetryPolicy } from "../task/retry.ts";
 import { Excluded } from "./exclude.ts";
 import { catchUpRule, type StoredCatchUp } from "./options.ts";
+import type { Overlap, PlanRules } from "./planner.ts";
 import { Timing, type TimingRule } from "./timing.ts";
 
 /** A schedule's definition, canonical: all that decides what it does, nothing of where it stands. */

@@ -8,8 +8,8 @@
  * and looks further ahead once a year; `health` warns where it was not asked again.
  */
 
+import { BelfryError } from "../base/error.ts";
 import type { TemporalLike } from "../cron/zone.ts";
-import { BelfryError } from "../error.ts";
 import { dayAfter, instantOfLocal, readDay, readWhen, type When } from "./local_time.ts";
 import type { Timing } from "./timing.ts";
 

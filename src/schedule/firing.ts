@@ -2,11 +2,11 @@
  * How planned outcomes become rows: jobs for the occurrences that fire, log entries for all, one `Firing` a schedule.
  */
 import { hashed } from "../cron/hash.ts";
-import type { Engine } from "../engine.ts";
-import type { JobOptions } from "../job.ts";
-import { merge, type PlannedOutcome, type Planner } from "../plan.ts";
-import type { ScheduleDefinition } from "../schedule.ts";
-import type { Firing, Instant, JobLimit, NewJob, OccurrenceRecord, ScheduleRecord } from "../storage.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { JobOptions } from "../job/make.ts";
+import type { Firing, Instant, JobLimit, NewJob, OccurrenceRecord, ScheduleRecord } from "../storage/port.ts";
+import { merge, type PlannedOutcome, type Planner } from "./planner.ts";
+import type { ScheduleDefinition } from "./schedule.ts";
 
 /** Tells hashes of jitter and spread apart. */
 const JITTER = 11;

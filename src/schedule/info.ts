@@ -2,8 +2,8 @@
  * A stored schedule as users see it: where it stands, and its definition, if this version can read it.
  */
 import type { TemporalLike } from "../cron/zone.ts";
-import { readDefinition, type ScheduleDefinition } from "../schedule.ts";
-import type { Instant, ScheduleRecord, ScheduleState } from "../storage.ts";
+import type { Instant, ScheduleRecord, ScheduleState } from "../storage/port.ts";
+import { readDefinition, type ScheduleDefinition } from "./schedule.ts";
 
 /** A schedule: where it stands and what it does. */
 export interface ScheduleInfo {

@@ -6,8 +6,8 @@
  * that comes twice is its first pass; one that a change of clocks left out gives the first instant after the gap.
  */
 
+import { BelfryError } from "../base/error.ts";
 import { openZone, type TemporalLike } from "../cron/zone.ts";
-import { BelfryError } from "../error.ts";
 
 const DAY_MS = 86_400_000;
 /** No zone is further than this from UTC, and no change of clocks is larger. */

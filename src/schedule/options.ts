@@ -5,13 +5,14 @@
  * that is stored, or refuse it with the option's name, what was found and what would fit. Nothing is written before all
  * of them have agreed.
  */
+
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
 import type { DstRule } from "../cron/occurrences.ts";
-import { type Duration, parseDuration } from "../duration.ts";
-import { BelfryError } from "../error.ts";
-import type { CatchUpRule, Overlap } from "../plan.ts";
-import type { StorableRetry } from "../retry.ts";
+import type { StorableRetry } from "../task/retry.ts";
 import type { Exclude } from "./exclude.ts";
 import type { When } from "./local_time.ts";
+import type { CatchUpRule, Overlap } from "./planner.ts";
 
 /**
  * What becomes of occurrences that were missed (nothing ran, or nothing could).

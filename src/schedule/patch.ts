@@ -1,14 +1,14 @@
 /**
  * A stored definition as options again, with some of them changed: what `update` registers.
  */
-import { decodePayload } from "../codec.ts";
-import type { Engine } from "../engine.ts";
-import { BelfryError } from "../error.ts";
-import type { RetryPolicy, StorableRetry } from "../retry.ts";
-import { readDefinition, type ScheduleDefinition, type ScheduleSpec } from "../schedule.ts";
-import type { ScheduleRecord } from "../storage.ts";
-import type { TaskReference } from "../task.ts";
+import { decodePayload } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { ScheduleRecord } from "../storage/port.ts";
+import type { RetryPolicy, StorableRetry } from "../task/retry.ts";
+import type { TaskReference } from "../task/task.ts";
 import type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./options.ts";
+import { readDefinition, type ScheduleDefinition, type ScheduleSpec } from "./schedule.ts";
 
 /** What to change; null takes an option back to its default. */
 export type SchedulePatch = {

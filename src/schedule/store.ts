@@ -2,9 +2,10 @@
  * Reading and writing schedules without losing anybody's change: read, decide, put from the revision that was read, and
  * again from the start when somebody was faster.
  */
-import { type Engine, timed } from "../engine.ts";
-import { BelfryError, nearest } from "../error.ts";
-import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage.ts";
+
+import { BelfryError, nearest } from "../base/error.ts";
+import { type Engine, timed } from "../engine/engine.ts";
+import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage/port.ts";
 
 /** Races lost in a row before giving up; each means that somebody else moved the schedule meanwhile. */
 const MAX_TRIES = 100;

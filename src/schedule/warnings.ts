@@ -1,11 +1,11 @@
 /**
  * What of a schedule may surprise its author? Said once, when it is registered; nothing here refuses.
  */
-import { formatDuration } from "../duration.ts";
-import type { Engine } from "../engine.ts";
-import type { ScheduleDefinition } from "../schedule.ts";
-import type { Instant } from "../storage.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Instant } from "../storage/port.ts";
 import { writeLocal } from "./local_time.ts";
+import type { ScheduleDefinition } from "./schedule.ts";
 import { calendar, Timing } from "./timing.ts";
 
 /** Says in sentences what may surprise: no occurrence left, an unknown task, delays longer than the interval, DST. */

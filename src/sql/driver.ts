@@ -6,8 +6,8 @@
  * {@link BelfryError}: `STORAGE_BUSY` for a lock that was not released in time, `STORAGE_UNAVAILABLE` where there was no
  * answer (then the batch may have happened), `STORAGE_UNUSABLE` where the database refuses, whatever is tried.
  */
-import { BelfryError } from "../error.ts";
-import type { Wake } from "../storage.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Wake } from "../storage/port.ts";
 
 /** What a cell of a list may be. */
 export type Cell = string | number | null;

@@ -5,7 +5,7 @@
  * was asked to write, `op+nonce` on those that followed (cancelled descendants). So the same op sent again is known by
  * its prefix, wins nothing, and draws no consequence a second time, while its answer can still be read by the prefix.
  */
-import { systemIds } from "../id.ts";
+import { systemIds } from "../base/id.ts";
 import type { Args } from "./driver.ts";
 
 /** Makes the marks of one storage. */

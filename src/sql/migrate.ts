@@ -5,7 +5,7 @@
  * A database with nothing to do costs one read. Tables of our names without our version row are somebody else's: they
  * are named and left alone.
  */
-import { BelfryError } from "../error.ts";
+import { BelfryError } from "../base/error.ts";
 import { type Driver, DriverError, type Query, type Row } from "./driver.ts";
 import { MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
 import type { Templates } from "./template.ts";

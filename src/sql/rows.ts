@@ -15,7 +15,7 @@ import type {
   SkipReason,
   StepKind,
   StepRecord,
-} from "../storage.ts";
+} from "../storage/port.ts";
 import type { Row } from "./driver.ts";
 
 /** Reads an integer. */

@@ -4,10 +4,10 @@
  * Subjects are in `statements/`. A batch whose answer was lost is sent again under the same op with a new nonce (see
  * `marks.ts`), a few times and ever later; then the error goes to the caller, who may still ask again with the same op.
  */
-import { type Clock, delay, systemClock } from "../clock.ts";
-import { BelfryError } from "../error.ts";
-import { systemIds } from "../id.ts";
-import type * as port from "../storage.ts";
+import { type Clock, delay, systemClock } from "../base/clock.ts";
+import { BelfryError } from "../base/error.ts";
+import { systemIds } from "../base/id.ts";
+import type * as port from "../storage/port.ts";
 import type { Dialect } from "./dialect.ts";
 import { type BatchMode, type Driver, DriverError, type List, type Query, type Row, type Sql, sent } from "./driver.ts";
 import { Marks } from "./marks.ts";

@@ -5,7 +5,7 @@
  * connection or poller, which is started with the first listener and stopped with the last. Only a hint: a wake may be
  * lost or come for nothing.
  */
-import type { Wake } from "../storage.ts";
+import type { Wake } from "../storage/port.ts";
 import type { Driver } from "./driver.ts";
 
 /** The listeners of one storage object. */

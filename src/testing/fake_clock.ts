@@ -8,8 +8,8 @@
  *
  * What waits for the outside (a socket, a file) is not waited for: use it with storages that answer at once.
  */
-import { type Clock, systemClock, type Timer } from "../clock.ts";
-import { type Duration, parseDuration } from "../duration.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { type Duration, parseDuration } from "../base/duration.ts";
 import { SortedSet } from "../memory/sorted_set.ts";
 
 interface Alarm {

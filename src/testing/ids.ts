@@ -3,7 +3,7 @@
  *
  * A test that prints `job-3` is easier to read than one that prints a UUID, and the same run makes the same ids again.
  */
-import type { Ids } from "../id.ts";
+import type { Ids } from "../base/id.ts";
 import { seededRandom } from "./random.ts";
 
 /**

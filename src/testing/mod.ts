@@ -3,16 +3,7 @@
  *
  * @module
  */
-export {
-  type ConformanceOptions,
-  type ConformanceTarget,
-  storageConformance,
-  type TestFunction,
-} from "./conformance/mod.ts";
-export { type DifferentialOptions, type DifferentialReport, storageDifferential } from "./differential/mod.ts";
-export { FakeClock } from "./fake_clock.ts";
-export { countedIds } from "./ids.ts";
-export { type Random, seededRandom } from "./random.ts";
+
 export {
   type Action,
   type ActionKind,
@@ -25,5 +16,15 @@ export {
   shrinkWorld,
   type WorldOptions,
   type WorldReport,
-} from "./simulation/mod.ts";
+} from "../../test/simulation/simulator/mod.ts";
+export {
+  type ConformanceOptions,
+  type ConformanceTarget,
+  storageConformance,
+  type TestFunction,
+} from "./conformance/mod.ts";
+export { type DifferentialOptions, type DifferentialReport, storageDifferential } from "./differential/mod.ts";
+export { FakeClock } from "./fake_clock.ts";
+export { countedIds } from "./ids.ts";
+export { type Random, seededRandom } from "./random.ts";
 export { createTestBelfry, type TestBelfry, type TestBelfryOptions, type TestEngine } from "./test_belfry.ts";

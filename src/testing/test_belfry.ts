@@ -5,14 +5,15 @@
  * runs all that is due, in order, in milliseconds of real time. A crash takes the engine away between two awaits, as
  * `kill -9` would: nothing of it goes on, and another engine with the same tasks takes over what it left.
  */
+
+import type { Clock } from "../base/clock.ts";
+import type { Duration } from "../base/duration.ts";
+import { type Logger, silentLogger } from "../base/log.ts";
 import { Belfry, type BelfryOptions } from "../belfry.ts";
-import type { Clock } from "../clock.ts";
-import type { Context, StepOptions } from "../context.ts";
-import type { Duration } from "../duration.ts";
-import { type Logger, silentLogger } from "../log.ts";
 import { newTables, storageOf } from "../memory/storage.ts";
-import type { Storage, Wake } from "../storage.ts";
-import type { TaskHandler, TaskOptions } from "../task.ts";
+import type { Storage, Wake } from "../storage/port.ts";
+import type { Context, StepOptions } from "../task/context.ts";
+import type { TaskHandler, TaskOptions } from "../task/task.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { countedIds } from "./ids.ts";
 

@@ -6,8 +6,8 @@
  * monotonic clock since it was last prolonged: then another worker may have the job. Where the storage answers, its
  * word counts, so an event loop that was blocked for long loses only what was really taken.
  */
-import type { Timer } from "../clock.ts";
-import { type Engine, timed } from "../engine.ts";
+import type { Timer } from "../base/clock.ts";
+import { type Engine, timed } from "../engine/engine.ts";
 
 interface Claim {
   token: string;

@@ -6,7 +6,7 @@
  * second, while it finds none. A storage that no other process shares tells all there is to tell, so nobody asks it for
  * nothing.
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 const FIRST_POLL_MS = 100;
 const LAST_POLL_MS = 1_000;

@@ -6,19 +6,19 @@
  * A job whose attempts are all used up when it is claimed has lost its workers: it ends here without running, so what
  * kills every worker that touches it does so a known number of times.
  */
-import { decodeNow } from "../codec.ts";
-import { BelfryError } from "../error.ts";
-import { runEvent } from "../events.ts";
+import { decodeNow } from "../base/codec.ts";
+import { BelfryError } from "../base/error.ts";
+import { runEvent } from "../engine/events.ts";
+import { tracingOf } from "../engine/tracing.ts";
 import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
-import { toFailure } from "../failure.ts";
-import { parseJobOptions } from "../job.ts";
-import { maxAttempts } from "../retry.ts";
-import { validate } from "../schema.ts";
-import type { ClaimedJob } from "../storage.ts";
-import type { TaskDefinition } from "../task.ts";
-import { tracingOf } from "../tracing.ts";
+import { parseJobOptions } from "../job/make.ts";
+import type { ClaimedJob } from "../storage/port.ts";
+import { toFailure } from "../task/failure.ts";
+import { maxAttempts } from "../task/retry.ts";
+import { validate } from "../task/schema.ts";
+import type { TaskDefinition } from "../task/task.ts";
 
 /** A job of a version that is not registered here is put off by this much. */
 const OTHER_VERSION_MS = 10_000;

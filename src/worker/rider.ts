@@ -5,9 +5,9 @@
  *
  * What a riding claim has answered need not be asked again, so whoever hears of those jobs later asks here first.
  */
-import type { Engine } from "../engine.ts";
-import type { Ride } from "../enqueuer.ts";
-import type { ClaimedJob, JobWrite, NewJob } from "../storage.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Ride } from "../engine/enqueuer.ts";
+import type { ClaimedJob, JobWrite, NewJob } from "../storage/port.ts";
 import type { Claimed, Claimer } from "./claimer.ts";
 import type { Pace } from "./pace.ts";
 

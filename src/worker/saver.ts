@@ -8,10 +8,10 @@
  * refuses holds up nobody else. A job gives up when its claim must be considered lost. Where the writes make jobs ready
  * that this worker would go and claim, its claim rides along.
  */
-import { delay } from "../clock.ts";
-import { type Engine, timed } from "../engine.ts";
-import type { Ride } from "../enqueuer.ts";
-import type { JobState, JobWrite, SaveReply } from "../storage.ts";
+import { delay } from "../base/clock.ts";
+import { type Engine, timed } from "../engine/engine.ts";
+import type { Ride } from "../engine/enqueuer.ts";
+import type { JobState, JobWrite, SaveReply } from "../storage/port.ts";
 
 /** What became of a write; null: the claim is lost. `claimed`: a claim rode along and was answered. */
 export type Saved = { state: JobState; wakes: number; claimed: boolean } | null;

@@ -1,11 +1,11 @@
 /**
  * What does a worker tell of its runs? Events for those who listen, and ends for those who wait in this process.
  */
-import { announceEnding } from "../ending.ts";
-import type { Engine } from "../engine.ts";
-import { runEvent } from "../events.ts";
+import { announceEnding } from "../engine/endings.ts";
+import type { Engine } from "../engine/engine.ts";
+import { runEvent } from "../engine/events.ts";
 import type { Run, RunEnd } from "../execution/run.ts";
-import type { StepRecord } from "../storage.ts";
+import type { StepRecord } from "../storage/port.ts";
 
 /** Tells that a run begins. */
 export function tellStarted({ events, clock }: Engine, run: Run): void {

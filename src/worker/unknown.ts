@@ -4,8 +4,9 @@
  *
  * The storage hands out only known tasks, so strangers are looked for on the side, rarely, among the newest ready jobs.
  */
-import type { Engine } from "../engine.ts";
-import { BelfryError } from "../error.ts";
+
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
 
 /** How many ready jobs are looked at. */
 const SAMPLE = 100;

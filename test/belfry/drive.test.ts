@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { Belfry } from "../../mod.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 
 const START = Date.UTC(2026, 0, 5, 12, 0, 0, 500);

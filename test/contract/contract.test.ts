@@ -12,10 +12,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createApp } from "../../adapters/hono/mod.ts";
 import { memory } from "../../adapters/memory.ts";
 import { serve } from "../../adapters/node.ts";
+import { silentLogger } from "../../src/base/log.ts";
 import { Belfry } from "../../src/belfry.ts";
-import { silentLogger } from "../../src/log.ts";
+import { type Answer, AUTH, type Bench, bench, MINUTE, START, TOKENS } from "../adapters/hono/kit.ts";
 import { root } from "../house/source.ts";
-import { type Answer, AUTH, type Bench, bench, MINUTE, START, TOKENS } from "../http/kit.ts";
 
 const folder = join(root, "test/contract");
 

@@ -7,7 +7,7 @@
  */
 import { expect } from "vitest";
 import { Belfry } from "../../mod.ts";
-import type { SaveReply, SaveRequest, Storage } from "../../src/storage.ts";
+import type { SaveReply, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
 
 /** How much of it. */

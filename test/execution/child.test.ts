@@ -1,10 +1,10 @@
 /** Child jobs: invoked, side by side, failing, cancelled, spawned; and exactly one for each step whatever crashes. */
 import { describe, expect, test } from "vitest";
+import { sha256 } from "../../src/base/sha256.ts";
 import { childId } from "../../src/execution/child_id.ts";
-import { cancelJob, retryJob } from "../../src/job_control.ts";
-import { listJobs } from "../../src/job_view.ts";
-import { FatalError } from "../../src/retry.ts";
-import { sha256 } from "../../src/sha256.ts";
+import { cancelJob, retryJob } from "../../src/job/control.ts";
+import { listJobs } from "../../src/job/view.ts";
+import { FatalError } from "../../src/task/retry.ts";
 import { Bench } from "./harness.ts";
 
 describe("invoke()", () => {

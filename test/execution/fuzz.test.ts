@@ -8,10 +8,10 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
-import type { Context } from "../../src/context.ts";
-import { signalJob } from "../../src/job_control.ts";
-import { FatalError } from "../../src/retry.ts";
-import type { Storage } from "../../src/storage.ts";
+import { signalJob } from "../../src/job/control.ts";
+import type { Storage } from "../../src/storage/port.ts";
+import type { Context } from "../../src/task/context.ts";
+import { FatalError } from "../../src/task/retry.ts";
 import { type Random, seededRandom } from "../../src/testing/mod.ts";
 import { Bench, type Node } from "./harness.ts";
 

@@ -3,18 +3,18 @@
  * "crash": a crashed worker's writes go nowhere and nothing of it is heard again, as after kill -9.
  */
 import { memory } from "../../adapters/memory.ts";
-import { CorrectedClock } from "../../src/clock.ts";
-import { type Codec, plainCodec } from "../../src/codec.ts";
-import type { Engine } from "../../src/engine.ts";
-import { type EventMap, type EventName, EventSink } from "../../src/events.ts";
-import { type EnqueueOptions, insertJobs, newJob } from "../../src/job.ts";
-import { JobHandle } from "../../src/job_handle.ts";
-import { getJob, type Job } from "../../src/job_view.ts";
-import { silentLogger } from "../../src/log.ts";
-import type { Storage } from "../../src/storage.ts";
-import { type TaskReference, TaskRegistry } from "../../src/task.ts";
+import { CorrectedClock } from "../../src/base/clock.ts";
+import { type Codec, plainCodec } from "../../src/base/codec.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { type EventMap, type EventName, EventSink } from "../../src/engine/events.ts";
+import { JobHandle } from "../../src/job/handle.ts";
+import { type EnqueueOptions, insertJobs, newJob } from "../../src/job/make.ts";
+import { getJob, type Job } from "../../src/job/view.ts";
+import type { Storage } from "../../src/storage/port.ts";
+import { type TaskReference, TaskRegistry } from "../../src/task/task.ts";
 import { countedIds, FakeClock } from "../../src/testing/mod.ts";
-import { Worker, type WorkerOptions } from "../../src/worker.ts";
+import { Worker, type WorkerOptions } from "../../src/worker/worker.ts";
 
 interface Gate {
   dead: boolean;

@@ -1,8 +1,8 @@
 /** Replay: the order the code saw first, names, values, patches, and history that does not fit. */
 import { describe, expect, test } from "vitest";
-import type { Context } from "../../src/context.ts";
-import { retryJob } from "../../src/job_control.ts";
-import { TaskRegistry } from "../../src/task.ts";
+import { retryJob } from "../../src/job/control.ts";
+import type { Context } from "../../src/task/context.ts";
+import { TaskRegistry } from "../../src/task/task.ts";
 import { Bench } from "./harness.ts";
 
 /** Tasks with one task "job" whose code is given. */

@@ -1,7 +1,14 @@
 /** Attempts: policies, their count over failures and crashes, poison, steps with tries of their own, what is forgotten. */
 import { describe, expect, test } from "vitest";
-import { redriveJobs, retryJob } from "../../src/job_control.ts";
-import { DEFAULT_RETRY, FatalError, parseRetry, RetryLater, type RetryOptions, retryDelayMs } from "../../src/retry.ts";
+import { redriveJobs, retryJob } from "../../src/job/control.ts";
+import {
+  DEFAULT_RETRY,
+  FatalError,
+  parseRetry,
+  RetryLater,
+  type RetryOptions,
+  retryDelayMs,
+} from "../../src/task/retry.ts";
 import { Bench } from "./harness.ts";
 
 const EXACT: RetryOptions = { maxAttempts: 3, initial: "1m", backoff: "constant", jitter: "none" };

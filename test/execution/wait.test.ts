@@ -1,7 +1,7 @@
 /** Waits: sleeps, signals, timeouts; suspension that user code cannot see. */
 import { describe, expect, test } from "vitest";
-import { signalJob } from "../../src/job_control.ts";
-import { getJob } from "../../src/job_view.ts";
+import { signalJob } from "../../src/job/control.ts";
+import { getJob } from "../../src/job/view.ts";
 import { Bench } from "./harness.ts";
 
 const START = Date.parse("2026-01-01T00:00:00Z");

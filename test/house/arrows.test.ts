@@ -24,7 +24,7 @@ describe("the arrows of the house", () => {
   });
 
   it("cron imports only itself and error.ts", () => {
-    expect(strays(inside("src/cron/"), (to) => to.startsWith("src/cron/") || to === "src/error.ts")).toEqual([]);
+    expect(strays(inside("src/cron/"), (to) => to.startsWith("src/cron/") || to === "src/base/error.ts")).toEqual([]);
   });
 
   it("src imports no package and no adapter", () => {
@@ -35,7 +35,7 @@ describe("the arrows of the house", () => {
     const engine = (file: SourceFile) =>
       file.path.startsWith("src/") && !file.path.startsWith("src/sql/") && !file.path.startsWith("src/testing/");
     expect(strays(engine, (to) => !to.startsWith("src/sql/") && !to.startsWith("src/testing/"))).toEqual([]);
-    const below = ["src/sql/", "src/storage.ts", "src/error.ts", "src/clock.ts", "src/id.ts"];
+    const below = ["src/sql/", "src/storage/port.ts", "src/base/error.ts", "src/base/clock.ts", "src/base/id.ts"];
     expect(strays(inside("src/sql/"), (to) => below.some((path) => to.startsWith(path)))).toEqual([]);
   });
 
@@ -46,11 +46,11 @@ describe("the arrows of the house", () => {
     const below = [
       "src/sql/",
       "src/memory/",
-      "src/storage.ts",
-      "src/error.ts",
-      "src/clock.ts",
-      "src/id.ts",
-      "src/duration.ts",
+      "src/storage/port.ts",
+      "src/base/error.ts",
+      "src/base/clock.ts",
+      "src/base/id.ts",
+      "src/base/duration.ts",
       "node:",
     ];
     const found = storages.flatMap((file) =>

@@ -183,10 +183,10 @@ export const GUARDS: readonly Guard[] = [
     "const expires = \"j.state = 'ready' AND j.expires_at <= :now\";",
   ),
 
-  engine("a fire names its term", "scheduler", "lease: { holder, token }, firings", "lease: null, firings"),
+  engine("a fire names its term", "tick/scheduler", "lease: { holder, token }, firings", "lease: null, firings"),
   engine(
     "an edited schedule does not go back",
-    "registration",
+    "schedule/register",
     "const after = Math.max(now, lastAt ?? now);",
     "const after = now;",
   ),
@@ -210,7 +210,7 @@ export const GUARDS: readonly Guard[] = [
   ),
   engine(
     "a slow reply sets no clock ahead",
-    "clock",
+    "base/clock",
     "else this.#offsetMs = Math.min(Math.max(this.#offsetMs ?? lowestMs, lowestMs), highestMs);",
     "else this.#offsetMs = highestMs;",
   ),

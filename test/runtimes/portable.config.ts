@@ -4,13 +4,13 @@ import { defineConfig } from "vitest/config";
 // own clock. Folders named `node` hold the others. The older Nodes differ from the newest in what `cron` rests on and in
 // `node:sqlite`, so they run those rooms and the smoke suite.
 const rooms = (process.env["BELFRY_STAGE"] ?? "").startsWith("node2")
-  ? "{cron,smoke,errors}"
-  : "{cron,smoke,errors,execution,schedule,testing,http}";
+  ? "{cron,smoke,belfry}"
+  : "{cron,smoke,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}";
 
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
   test: {
-    include: [`test/${rooms}/**/*.test.ts`, "test/storage/{memory,sqlite}.test.ts"],
+    include: [`test/${rooms}/**/*.test.ts`, "test/adapters/{memory,sqlite,client,hosts}.test.ts"],
     exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
     maxWorkers: 2,
     // As in vitest.config.ts: some tests run by the real clock.

@@ -9,7 +9,7 @@ import { type D1Database, d1 } from "../../adapters/d1.ts";
 import { type DurableObjectStorage, durableObject } from "../../adapters/durable_object.ts";
 import { createApp } from "../../adapters/hono/mod.ts";
 import { Belfry } from "../../mod.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 
 /** The bindings. */
 export interface TestEnv {

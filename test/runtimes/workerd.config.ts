@@ -24,8 +24,8 @@ export default defineConfig({
   test: {
     include: [
       "test/**/workerd/**/*.test.ts",
-      "test/{cron,errors,execution,schedule,testing,http}/**/*.test.ts",
-      "test/storage/memory.test.ts",
+      "test/{cron,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}/**/*.test.ts",
+      "test/adapters/memory.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],
     maxWorkers: 2,

@@ -6,7 +6,7 @@
 import { expect, test } from "vitest";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
 import { Timing } from "../../src/schedule/timing.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { type Random, seededRandom } from "../../src/testing/random.ts";
 import { type Bench, bench, MINUTE, SECOND, START } from "./kit.ts";
 

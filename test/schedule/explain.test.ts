@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { explainOccurrence } from "../../src/explain.ts";
-import { checkHealth } from "../../src/health.ts";
-import { removeSchedule } from "../../src/registration.ts";
 import { backfillSchedule } from "../../src/schedule/backfill.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
+import { explainOccurrence } from "../../src/schedule/explain.ts";
+import { checkHealth } from "../../src/schedule/health.ts";
 import { listOutcomes, listSchedules } from "../../src/schedule/list.ts";
+import { removeSchedule } from "../../src/schedule/register.ts";
 import { bench, DAY, HOUR, MINUTE, START } from "./kit.ts";
 
 describe('explain() answers "why did it not run at 09:00?"', () => {

@@ -1,9 +1,9 @@
 /** Each fault of honker's scheduler that PEERS.md lists (seen by running honker 0.5.1), and that it is none of ours. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { checkHealth } from "../../src/health.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
-import type { Storage, Wake } from "../../src/storage.ts";
+import { checkHealth } from "../../src/schedule/health.ts";
+import type { Storage, Wake } from "../../src/storage/port.ts";
 import { bench, HOUR, MINUTE, SECOND, START } from "./kit.ts";
 
 describe("honker's faults", () => {

@@ -1,17 +1,17 @@
 /** What the tests of schedules share: an engine on a memory storage with a clock that is moved by hand. */
 import { memory } from "../../adapters/memory.ts";
-import { CorrectedClock } from "../../src/clock.ts";
-import { plainCodec } from "../../src/codec.ts";
-import type { Engine } from "../../src/engine.ts";
-import { EventSink } from "../../src/events.ts";
-import { silentLogger } from "../../src/log.ts";
-import { type Registered, registerSchedule } from "../../src/registration.ts";
-import type { Expression, ScheduleOptions } from "../../src/schedule.ts";
-import { Scheduler } from "../../src/scheduler.ts";
-import type { JobRecord, OccurrenceRecord, Storage } from "../../src/storage.ts";
-import { TaskRegistry } from "../../src/task.ts";
+import { CorrectedClock } from "../../src/base/clock.ts";
+import { plainCodec } from "../../src/base/codec.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { EventSink } from "../../src/engine/events.ts";
+import { type Registered, registerSchedule } from "../../src/schedule/register.ts";
+import type { Expression, ScheduleOptions } from "../../src/schedule/schedule.ts";
+import type { JobRecord, OccurrenceRecord, Storage } from "../../src/storage/port.ts";
+import { TaskRegistry } from "../../src/task/task.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { countedIds } from "../../src/testing/ids.ts";
+import { Scheduler } from "../../src/tick/scheduler.ts";
 
 export const SECOND = 1_000;
 export const MINUTE = 60_000;

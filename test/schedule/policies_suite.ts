@@ -3,11 +3,11 @@
  * storage: `policiesSuite("sqlite", () => sqlite(":memory:"))`.
  */
 import { describe, expect, test } from "vitest";
-import { updateSchedule } from "../../src/registration.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
+import { updateSchedule } from "../../src/schedule/register.ts";
+import { readDefinition, type ScheduleOptions } from "../../src/schedule/schedule.ts";
 import { Timing } from "../../src/schedule/timing.ts";
-import { readDefinition, type ScheduleOptions } from "../../src/schedule.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { type Bench, bench, DAY, HOUR, MINUTE, SECOND, START } from "./kit.ts";
 
 const QUARTER = 15 * MINUTE;

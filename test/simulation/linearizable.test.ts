@@ -8,7 +8,7 @@ import { expect, inject, test } from "vitest";
 import { libsql } from "../../adapters/libsql.ts";
 import { memory } from "../../adapters/memory.ts";
 import { postgres } from "../../adapters/postgres.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { freshSchema } from "../engines/databases.ts";
 import { checkLinearizable } from "./linearizable.ts";
 import { sqliteInThread } from "./thread.ts";

@@ -14,7 +14,7 @@ import type { Tables } from "../../src/memory/batch.ts";
 import type { Job } from "../../src/memory/jobs.ts";
 import type { SortedSet } from "../../src/memory/sorted_set.ts";
 import { newTables, storageOf } from "../../src/memory/storage.ts";
-import type { ClaimReply, Storage } from "../../src/storage.ts";
+import type { ClaimReply, Storage } from "../../src/storage/port.ts";
 import { difference } from "../../src/testing/conformance/assert.ts";
 import { inOrder, send } from "../../src/testing/differential/mod.ts";
 import { type Call, World } from "../../src/testing/differential/world.ts";

@@ -2,12 +2,12 @@
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
+import { CorrectedClock } from "../../src/base/clock.ts";
+import { BelfryError } from "../../src/base/error.ts";
+import { silentLogger } from "../../src/base/log.ts";
 import { Belfry } from "../../src/belfry.ts";
-import { CorrectedClock } from "../../src/clock.ts";
-import type { Context } from "../../src/context.ts";
-import { BelfryError } from "../../src/error.ts";
-import { silentLogger } from "../../src/log.ts";
-import { FatalError } from "../../src/retry.ts";
+import type { Context } from "../../src/task/context.ts";
+import { FatalError } from "../../src/task/retry.ts";
 import { FakeClock } from "../../src/testing/mod.ts";
 
 test("a tick soon after the storage failed does not spin: it waits a moment and goes on (seed 3)", async () => {

@@ -12,8 +12,8 @@ import type { Row } from "../../src/sql/driver.ts";
 import { jobOf, occurrenceOf, queueOf, scheduleOf } from "../../src/sql/rows.ts";
 import { TABLES } from "../../src/sql/schema.ts";
 import type { LocalDriver } from "../../src/sql/sqlite/driver.ts";
-import type { JobRecord, ScheduleRecord, Storage } from "../../src/storage.ts";
-import type { Ground, MakeGround, RowWatcher } from "../../src/testing/simulation/mod.ts";
+import type { JobRecord, ScheduleRecord, Storage } from "../../src/storage/port.ts";
+import type { Ground, MakeGround, RowWatcher } from "./simulator/mod.ts";
 
 /** Replies that carry the server's time, where there is one. */
 const TIMED = new Set(

@@ -7,7 +7,7 @@
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { sqlite } from "../../adapters/sqlite.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 
 type Ask = { n: number; method: string; request: unknown };
 type Answer = { n: number; reply?: unknown; error?: string };

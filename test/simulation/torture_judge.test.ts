@@ -1,10 +1,10 @@
 /** Would the torture's judges notice? Notes and rows that are right, and each promise broken in them once. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
+import { silentLogger } from "../../src/base/log.ts";
 import { Belfry } from "../../src/belfry.ts";
-import { silentLogger } from "../../src/log.ts";
 import { FakeClock } from "../../src/testing/mod.ts";
-import { type Op, playScript } from "../../src/testing/simulation/script.ts";
+import { type Op, playScript } from "./simulator/script.ts";
 import { judgeLog } from "./torture/judge_log.ts";
 import { type Acknowledged, judgeRows, type Rows, readRows } from "./torture/judge_rows.ts";
 import type { Note } from "./torture/side_log.ts";

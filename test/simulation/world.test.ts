@@ -1,7 +1,7 @@
 /** Do the promises hold in simulated worlds, and would the simulator notice if they did not? */
 import { describe, expect, test } from "vitest";
-import type { Storage } from "../../src/storage.ts";
-import { type MakeGround, runWorld, shrinkWorld } from "../../src/testing/simulation/mod.ts";
+import type { Storage } from "../../src/storage/port.ts";
+import { type MakeGround, runWorld, shrinkWorld } from "./simulator/mod.ts";
 import { sqliteGround } from "./sqlite_ground.ts";
 
 /** All kinds of faults; `swapped`: a request was really overtaken. */

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { Belfry } from "../../mod.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 
 const MONDAY = Date.UTC(2026, 0, 5, 8, 59, 30);

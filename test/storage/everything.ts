@@ -1,5 +1,5 @@
 /** What can a storage be asked? One call of each kind, for tests of plans and of lost replies. */
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { claiming, create, firing, instant, job, saving, schedule } from "./races/rows.ts";
 
 /** Sends every kind of batch once, always with the same names and instants. @returns answers that a resend gives alike */

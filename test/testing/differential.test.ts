@@ -1,7 +1,7 @@
 /** Does the differential runner find differences, and none where there are none? */
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import type { Storage } from "../../src/storage.ts";
+import type { Storage } from "../../src/storage/port.ts";
 import { storageDifferential } from "../../src/testing/mod.ts";
 
 test("two memory storages mean the same, and every method is asked", async () => {

@@ -1,6 +1,6 @@
 /** Does the fake clock fire timers in order, let promises settle between, and keep wall and elapsed time apart? */
 import { describe, expect, test } from "vitest";
-import { delay } from "../../src/clock.ts";
+import { delay } from "../../src/base/clock.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { countedIds } from "../../src/testing/ids.ts";
 import { seededRandom } from "../../src/testing/random.ts";

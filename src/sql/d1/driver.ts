@@ -4,7 +4,7 @@
  * D1 tells what went wrong in text only, so errors are known by their words. Where it did not answer (it was reset,
  * overloaded, or the connection broke) the batch may have happened; it is sent again by its marks.
  */
-import { BelfryError } from "../../error.ts";
+import { BelfryError } from "../../base/error.ts";
 import { type Cell, type Counters, counters, type Driver, DriverError, type Query, type Row, sent } from "../driver.ts";
 
 /** A prepared statement of D1. */

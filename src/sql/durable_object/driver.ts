@@ -2,7 +2,7 @@
  * How does a batch run in a Durable Object? Synchronously, inside `transactionSync`, which takes everything back when a
  * statement throws.
  */
-import { BelfryError } from "../../error.ts";
+import { BelfryError } from "../../base/error.ts";
 import {
   type Cell,
   type Counters,

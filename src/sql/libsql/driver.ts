@@ -7,9 +7,9 @@
  * done nothing and is asked again, later each time; where there was no answer, the batch may have happened, or happen
  * still, and goes again only by its marks.
  */
-import { type Clock, delay } from "../../clock.ts";
-import { BelfryError } from "../../error.ts";
-import { systemIds } from "../../id.ts";
+import { type Clock, delay } from "../../base/clock.ts";
+import { BelfryError } from "../../base/error.ts";
+import { systemIds } from "../../base/id.ts";
 import {
   type BatchMode,
   type Cell,

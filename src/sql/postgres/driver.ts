@@ -5,10 +5,10 @@
  * A deadlock or a serialization failure means that nothing happened, so the batch is sent again at once. A connection
  * that broke means "unknown". Wake-ups ride in the batch as `pg_notify`, and come in over one connection that listens.
  */
-import { type Clock, delay } from "../../clock.ts";
-import { BelfryError } from "../../error.ts";
-import { systemIds } from "../../id.ts";
-import type { Wake } from "../../storage.ts";
+import { type Clock, delay } from "../../base/clock.ts";
+import { BelfryError } from "../../base/error.ts";
+import { systemIds } from "../../base/id.ts";
+import type { Wake } from "../../storage/port.ts";
 import { type BatchMode, type Counters, counters, type Driver, DriverError, type Query, type Row } from "../driver.ts";
 import { type PostgresClient, send } from "./client.ts";
 import { listenOn } from "./listen.ts";

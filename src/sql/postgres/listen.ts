@@ -3,8 +3,8 @@
  *
  * After each new connection the listener is woken once: what happened while nobody listened is looked for.
  */
-import { type Clock, delay } from "../../clock.ts";
-import type { Wake } from "../../storage.ts";
+import { type Clock, delay } from "../../base/clock.ts";
+import type { Wake } from "../../storage/port.ts";
 import { isPool, isPostgresJs, type PgClient, type PgConnection, type PostgresClient } from "./client.ts";
 
 const MAX_PAUSE_MS = 10_000;

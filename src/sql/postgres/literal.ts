@@ -5,7 +5,7 @@
  * `standard_conforming_strings` says. The NUL character, which Postgres cannot store and which would end the message, is
  * refused.
  */
-import { BelfryError } from "../../error.ts";
+import { BelfryError } from "../../base/error.ts";
 import { type Query, sent, type Value } from "../driver.ts";
 
 /** Writes a value as a literal. @throws BelfryError `PAYLOAD_UNSERIALIZABLE` for text with a NUL character */

@@ -2,7 +2,7 @@
  * What do the SQLite clients in one process have in common? The slice of node:sqlite, better-sqlite3 and bun:sqlite that
  * Belfry uses, and what their errors mean. All three prepare, run and give rows synchronously.
  */
-import { BelfryError } from "../../error.ts";
+import { BelfryError } from "../../base/error.ts";
 import { DriverError } from "../driver.ts";
 
 /** A prepared statement. */

@@ -6,10 +6,10 @@
  * is tried again after a random pause, for `busyTimeoutMs` in all. A transaction that the user has open on the same
  * object is waited for in the same way.
  */
-import { type Clock, delay } from "../../clock.ts";
-import { BelfryError } from "../../error.ts";
-import { systemIds } from "../../id.ts";
-import type { Wake } from "../../storage.ts";
+import { type Clock, delay } from "../../base/clock.ts";
+import { BelfryError } from "../../base/error.ts";
+import { systemIds } from "../../base/id.ts";
+import type { Wake } from "../../storage/port.ts";
 import {
   type BatchMode,
   type Cell,

@@ -6,8 +6,8 @@
  * change one query, served by three indexes, looks at what a loop could act on: who leads, the earliest next occurrence,
  * whether a job can be claimed. Only a difference wakes, so five hundred foreign rows a second wake nobody.
  */
-import type { Clock, Timer } from "../../clock.ts";
-import type { Wake } from "../../storage.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { Wake } from "../../storage/port.ts";
 import type { SqliteDatabase, SqliteStatement } from "./client.ts";
 
 /** How often the version is asked for when nothing comes; the timer itself is most of what an idle process uses. */

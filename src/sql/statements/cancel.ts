@@ -2,7 +2,7 @@
  * How are jobs stopped by hand, and put back? Cancelling marks the unfinished ones of a list and lets the consequences
  * find their descendants; retrying marks those that ended badly and admits them anew.
  */
-import type { CancelRequest, RetryRequest } from "../../storage.ts";
+import type { CancelRequest, RetryRequest } from "../../storage/port.ts";
 import type { Args, Query, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";

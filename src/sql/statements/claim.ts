@@ -6,7 +6,14 @@
  * token is the mark: steps, signals and ended children are read for just the jobs that carry it. A token that is
  * already on a job claims no more, so a claim whose reply was lost can be sent again.
  */
-import type { ChildOutcome, ClaimedJob, ClaimReply, ClaimRequest, SignalRecord, StepRecord } from "../../storage.ts";
+import type {
+  ChildOutcome,
+  ClaimedJob,
+  ClaimReply,
+  ClaimRequest,
+  SignalRecord,
+  StepRecord,
+} from "../../storage/port.ts";
 import type { Args, Query, Row, Sql, Value } from "../driver.ts";
 import { childOf, JOB_COLUMNS, jobOf, signalOf, stepOf } from "../rows.ts";
 import type { Templates } from "../template.ts";

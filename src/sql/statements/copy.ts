@@ -4,7 +4,7 @@
  *
  * What came due is worked out by the next claim, so rows are written as "not due yet" with an alarm at their instant.
  */
-import type { StoragePage } from "../../storage.ts";
+import type { StoragePage } from "../../storage/port.ts";
 import type { ListColumns } from "../dialect.ts";
 import type { Args, Query, Row } from "../driver.ts";
 import { columnTypes, TABLES, TIED } from "../schema.ts";

@@ -1,7 +1,7 @@
 /**
  * What has an owner declared? Names and definitions alone, in order of name: what a `sync` of very many schedules compares.
  */
-import type { ScheduleState, StoredDefinition } from "../../storage.ts";
+import type { ScheduleState, StoredDefinition } from "../../storage/port.ts";
 import type { Query, Row } from "../driver.ts";
 import type { Templates } from "../template.ts";
 

@@ -1,7 +1,7 @@
 /**
  * How do jobs come in? One insert that leaves what is stored alone, and one look at what became of each.
  */
-import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage.ts";
+import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import { int } from "../rows.ts";
 import { TIED } from "../schema.ts";

@@ -5,7 +5,7 @@
  * them. Jobs of marked schedules are inserted where their occurrence has no outcome yet, then the outcomes are recorded:
  * a schedule's row is locked by its mark, so nobody records for it in between.
  */
-import type { FireReply, FireRequest, Firing } from "../../storage.ts";
+import type { FireReply, FireRequest, Firing } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";

@@ -5,7 +5,7 @@
  * grows. Whoever takes it writes down beside it when the first schedule is due (`first_at`), so the same write can give
  * it up again when nothing is, and the read that follows looks at schedules only when something is.
  */
-import type { BeginTickReply, BeginTickRequest } from "../../storage.ts";
+import type { BeginTickReply, BeginTickRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import { dueScheduleOf, int, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";

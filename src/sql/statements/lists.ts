@@ -1,7 +1,7 @@
 /**
  * Which lists travel to the database, and how are records laid out in them? One JSON parameter each.
  */
-import type { JobTransition, JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage.ts";
+import type { JobTransition, JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage/port.ts";
 import type { Dialect, ListColumns } from "../dialect.ts";
 import { type Cell, List } from "../driver.ts";
 import { TIED } from "../schema.ts";

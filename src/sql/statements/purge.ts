@@ -4,7 +4,7 @@
  * The chunk is marked first, oldest ends first, so that a job that somebody puts back at the same moment keeps its
  * steps; then all that carries the mark goes.
  */
-import type { PurgeReply, PurgeRequest } from "../../storage.ts";
+import type { PurgeReply, PurgeRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 

@@ -4,7 +4,7 @@
  * In the batch of a `sync` statement 1 records the owner's generation, unless a later one was here, and marks the
  * owner's row; then everything else asks for that mark, so that an old pod writes nothing at all.
  */
-import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage.ts";
+import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import type { ConsequenceStatements } from "./consequence.ts";

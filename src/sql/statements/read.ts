@@ -3,7 +3,7 @@
  *
  * Lists are built from the filters that are given, so that each keeps its index; all are bounded by `limit`.
  */
-import type { ListJobsRequest, ListOccurrencesRequest, ListSchedulesRequest, QueueRecord } from "../../storage.ts";
+import type { ListJobsRequest, ListOccurrencesRequest, ListSchedulesRequest, QueueRecord } from "../../storage/port.ts";
 import type { Args, Query, Sql } from "../driver.ts";
 import { JOB_COLUMNS, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";

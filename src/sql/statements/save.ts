@@ -5,7 +5,7 @@
  * before is known by its op and wins nothing, so a late copy of it changes nothing. Only the statements that the writes
  * need are sent; what follows from an end is `consequence.ts`.
  */
-import type { JobState, JobWrite, RenewRequest, SaveReply, SaveRequest } from "../../storage.ts";
+import type { JobState, JobWrite, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql, Value } from "../driver.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";

@@ -4,7 +4,7 @@
  * A fresh signal is one whose `seq` is past what its job has counted: storing it and counting it are two statements of
  * one batch, so none is ever counted twice, and a signal sent again finds itself stored.
  */
-import type { SignalReply, SignalRequest } from "../../storage.ts";
+import type { SignalReply, SignalRequest } from "../../storage/port.ts";
 import type { Query, Row, Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import { type ListKind, listOf } from "./lists.ts";

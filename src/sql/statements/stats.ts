@@ -1,7 +1,7 @@
 /**
  * How deep are the queues? Counts of what is unfinished or failed, read from the partial indexes that hold just that.
  */
-import type { ScheduleState, StatsReply } from "../../storage.ts";
+import type { ScheduleState, StatsReply } from "../../storage/port.ts";
 import type { Query, Row, Sql } from "../driver.ts";
 import { int, intOrNull, leaseOf } from "../rows.ts";
 import type { Templates } from "../template.ts";

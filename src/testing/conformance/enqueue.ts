@@ -1,5 +1,5 @@
 /** How do jobs come in, and how are they read back? Cases about enqueueing, lists and payloads. */
-import type { JobRecord, ListJobsRequest } from "../../storage.ts";
+import type { JobRecord, ListJobsRequest } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newSchedule, newStep, T0, untimed } from "./rig.ts";
 

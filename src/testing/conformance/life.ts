@@ -1,5 +1,5 @@
 /** How does a storage begin, move and end? Cases about opening, second connections, copying, closing. */
-import type { Storage, StoragePage } from "../../storage.ts";
+import type { Storage, StoragePage } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newOutcome, newQueue, newSchedule, newStep, type Rig, T0, untimed } from "./rig.ts";
 

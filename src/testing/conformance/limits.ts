@@ -1,5 +1,5 @@
 /** How many at once, how many a minute? Cases about the settings of queues and the limits of jobs. */
-import type { JobLimit } from "../../storage.ts";
+import type { JobLimit } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newOutcome, newQueue, newSchedule, type Rig, T0 } from "./rig.ts";
 

@@ -1,6 +1,6 @@
 /** How full is it, what may go, who is told? Cases about stats, purge and listening. */
-import { delay, systemClock } from "../../clock.ts";
-import type { PurgeRequest, Wake } from "../../storage.ts";
+import { delay, systemClock } from "../../base/clock.ts";
+import type { PurgeRequest, Wake } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newOutcome, newQueue, newSchedule, type Rig, T0 } from "./rig.ts";
 

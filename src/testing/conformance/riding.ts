@@ -1,5 +1,5 @@
 /** What does a claim do that rides on another batch? Cases about `claim` in `enqueue` and `save`. */
-import type { ClaimRequest } from "../../storage.ts";
+import type { ClaimRequest } from "../../storage/port.ts";
 import { equal, ok } from "./assert.ts";
 import { type Case, newJob, newQueue, newStep, type Rig, T0, untimed } from "./rig.ts";
 

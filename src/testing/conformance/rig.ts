@@ -25,7 +25,7 @@ import type {
   ScheduleRecord,
   StepRecord,
   Storage,
-} from "../../storage.ts";
+} from "../../storage/port.ts";
 import { ok } from "./assert.ts";
 
 /** The instant at which every case begins: 2026-01-01T00:00:00Z. */

@@ -1,5 +1,5 @@
 /** How does a running job go on? Cases about saving: the claim, steps, children, every transition. */
-import type { JobTransition } from "../../storage.ts";
+import type { JobTransition } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newStep, T0, untimed } from "./rig.ts";
 

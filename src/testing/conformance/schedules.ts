@@ -1,5 +1,5 @@
 /** How are schedules written and read? Cases about putting, removing, owners and lists. */
-import type { ScheduleRecord } from "../../storage.ts";
+import type { ScheduleRecord } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newOutcome, newSchedule, type Rig, T0, untimed } from "./rig.ts";
 

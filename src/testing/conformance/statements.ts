@@ -1,5 +1,5 @@
 /** Do jobs go into the user's own transaction? Cases about `enqueueStatements`. */
-import type { Statement } from "../../storage.ts";
+import type { Statement } from "../../storage/port.ts";
 import { equal, ok } from "./assert.ts";
 import { type Case, type ConformanceTarget, newJob } from "./rig.ts";
 

@@ -5,7 +5,7 @@
  * played again. What the port leaves open (the order of steps, of ended children, of some lists of ids) is put in order
  * before it is compared; the time of servers is left out.
  */
-import type { Storage, StoragePage } from "../../storage.ts";
+import type { Storage, StoragePage } from "../../storage/port.ts";
 import { difference } from "../conformance/assert.ts";
 import { seededRandom } from "../random.ts";
 import { type Call, type Method, World } from "./world.ts";

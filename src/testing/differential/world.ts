@@ -16,7 +16,7 @@ import type {
   ScheduleRecord,
   StepRecord,
   Storage,
-} from "../../storage.ts";
+} from "../../storage/port.ts";
 import type { Random } from "../random.ts";
 
 /** Methods of the port that take a request. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 import { startPostgres } from "../../engines/postgres.ts";
 import { startSqld } from "../../engines/sqld.ts";
 import { chaos } from "../chaos.ts";

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 import { type PostgresEngine, startPostgres } from "../../engines/postgres.ts";
 import { EFFECTS, matrixBelfry, note, RIGHT, readJournal } from "./matrix_job.ts";
 import { openStorage } from "./storages.ts";

@@ -5,7 +5,7 @@
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { Belfry } from "../../../mod.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 
 /** The result of the matrix job when everything is right. */
 export const RIGHT = "load+left+right+signal+child(9)+flaky";

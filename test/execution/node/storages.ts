@@ -1,6 +1,6 @@
 /** Opens a shared storage by a word, in a test and in the processes that it starts; `close` also ends the client. */
 import { sqlite } from "../../../adapters/sqlite.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 
 /** @param spec `sqlite:FILE`, `postgres:URL` or `libsql:URL` */
 export async function openStorage(spec: string): Promise<Storage> {

@@ -4,7 +4,7 @@
  * Boundaries are counted in the order in which they come: before and after each save, after each claim that brought a
  * job, and the beginning of each step's function. At the end of an undisturbed job it prints how many there were.
  */
-import type { ClaimReply, SaveReply, SaveRequest, Storage } from "../../../src/storage.ts";
+import type { ClaimReply, SaveReply, SaveRequest, Storage } from "../../../src/storage/port.ts";
 import { matrixBelfry, note } from "./matrix_job.ts";
 import { openStorage } from "./storages.ts";
 

@@ -9,7 +9,7 @@
  * A process may die between the storage's answer and its note, so a missing note proves nothing, and nothing here counts
  * on one. A write that was sent again counts from its first sending.
  */
-import type { JobState } from "../../../src/storage.ts";
+import type { JobState } from "../../../src/storage/port.ts";
 import type { Note } from "./side_log.ts";
 
 /** What the notes tell. */

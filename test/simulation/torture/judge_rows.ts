@@ -6,8 +6,8 @@
  * walked from the first instant to the last without any planner.
  */
 import { ATTEMPT_NOTE } from "../../../src/execution/history.ts";
-import type { Storage } from "../../../src/storage.ts";
-import { judgeResult, type Op } from "../../../src/testing/simulation/script.ts";
+import type { Storage } from "../../../src/storage/port.ts";
+import { judgeResult, type Op } from "../simulator/script.ts";
 
 /** A stored row. */
 export type Row = Record<string, string | number | null>;

@@ -4,7 +4,7 @@ import { Pool } from "pg";
 import { libsql } from "../../../adapters/libsql.ts";
 import { postgres } from "../../../adapters/postgres.ts";
 import { sqlite } from "../../../adapters/sqlite.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 
 /** A storage and what must be closed after it. */
 export function openStorage(where: string): { storage: Storage; close: () => Promise<void> } {

@@ -3,10 +3,11 @@
  *
  * `node player.ts WHERE LOG`: what it sees goes to the side log, see `side_log.ts`.
  */
+
+import { delay, systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/log.ts";
 import { Belfry } from "../../../src/belfry.ts";
-import { delay, systemClock } from "../../../src/clock.ts";
-import { silentLogger } from "../../../src/log.ts";
-import { type Op, playScript, type Stage } from "../../../src/testing/simulation/script.ts";
+import { type Op, playScript, type Stage } from "../simulator/script.ts";
 import { openStorage } from "./open.ts";
 import { noted, openSideLog } from "./side_log.ts";
 

@@ -7,7 +7,7 @@
  * stands behind everything that was noted before its request was sent.
  */
 import { appendFileSync, openSync, readFileSync } from "node:fs";
-import type { ClaimedJob, ClaimReply, JobState, Storage } from "../../../src/storage.ts";
+import type { ClaimedJob, ClaimReply, JobState, Storage } from "../../../src/storage/port.ts";
 
 /** A line. */
 export type Note =

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { d1 } from "../../../adapters/d1.ts";
-import { caller, untimed } from "../../http/kit.ts";
-import { env, SELF } from "../../http/workerd/bindings.ts";
+import { caller, untimed } from "../../adapters/hono/kit.ts";
+import { env, SELF } from "../../adapters/hono/workerd/bindings.ts";
 import worker from "../../runtimes/worker.ts";
 import { smokeSuite } from "../suite.ts";
 
@@ -18,7 +18,7 @@ smokeSuite("D1", () => {
 
 describe("through the app of a Worker", () => {
   const call = caller((request) => SELF.fetch(request));
-  /** The Worker's own handler, in its own isolate's terms; test/http/node/wrangler.test.ts rings from outside. */
+  /** The Worker's own handler, in its own isolate's terms; test/adapters/hono/node/wrangler.test.ts rings from outside. */
   const ring = () => worker.scheduled({ cron: "* * * * *", scheduledTime: 0 }, env, { waitUntil: () => {} });
   const until = async <T>(look: () => Promise<T | false>): Promise<T> => {
     for (let i = 0; i < 200; i++) {

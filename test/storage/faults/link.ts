@@ -3,7 +3,7 @@ import { createClient } from "@libsql/client";
 import pg from "pg";
 import { libsql } from "../../../adapters/libsql.ts";
 import { postgres } from "../../../adapters/postgres.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 
 /** A storage and what ends it. */
 export interface Link {

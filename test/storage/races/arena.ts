@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@libsql/client";
 import { libsql } from "../../../adapters/libsql.ts";
 import { postgres } from "../../../adapters/postgres.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 import { freshSchema } from "../../engines/databases.ts";
 import type { AnswerMessage, CallMessage } from "./caller.ts";
 

@@ -6,7 +6,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { sqlite } from "../../../adapters/sqlite.ts";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 
 /** A call to make. */
 export interface CallMessage {

@@ -1,6 +1,6 @@
 /** Races for jobs: who enqueues one, who claims it, who may still write it. */
 import { expect } from "vitest";
-import type { StepRecord } from "../../../src/storage.ts";
+import type { StepRecord } from "../../../src/storage/port.ts";
 import { CLAIM_MS, claiming, clear, instant, job, queueAt, type Race, saving } from "./rows.ts";
 
 const names = (n: number, count: number): string[] =>

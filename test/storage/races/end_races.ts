@@ -1,6 +1,6 @@
 /** Races between what ends, signals or cancels a job and whom it concerns: waiting jobs, parents, schedules, limits. */
 import { expect } from "vitest";
-import type { NewJob, Storage } from "../../../src/storage.ts";
+import type { NewJob, Storage } from "../../../src/storage/port.ts";
 import { claiming, clear, create, instant, job, queueAt, type Race, saving, schedule } from "./rows.ts";
 
 /** Enqueues jobs and claims them all under one token. */

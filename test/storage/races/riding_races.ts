@@ -1,6 +1,6 @@
 /** Races between batches that write and claim at once: what rides on a save or an enqueue is claimed once, and in its order. */
 import { expect } from "vitest";
-import type { Storage } from "../../../src/storage.ts";
+import type { Storage } from "../../../src/storage/port.ts";
 import { claiming, clear, instant, job, type Race, saving } from "./rows.ts";
 
 const letters = "abcdefghijkl";

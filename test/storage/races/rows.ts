@@ -1,5 +1,5 @@
 /** What do races write? Plain jobs and schedules, named after the round, and instants far from those of other rounds. */
-import type { ClaimRequest, Firing, NewJob, SaveRequest, ScheduleRecord, Storage } from "../../../src/storage.ts";
+import type { ClaimRequest, Firing, NewJob, SaveRequest, ScheduleRecord, Storage } from "../../../src/storage/port.ts";
 
 /** A race: one round of it, repeated. */
 export interface Race {

@@ -1,6 +1,6 @@
 /** Races for the lease, for occurrences and for the rows of schedules. */
 import { expect } from "vitest";
-import type { BeginTickRequest, Storage } from "../../../src/storage.ts";
+import type { BeginTickRequest, Storage } from "../../../src/storage/port.ts";
 import { clear, create, firing, instant, type Race, schedule } from "./rows.ts";
 
 const TTL_MS = 1000;

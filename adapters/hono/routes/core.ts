@@ -1,0 +1,109 @@
+/**
+ * What a platform and its people call first: tick, health, metrics, events, and the app's own description.
+ */
+
+import { formatDuration, parseDuration } from "../../../src/base/duration.ts";
+import type { TickResult } from "../../../src/belfry.ts";
+import { allows } from "../auth.ts";
+import { Refusal } from "../problem.ts";
+import * as answers from "../wire/answers.ts";
+import * as schemas from "../wire/schemas.ts";
+import type { TickQuery } from "../wire/wire.ts";
+import type { CallContext, RouteTable } from "./route.ts";
+import type { BelfrySchema } from "./schema.ts";
+
+function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<TickResult> {
+  const { maxForMs, ...bounds } = app.tick;
+  if (query.for !== undefined && parseDuration(query.for, "for") > maxForMs) {
+    throw new Refusal(
+      "REQUEST_INVALID",
+      `Cannot tick for ${query.for}: at most ${formatDuration(maxForMs)} is allowed here.`,
+      {
+        issues: [{ path: "query.for", message: `must be at most ${formatDuration(maxForMs)}` }],
+      },
+    );
+  }
+  // A caller that hangs up ends the tick; what is due stays due.
+  return belfry.tick({ ...bounds, ...query, signal: request.signal });
+}
+
+const TICK = {
+  summary: "Makes one bounded pass: fires what is due, runs what is ready.",
+  scopes: ["tick"],
+  query: schemas.tickQuery,
+  status: 200,
+  acts: true,
+  gives: answers.tick,
+  run: (call: CallContext, { query }: { query: TickQuery }) => tick(call, query),
+} as const;
+
+type CorePath = "/tick" | "/health" | "/metrics" | "/events" | "/openapi.json";
+
+/** Routes that are about no single thing. */
+export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
+  "/tick": {
+    $post: { id: "tick", ...TICK },
+    // Vercel and others can only GET.
+    $get: { id: "tickByGet", ...TICK },
+  },
+  "/health": {
+    $get: {
+      id: "getHealth",
+      summary:
+        "Says whether anything is wrong that nobody would notice; what it is, only to callers with the scope read.",
+      scopes: "public",
+      query: schemas.healthQuery,
+      status: 200,
+      also: { 503: "Something is wrong." },
+      gives: answers.health,
+      async run(call, { query }) {
+        const reads = allows(call.scopes, ["read"]);
+        const { ok, ...report } = await call.belfry.health(reads ? query : {});
+        if (!ok) call.status = 503;
+        return reads ? { ok, ...report, problems: [...report.problems] } : { ok };
+      },
+    },
+  },
+  "/metrics": {
+    $get: {
+      id: "getMetrics",
+      summary: "Depths, states and counters, as Prometheus reads them.",
+      scopes: ["read"],
+      status: 200,
+      gives: "text/plain",
+      async run({ belfry, app }) {
+        const text = app.metrics.write(await belfry.stats(), belfry.engine.clock.now());
+        return new Response(text, { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+      },
+    },
+  },
+  "/events": {
+    $get: {
+      id: "streamEvents",
+      summary: "Streams what happens, as server-sent events; Last-Event-ID goes on where a stream broke off.",
+      scopes: ["read"],
+      query: schemas.eventsQuery,
+      status: 200,
+      gives: "text/event-stream",
+      async run({ app, request }, { query }) {
+        // A HEAD has no body to close, so it must not open a stream.
+        if (request.method === "HEAD") return new Response(null, { headers: { "Content-Type": "text/event-stream" } });
+        return app.feed.open(query, request.headers.get("Last-Event-ID") ?? undefined);
+      },
+    },
+  },
+  "/openapi.json": {
+    $get: {
+      id: "getOpenApi",
+      summary: "This description.",
+      scopes: "public",
+      status: 200,
+      gives: "application/json",
+      async run({ app, request }) {
+        // Where it is mounted is where its servers are.
+        const base = new URL(request.url).pathname.replace(/\/openapi\.json$/, "") || "/";
+        return { ...app.document(), servers: [{ url: base }] };
+      },
+    },
+  },
+};

@@ -1,0 +1,145 @@
+/**
+ * Jobs over HTTP: enqueue, list, look at one, cancel, put back, signal; and the worker protocol's writes on one job.
+ */
+
+import { BelfryError } from "../../../src/base/error.ts";
+import * as answers from "../wire/answers.ts";
+import * as schemas from "../wire/schemas.ts";
+import { renewClaim, saveSteps, settleJob } from "../worker_protocol.ts";
+import { readCursor, writeCursor } from "./cursor.ts";
+import type { RouteTable } from "./route.ts";
+import type { BelfrySchema } from "./schema.ts";
+
+const DEFAULT_PAGE = 50;
+
+/** Routes under `/jobs`. */
+export const jobRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/jobs${string}`>>> = {
+  "/jobs": {
+    $get: {
+      id: "listJobs",
+      summary: "Lists jobs, newest first.",
+      scopes: ["read"],
+      query: schemas.jobsQuery,
+      status: 200,
+      gives: answers.pageOf("JobPage", answers.job),
+      async run({ belfry }, { query }) {
+        const { limit = DEFAULT_PAGE, cursor, state, parent, ...same } = query;
+        const before = readCursor("j", cursor);
+        const jobs = await belfry.listJobs({
+          ...same,
+          limit: limit + 1,
+          ...(state === undefined ? {} : { states: state }),
+          ...(parent === undefined ? {} : { parentId: parent }),
+          ...(before === undefined ? {} : { before }),
+        });
+        const items = jobs.slice(0, limit);
+        return { items, next: jobs.length > limit ? writeCursor("j", items.at(-1)!.id) : null };
+      },
+    },
+    $post: {
+      id: "enqueueJob",
+      summary: "Puts a job into its queue; the same key gives the same job back.",
+      scopes: ["work"],
+      json: schemas.enqueueBody,
+      status: 201,
+      also: { 200: "The key gave an earlier job back." },
+      gives: answers.enqueued,
+      async run(call, { json }) {
+        const { task, input, ...options } = json;
+        const { id, created } = await call.belfry.enqueue(task, input, options);
+        if (!created) call.status = 200;
+        return { id, created };
+      },
+    },
+  },
+  "/jobs/:id": {
+    $get: {
+      id: "getJob",
+      summary: "Shows one job with its input, output, steps and signals.",
+      scopes: ["read", "work"],
+      param: schemas.idPath,
+      status: 200,
+      gives: answers.jobDetail,
+      async run({ belfry }, { param }) {
+        const job = await belfry.getJob(param.id);
+        if (job) return job;
+        throw new BelfryError("JOB_UNKNOWN", `No job has the id ${JSON.stringify(param.id)}`);
+      },
+    },
+  },
+  "/jobs/:id/cancel": {
+    $post: {
+      id: "cancelJob",
+      summary: "Cancels a job and all that it invoked.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.cancelBody,
+      status: 200,
+      gives: answers.ids,
+      run: async ({ belfry }, { param, json }) => ({ ids: await belfry.cancel(param.id, json.reason) }),
+    },
+  },
+  "/jobs/:id/retry": {
+    $post: {
+      id: "retryJob",
+      summary: "Puts a failed, cancelled or expired job back; it goes on from its saved steps.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.emptyBody,
+      status: 200,
+      gives: answers.ids,
+      run: async ({ belfry }, { param }) => ({ ids: await belfry.retry(param.id) }),
+    },
+  },
+  "/jobs/:id/signals/:name": {
+    $post: {
+      id: "signalJob",
+      summary: "Sends a value to a job that waits for it, or will.",
+      scopes: ["work"],
+      param: schemas.signalPath,
+      json: schemas.signalBody,
+      status: 200,
+      gives: answers.signalled,
+      async run({ belfry }, { param, json }) {
+        const options = json.key === undefined ? {} : { key: json.key };
+        return { outcome: await belfry.signal(param.id, param.name, json.value, options) };
+      },
+    },
+  },
+  "/jobs/:id/renew": {
+    $post: {
+      id: "renewClaim",
+      summary: "Worker protocol: prolongs a claim.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.renewBody,
+      status: 200,
+      gives: answers.renewed,
+      run: ({ belfry }, { param, json }) => renewClaim(belfry.engine, param.id, json),
+    },
+  },
+  "/jobs/:id/steps": {
+    $post: {
+      id: "saveSteps",
+      summary: "Worker protocol: saves steps of a running job, and prolongs its claim.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.stepsBody,
+      status: 200,
+      gives: answers.settled,
+      run: ({ belfry }, { param, json }) => saveSteps(belfry.engine, param.id, json),
+    },
+  },
+  "/jobs/:id/settle": {
+    $post: {
+      id: "settleJob",
+      summary: "Worker protocol: ends a run: completed, failed, released, sleeping or waiting.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.settleBody,
+      status: 200,
+      gives: answers.settled,
+      run: ({ belfry }, { param, json }) => settleJob(belfry.engine, param.id, json),
+    },
+  },
+};

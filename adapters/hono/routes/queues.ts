@@ -1,0 +1,91 @@
+/**
+ * Queues over HTTP: depths, settings, pause and resume; and the worker protocol's claim.
+ */
+import * as v from "valibot";
+import { parseDuration } from "../../../src/base/duration.ts";
+import { checkName } from "../../../src/base/names.ts";
+import type { Belfry } from "../../../src/belfry.ts";
+import * as answers from "../wire/answers.ts";
+import * as schemas from "../wire/schemas.ts";
+import type { QueueAnswer, QueueBody, QueueSettings } from "../wire/wire.ts";
+import { claimJobs } from "../worker_protocol.ts";
+import type { RouteTable } from "./route.ts";
+import type { BelfrySchema } from "./schema.ts";
+
+async function configure(belfry: Belfry, name: string, { rate, ...same }: QueueBody): Promise<QueueSettings> {
+  checkName(name, "queue");
+  const perMs = rate ? parseDuration(rate.per, "rate.per", { minMs: 1 }) : 0;
+  const set = rate === undefined ? {} : { rate: rate === null ? null : { count: rate.count, perMs } };
+  return belfry.configureQueue(name, { ...same, ...set });
+}
+
+async function listQueues(belfry: Belfry): Promise<QueueAnswer[]> {
+  const { queues } = await belfry.stats();
+  const settings = new Map((await belfry.engine.storage.listQueues()).map((queue) => [queue.name, queue]));
+  return queues.map((depths) => {
+    const { concurrency = null, rate = null } = settings.get(depths.queue) ?? {};
+    return { ...depths, concurrency, rate };
+  });
+}
+
+/** Routes under `/queues`. */
+export const queueRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/queues${string}`>>> = {
+  "/queues": {
+    $get: {
+      id: "listQueues",
+      summary: "Shows the depth and settings of every queue with unfinished or failed jobs or settings.",
+      scopes: ["read"],
+      status: 200,
+      gives: schemas.named("Queues", v.object({ items: v.array(answers.queue) })),
+      run: async ({ belfry }) => ({ items: await listQueues(belfry) }),
+    },
+  },
+  "/queues/:queue": {
+    $patch: {
+      id: "configureQueue",
+      summary: "Sets limits of a queue, or pauses it; what is absent stays.",
+      scopes: ["admin"],
+      param: schemas.queuePath,
+      json: schemas.queueBody,
+      status: 200,
+      gives: answers.queueSettings,
+      run: ({ belfry }, { param, json }) => configure(belfry, param.queue, json),
+    },
+  },
+  "/queues/:queue/pause": {
+    $post: {
+      id: "pauseQueue",
+      summary: "Pauses a queue: nothing of it is claimed.",
+      scopes: ["admin"],
+      param: schemas.queuePath,
+      json: schemas.emptyBody,
+      status: 200,
+      gives: answers.queueSettings,
+      run: ({ belfry }, { param }) => configure(belfry, param.queue, { paused: true }),
+    },
+  },
+  "/queues/:queue/resume": {
+    $post: {
+      id: "resumeQueue",
+      summary: "Resumes a paused queue.",
+      scopes: ["admin"],
+      param: schemas.queuePath,
+      json: schemas.emptyBody,
+      status: 200,
+      gives: answers.queueSettings,
+      run: ({ belfry }, { param }) => configure(belfry, param.queue, { paused: false }),
+    },
+  },
+  "/queues/:queue/claim": {
+    $post: {
+      id: "claimJobs",
+      summary: "Worker protocol: claims jobs with their history.",
+      scopes: ["work"],
+      param: schemas.queuePath,
+      json: schemas.claimBody,
+      status: 200,
+      gives: answers.claimed,
+      run: ({ belfry }, { param, json }) => claimJobs(belfry.engine, param.queue, json),
+    },
+  },
+};

@@ -1,0 +1,194 @@
+/**
+ * Schedules over HTTP: register, look, change, pause, resume, trigger, backfill, preview, and what became of each
+ * occurrence.
+ */
+import { decodePayload } from "../../../src/base/codec.ts";
+import { BelfryError } from "../../../src/base/error.ts";
+import type { Engine } from "../../../src/engine/engine.ts";
+import type { ScheduleInfo } from "../../../src/schedule/info.ts";
+import type { Registered } from "../../../src/schedule/register.ts";
+import * as answers from "../wire/answers.ts";
+import * as schemas from "../wire/schemas.ts";
+import type { RegisteredAnswer, ScheduleAnswer } from "../wire/wire.ts";
+import { readCursor, writeCursor } from "./cursor.ts";
+import type { RouteTable } from "./route.ts";
+import type { BelfrySchema } from "./schema.ts";
+
+const DEFAULT_PAGE = 50;
+
+/** Shows a schedule with its input decoded. An input that cannot be decoded here hides nothing else. */
+async function show(engine: Engine, info: ScheduleInfo): Promise<ScheduleAnswer> {
+  const { definition } = info;
+  if (definition === null) return { ...info, definition };
+  const input = await decodePayload(
+    engine.codec,
+    definition.input,
+    `input of schedule ${JSON.stringify(info.name)}`,
+  ).catch((error: unknown) => ({ unreadable: error instanceof Error ? error.message : String(error) }));
+  const { exclude, tags } = definition;
+  return { ...info, definition: { ...definition, input, exclude: [...exclude], tags: [...tags] } };
+}
+
+async function showRegistered(engine: Engine, { status, warnings, schedule }: Registered): Promise<RegisteredAnswer> {
+  return { status, warnings, schedule: await show(engine, schedule) };
+}
+
+/** Routes under `/schedules`. */
+export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/schedules${string}`>>> = {
+  "/schedules": {
+    $get: {
+      id: "listSchedules",
+      summary: "Lists schedules, in order of name.",
+      scopes: ["read"],
+      query: schemas.schedulesQuery,
+      status: 200,
+      gives: answers.pageOf("SchedulePage", answers.schedule),
+      async run({ belfry }, { query }) {
+        const { limit = DEFAULT_PAGE, cursor, ...same } = query;
+        const after = readCursor("s", cursor);
+        const page = await belfry.listSchedules({ ...same, limit, ...(after === undefined ? {} : { after }) });
+        const items = await Promise.all(page.schedules.map((info) => show(belfry.engine, info)));
+        return { items, next: page.next === null ? null : writeCursor("s", page.next) };
+      },
+    },
+  },
+  "/schedules/:name": {
+    $get: {
+      id: "getSchedule",
+      summary: "Shows one schedule.",
+      scopes: ["read"],
+      param: schemas.namePath,
+      status: 200,
+      gives: answers.schedule,
+      async run({ belfry }, { param }) {
+        const info = await belfry.getSchedule(param.name);
+        if (info) return show(belfry.engine, info);
+        throw new BelfryError("SCHEDULE_UNKNOWN", `No schedule is named ${JSON.stringify(param.name)}`);
+      },
+    },
+    $put: {
+      id: "putSchedule",
+      summary: "Registers a schedule, or brings the stored one up to date; the same definition changes nothing.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.scheduleBody,
+      status: 200,
+      gives: answers.registered,
+      async run({ belfry }, { param, json }) {
+        const { expression, task, ...options } = json;
+        return showRegistered(belfry.engine, await belfry.schedule(param.name, expression, task, options));
+      },
+    },
+    $patch: {
+      id: "updateSchedule",
+      summary: "Changes options of a schedule; what is absent stays, null takes an option back to its default.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.schedulePatchBody,
+      status: 200,
+      gives: answers.registered,
+      async run({ belfry }, { param, json }) {
+        return showRegistered(belfry.engine, await belfry.update(param.name, json));
+      },
+    },
+    $delete: {
+      id: "removeSchedule",
+      summary: "Removes a schedule; its unfinished jobs stay and run.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      status: 200,
+      gives: answers.removed,
+      run: async ({ belfry }, { param }) => ({ removed: await belfry.remove(param.name) }),
+    },
+  },
+  "/schedules/:name/pause": {
+    $post: {
+      id: "pauseSchedule",
+      summary: "Pauses a schedule; it keeps its place.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.pauseBody,
+      status: 200,
+      gives: answers.schedule,
+      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.pause(param.name, json)),
+    },
+  },
+  "/schedules/:name/resume": {
+    $post: {
+      id: "resumeSchedule",
+      summary: "Makes a paused schedule active again, with or without what it missed.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.resumeBody,
+      status: 200,
+      gives: answers.schedule,
+      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.resume(param.name, json)),
+    },
+  },
+  "/schedules/:name/trigger": {
+    $post: {
+      id: "triggerSchedule",
+      summary: "Makes a job of a schedule now, whatever its state.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.triggerBody,
+      status: 200,
+      gives: answers.triggered,
+      run: ({ belfry }, { param, json }) => belfry.trigger(param.name, json),
+    },
+  },
+  "/schedules/:name/backfill": {
+    $post: {
+      id: "backfillSchedule",
+      summary: "Makes jobs of past occurrences that did not fire, each once.",
+      scopes: ["admin"],
+      param: schemas.namePath,
+      json: schemas.backfillBody,
+      status: 200,
+      gives: answers.backfilled,
+      run: ({ belfry }, { param, json }) => belfry.backfill(param.name, json),
+    },
+  },
+  "/schedules/:name/preview": {
+    $get: {
+      id: "previewSchedule",
+      summary: "Lists the next occurrences.",
+      scopes: ["read"],
+      param: schemas.namePath,
+      query: schemas.previewQuery,
+      status: 200,
+      gives: answers.preview,
+      run: async ({ belfry }, { param, query }) => ({ items: await belfry.preview(param.name, query) }),
+    },
+  },
+  "/schedules/:name/explain": {
+    $get: {
+      id: "explainOccurrence",
+      summary: "Says what became of an occurrence, and why.",
+      scopes: ["read"],
+      param: schemas.namePath,
+      query: schemas.explainQuery,
+      status: 200,
+      gives: answers.explained,
+      async run({ belfry }, { param, query }) {
+        const at = /^-?\d+$/.test(query.at) ? Number(query.at) : query.at;
+        const { job, ...explanation } = await belfry.explain(param.name, at);
+        if (job === null) return { ...explanation, job };
+        const { id, state, attempt, startedAt, finishedAt } = job;
+        return { ...explanation, job: { id, state, attempt, startedAt, finishedAt } };
+      },
+    },
+  },
+  "/schedules/:name/occurrences": {
+    $get: {
+      id: "listOccurrences",
+      summary: "Lists what became of a schedule's occurrences, newest first.",
+      scopes: ["read"],
+      param: schemas.namePath,
+      query: schemas.occurrencesQuery,
+      status: 200,
+      gives: answers.occurrences,
+      run: async ({ belfry }, { param, query }) => ({ items: await belfry.outcomes(param.name, query) }),
+    },
+  },
+};

@@ -1,0 +1,78 @@
+/**
+ * The types of all routes: what `hc<BelfryApp>()` knows, and what the table of routes must fit.
+ */
+import type { Hono } from "hono";
+import type * as port from "../../../src/storage/port.ts";
+import type { Sent } from "../wire/storage_calls.ts";
+import type * as wire from "../wire/wire.ts";
+import type { Call } from "./route.ts";
+
+type ByName = { name: string };
+type ById = { id: string };
+type Lines = string;
+
+/** Every call of the app: by path, then by method. */
+export type BelfrySchema = {
+  "/tick": {
+    $post: Call<{ query: wire.TickQuery }, wire.TickAnswer>;
+    $get: Call<{ query: wire.TickQuery }, wire.TickAnswer>;
+  };
+  "/health": { $get: Call<{ query: wire.HealthQuery }, wire.HealthAnswer> };
+  "/metrics": { $get: Call<object, Lines, 200, "text"> };
+  "/events": { $get: Call<{ query: wire.EventsQuery }, Lines, 200, "text"> };
+  "/openapi.json": { $get: Call<object, Record<string, unknown>> };
+
+  "/schedules": { $get: Call<{ query: wire.SchedulesQuery }, wire.Page<wire.ScheduleAnswer>> };
+  "/schedules/:name": {
+    $get: Call<{ param: ByName }, wire.ScheduleAnswer>;
+    $put: Call<{ param: ByName; json: wire.ScheduleBody }, wire.RegisteredAnswer>;
+    $patch: Call<{ param: ByName; json: wire.SchedulePatchBody }, wire.RegisteredAnswer>;
+    $delete: Call<{ param: ByName }, wire.RemovedAnswer>;
+  };
+  "/schedules/:name/pause": { $post: Call<{ param: ByName; json: wire.PauseBody }, wire.ScheduleAnswer> };
+  "/schedules/:name/resume": { $post: Call<{ param: ByName; json: wire.ResumeBody }, wire.ScheduleAnswer> };
+  "/schedules/:name/trigger": { $post: Call<{ param: ByName; json: wire.TriggerBody }, wire.TriggerAnswer> };
+  "/schedules/:name/backfill": { $post: Call<{ param: ByName; json: wire.BackfillBody }, wire.BackfillAnswer> };
+  "/schedules/:name/preview": { $get: Call<{ param: ByName; query: wire.PreviewQuery }, wire.PreviewAnswer> };
+  "/schedules/:name/explain": { $get: Call<{ param: ByName; query: wire.ExplainQuery }, wire.ExplainAnswer> };
+  "/schedules/:name/occurrences": {
+    $get: Call<{ param: ByName; query: wire.OccurrencesQuery }, wire.OccurrencesAnswer>;
+  };
+
+  "/jobs": {
+    $get: Call<{ query: wire.JobsQuery }, wire.Page<wire.JobAnswer>>;
+    $post: Call<{ json: wire.EnqueueBody }, wire.EnqueueAnswer, 201>;
+  };
+  "/jobs/:id": { $get: Call<{ param: ById }, wire.JobDetail> };
+  "/jobs/:id/cancel": { $post: Call<{ param: ById; json: wire.CancelBody }, wire.IdsAnswer> };
+  "/jobs/:id/retry": { $post: Call<{ param: ById; json: Record<string, never> }, wire.IdsAnswer> };
+  "/jobs/:id/signals/:name": { $post: Call<{ param: ById & ByName; json: wire.SignalBody }, wire.SignalOutcome> };
+  "/jobs/:id/renew": { $post: Call<{ param: ById; json: wire.RenewBody }, wire.RenewAnswer> };
+  "/jobs/:id/steps": { $post: Call<{ param: ById; json: wire.StepsBody }, wire.SettleAnswer> };
+  "/jobs/:id/settle": { $post: Call<{ param: ById; json: wire.SettleBody }, wire.SettleAnswer> };
+
+  "/queues": { $get: Call<object, { items: wire.QueueAnswer[] }> };
+  "/queues/:queue": { $patch: Call<{ param: { queue: string }; json: wire.QueueBody }, wire.QueueSettings> };
+  "/queues/:queue/pause": {
+    $post: Call<{ param: { queue: string }; json: Record<string, never> }, wire.QueueSettings>;
+  };
+  "/queues/:queue/resume": {
+    $post: Call<{ param: { queue: string }; json: Record<string, never> }, wire.QueueSettings>;
+  };
+  "/queues/:queue/claim": { $post: Call<{ param: { queue: string }; json: wire.ClaimBody }, wire.ClaimAnswer> };
+
+  "/worker/claim": Batch<Sent<port.ClaimRequest>, port.ClaimReply>;
+  "/worker/renew": Batch<Sent<port.RenewRequest>, port.RenewReply>;
+  "/worker/save": Batch<Sent<port.SaveRequest>, port.SaveReply>;
+  "/worker/enqueue": Batch<Sent<port.EnqueueRequest>, port.EnqueueReply>;
+  "/worker/signal": Batch<Sent<port.SignalRequest>, port.SignalReply>;
+  "/worker/cancel": Batch<Sent<port.CancelRequest>, { ids: string[] }>;
+  "/worker/retry": Batch<Sent<port.RetryRequest>, { ids: string[] }>;
+  "/worker/job": Batch<{ id: string }, { job: port.ClaimedJob | null }>;
+  "/worker/jobs": Batch<port.ListJobsRequest, { jobs: port.JobRecord[] }>;
+};
+
+type Batch<In extends object, Out> = { $post: Call<{ json: In }, Out & { time: number }> };
+
+/** The app's type, for the typed client: `hc<BelfryApp>("https://example.com/belfry")`. */
+export type BelfryApp = Hono<object, BelfrySchema, "/">;

@@ -1,0 +1,113 @@
+/**
+ * The batch protocol of `belfry/client`: the worker's slice of the storage port, one POST a batch.
+ */
+import type * as v from "valibot";
+import { announceEnding, isOver } from "../../../src/engine/endings.ts";
+import { type Engine, timed } from "../../../src/engine/engine.ts";
+import { tellEnqueued } from "../../../src/engine/enqueuer.ts";
+import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../../src/storage/port.ts";
+import * as port from "../wire/storage_calls.ts";
+import type { Call, Route, RouteTable } from "./route.ts";
+import type { BelfrySchema } from "./schema.ts";
+
+type WorkerPath = Extract<keyof BelfrySchema, `/worker/${string}`>;
+
+/** Makes the row of one batch. Answers always carry the server's time. */
+function batch<In extends object, Out extends object>(
+  id: string,
+  summary: string,
+  json: v.GenericSchema<unknown, In>,
+  send: (engine: Engine, request: In & { now: number }) => Promise<Out>,
+): { $post: Route<Call<{ json: In }, Out & { time: number }>> } {
+  const run = async (engine: Engine, request: In): Promise<Out & { time: number }> => {
+    await engine.open();
+    const reply = await send(engine, { ...request, now: engine.clock.now() });
+    return { ...reply, time: engine.clock.now() };
+  };
+  const row = {
+    id,
+    summary: `Batch protocol of belfry/client: ${summary}`,
+    scopes: ["work"],
+    json,
+    status: 200,
+    gives: "application/json",
+    run: ({ belfry }: { belfry: { engine: Engine } }, input: { json: In }) => run(belfry.engine, input.json),
+  };
+  return { $post: row as object as Route<Call<{ json: In }, Out & { time: number }>> };
+}
+
+/** A request as the storage takes it: a claim that rides along has the server's time, too. */
+function whole<T extends { now: number; claim?: object | undefined }>(request: T): T & { claim?: ClaimRequest } {
+  const { claim, ...rest } = request;
+  return { ...rest, ...(claim ? { claim: { ...claim, now: request.now } } : {}) } as T & { claim?: ClaimRequest };
+}
+
+async function enqueue(engine: Engine, request: EnqueueRequest): Promise<EnqueueReply> {
+  const reply = await timed(engine, () => engine.storage.enqueue(request));
+  tellEnqueued(engine, request.jobs, reply.jobs);
+  return reply;
+}
+
+async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
+  const reply = await timed(engine, () => engine.storage.save(request));
+  const states = new Map(reply.saved.map(({ id, state }) => [id, state]));
+  for (const { id, transition } of request.writes) {
+    const state = states.get(id);
+    if (transition === null || state === undefined || !isOver(state)) continue;
+    const result = transition.to === "completed" ? transition.result : null;
+    const error = "error" in transition ? transition.error : null;
+    announceEnding(engine, id, { state, result, error });
+  }
+  return reply;
+}
+
+/** Routes under `/worker`. */
+export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
+  "/worker/claim": batch(
+    "workerClaim",
+    "claims jobs of several queues, with their history.",
+    port.claim,
+    (engine, request) => timed(engine, () => engine.storage.claim(request)),
+  ),
+  "/worker/renew": batch("workerRenew", "prolongs claims.", port.renew, (engine, request) =>
+    timed(engine, () => engine.storage.renew(request)),
+  ),
+  "/worker/save": batch(
+    "workerSave",
+    "saves steps and settles jobs; may claim with it.",
+    port.save,
+    (engine, request) => save(engine, whole(request)),
+  ),
+  "/worker/enqueue": batch("workerEnqueue", "inserts jobs; may claim with it.", port.enqueue, (engine, request) =>
+    enqueue(engine, whole(request)),
+  ),
+  "/worker/signal": batch("workerSignal", "sends signals.", port.signal, async (engine, request) => {
+    const reply = await timed(engine, () => engine.storage.signal(request));
+    request.signals.forEach(({ jobId, name, key }, i) => {
+      if (reply.outcomes[i] === "accepted") engine.events.emit("signal:sent", { id: jobId, signal: name, key });
+    });
+    return reply;
+  }),
+  "/worker/cancel": batch("workerCancel", "cancels jobs.", port.cancel, async (engine, request) => {
+    const ids = await engine.storage.cancel(request);
+    for (const id of ids) {
+      engine.events.emit("job:cancelled", { id });
+      announceEnding(engine, id, { state: "cancelled", result: null, error: request.error });
+    }
+    return { ids };
+  }),
+  "/worker/retry": batch("workerRetry", "puts jobs back.", port.retry, async (engine, request) => ({
+    ids: await engine.storage.retry(request),
+  })),
+  "/worker/job": batch("workerJob", "reads one job as it is stored.", port.job, async (engine, { id }) => ({
+    job: await engine.storage.getJob({ id }),
+  })),
+  "/worker/jobs": batch(
+    "workerJobs",
+    "lists jobs as they are stored.",
+    port.jobs,
+    async (engine, { now: _now, ...request }) => ({
+      jobs: await engine.storage.listJobs(request),
+    }),
+  ),
+};

@@ -1,0 +1,166 @@
+/**
+ * A stored job as people and programs outside read it: decoded, with its history in order.
+ *
+ * What cannot be decoded (another key) is shown as such and does not hide the rest.
+ */
+import { decodePayload } from "../base/codec.ts";
+import { type Engine, timed } from "../engine/engine.ts";
+import { ATTEMPT_NOTE } from "../execution/history.ts";
+import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord } from "../storage/port.ts";
+import { type Failure, parseFailure } from "../task/failure.ts";
+import { type JobOptions, parseJobOptions } from "./make.ts";
+
+/** A job without its history. */
+export interface JobSummary {
+  id: string;
+  task: string;
+  queue: string;
+  state: JobState;
+  priority: number;
+  /** When it may be claimed next, epoch ms; null while it runs, waits for no time, or is over. */
+  availableAt: number | null;
+  expiresAt: number | null;
+  key: string | null;
+  schedule: string | null;
+  scheduledAt: number | null;
+  parentId: string | null;
+  limitKey: string | null;
+  held: boolean;
+  attempt: number;
+  claims: number;
+  worker: string | null;
+  claimExpiresAt: number | null;
+  options: JobOptions;
+  error: Failure | null;
+  createdAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+}
+
+/** One step of a job's history. */
+export interface JobStep {
+  name: string;
+  kind: StepKind;
+  state: "pending" | "done" | "failed";
+  tries: number;
+  output: unknown;
+  error: Failure | null;
+  wakeAt: number | null;
+  /** Id of the child (`invoke`, `spawn`), key of the signal (`wait`). */
+  ref: string | null;
+  startedAt: number;
+  finishedAt: number | null;
+}
+
+/** A job with input, output and history. */
+export interface Job extends JobSummary {
+  input: unknown;
+  /** What its handler returned; undefined unless completed. */
+  output: unknown;
+  progress: unknown;
+  /** What is over in the order in which it was, then what is pending. */
+  steps: JobStep[];
+  signals: { name: string; key: string; value: unknown; sentAt: number }[];
+}
+
+/** Stands in a view for a payload that cannot be decoded. */
+export interface Unreadable {
+  unreadable: string;
+}
+
+/**
+ * Reads one job.
+ *
+ * @returns null when there is none of this id
+ */
+export async function getJob(engine: Engine, id: string): Promise<Job | null> {
+  await engine.open();
+  const record = await engine.storage.getJob({ id });
+  if (!record) return null;
+  const read = async (stored: string | null, what: string): Promise<unknown> => {
+    if (stored === null) return undefined;
+    try {
+      return await decodePayload(engine.codec, stored, what);
+    } catch (error) {
+      const unreadable: Unreadable = { unreadable: error instanceof Error ? error.message : String(error) };
+      return unreadable;
+    }
+  };
+  const steps = record.steps.filter((step) => step.name !== ATTEMPT_NOTE);
+  steps.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || a.startedAt - b.startedAt);
+  return {
+    ...summary(record),
+    input: await read(record.input, "input"),
+    output: await read(record.result, "output"),
+    progress: await read(record.progress, "progress"),
+    steps: await Promise.all(steps.map((step) => viewStep(step, read))),
+    signals: await Promise.all(
+      record.signals.map(async ({ name, key, payload, sentAt }) => ({
+        name,
+        key,
+        value: await read(payload, `signal ${name}`),
+        sentAt,
+      })),
+    ),
+  };
+}
+
+async function viewStep(
+  step: StepRecord,
+  read: (stored: string | null, what: string) => Promise<unknown>,
+): Promise<JobStep> {
+  const { name, kind, state, wakeAt, ref, startedAt, finishedAt } = step;
+  return {
+    name,
+    kind,
+    state,
+    tries: step.attempt,
+    output: await read(step.output, `output of step ${name}`),
+    error: step.error === null ? null : parseFailure(step.error),
+    wakeAt,
+    ref: kind === "step" || kind === "sleep" ? null : ref,
+    startedAt,
+    finishedAt,
+  };
+}
+
+/** Lists jobs, newest first; `before` the last id of a page gives the next. */
+export async function listJobs(engine: Engine, request: ListJobsRequest): Promise<JobSummary[]> {
+  await engine.open();
+  return (await engine.storage.listJobs(request)).map(summary);
+}
+
+/** Depths of all queues, states of schedules, and the lease. */
+export async function stats(engine: Engine): ReturnType<Engine["storage"]["stats"]> {
+  await engine.open();
+  return timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
+}
+
+function summary(record: JobRecord): JobSummary {
+  const { id, task, queue, state, priority, availableAt, expiresAt, key, schedule, scheduledAt, parentId } = record;
+  const { limitKey, held, attempt, claims, worker, claimExpiresAt, createdAt, startedAt, finishedAt } = record;
+  return {
+    id,
+    task,
+    queue,
+    state,
+    priority,
+    availableAt,
+    expiresAt,
+    key,
+    schedule,
+    scheduledAt,
+    parentId,
+    limitKey,
+    held,
+    attempt,
+    claims,
+    worker,
+    claimExpiresAt,
+    options: parseJobOptions(record.options),
+    error: record.error === null ? null : parseFailure(record.error),
+    createdAt,
+    startedAt,
+    finishedAt,
+  };
+}

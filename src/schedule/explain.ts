@@ -1,0 +1,285 @@
+/**
+ * Why did it not run at 09:00? Looks the occurrence up in the log, its job, the schedule and its calendar, and says what
+ * became of it in one sentence, with the facts beside it for programs.
+ */
+
+import { formatDuration } from "../base/duration.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Instant, JobRecord, OccurrenceRecord, ScheduleRecord, SkipReason } from "../storage/port.ts";
+import { parseFailure } from "../task/failure.ts";
+import { backfillKey } from "./backfill.ts";
+import { readMoment, type When, writeLocal } from "./local_time.ts";
+import { type ReadSchedule, readDefinition } from "./schedule.ts";
+import { readSchedule } from "./store.ts";
+
+/**
+ * What became of an occurrence.
+ *
+ * - `fired`: it became a job (see its state); `skipped`: it did not, for a reason; `pending`: it is due and nothing has
+ *   decided it yet; `upcoming`: it lies ahead.
+ * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or nothing is known any more.
+ */
+export type Outcome = "fired" | "skipped" | "pending" | "upcoming" | "none" | "unknown";
+
+/** The answer of {@link explainOccurrence}. */
+export interface Explanation {
+  /** The schedule that was asked about. */
+  readonly schedule: string;
+  /** The occurrence that was meant; where there is none, the instant that was asked about. */
+  readonly at: Instant;
+  /** What became of it. */
+  readonly outcome: Outcome;
+  /** Why it was skipped; null where it was not. */
+  readonly reason: SkipReason | null;
+  /** Its job, where there is one and it is still stored; a backfilled one too. */
+  readonly job: JobRecord | null;
+  /** Its entry in the log. */
+  readonly record: OccurrenceRecord | null;
+  /** The nearest occurrences before and after; null where there is none. */
+  readonly previousAt: Instant | null;
+  /** The nearest occurrence after; null where there is none. */
+  readonly nextAt: Instant | null;
+  /** All of it in words. */
+  readonly text: string;
+}
+
+/**
+ * Explains what became of an occurrence.
+ *
+ * @param at the occurrence, or the minute it lies in; text without offset is local time of the schedule's zone
+ * @throws BelfryError `OPTION_INVALID` where `at` is no instant
+ */
+export async function explainOccurrence(engine: Engine, name: string, at: When): Promise<Explanation> {
+  const record = await readSchedule(engine, name);
+  const read = record === null ? null : readDefinition(record, engine.temporal);
+  const rules = read instanceof Error ? null : read;
+  const timeZone = rules?.definition.timeZone ?? engine.timeZone;
+  const moment = readMoment(at, "the instant to explain", timeZone, engine.temporal);
+  const inquiry = new Inquiry(engine, name, record, rules, timeZone);
+  return await inquiry.answer(moment, read instanceof Error ? read : null);
+}
+
+const SKIPPED: Record<SkipReason, string> = {
+  overlap: "an earlier job of this schedule was unfinished",
+  paused: "the schedule was paused, and resumed without catching up",
+  expired: "it was too late: more than expiresIn after it",
+  "catch-up": "it was missed, and the catchUp policy drops it",
+  ended: "the schedule had fired maxFires times",
+  excluded: "it is excluded",
+};
+
+class Inquiry {
+  readonly #engine: Engine;
+  readonly #name: string;
+  readonly #record: ScheduleRecord | null;
+  readonly #rules: ReadSchedule | null;
+  readonly #timeZone: string;
+
+  constructor(
+    engine: Engine,
+    name: string,
+    record: ScheduleRecord | null,
+    rules: ReadSchedule | null,
+    timeZone: string,
+  ) {
+    this.#engine = engine;
+    this.#name = name;
+    this.#record = record;
+    this.#rules = rules;
+    this.#timeZone = timeZone;
+  }
+
+  async answer(
+    { at: asked, exists }: { at: Instant; exists: boolean },
+    unreadable: Error | null,
+  ): Promise<Explanation> {
+    const logged = await this.#lookUp(asked);
+    const at = logged !== null && logged.at === logged.untilAt ? logged.at : this.#nearby(asked);
+    const timing = this.#rules?.timing;
+    const facts = {
+      schedule: this.#name,
+      at,
+      record: logged,
+      previousAt: timing?.previous(at) ?? null,
+      nextAt: timing?.next(at) ?? null,
+    };
+    if (logged !== null && (logged.at !== logged.untilAt ? this.#inRun(at) : true)) {
+      const job = await this.#job(logged, at);
+      const reason = logged.reason;
+      return {
+        ...facts,
+        outcome: reason === null ? "fired" : "skipped",
+        reason,
+        job,
+        text: this.#tell(logged, at, job),
+      };
+    }
+    const { outcome, text } = this.#withoutRecord(at, exists, unreadable);
+    const job = outcome === "none" || outcome === "unknown" ? await this.#job(null, at) : null;
+    const more = job === null ? "" : ` It was backfilled: ${this.#tellJob(job)}`;
+    return { ...facts, record: null, outcome, reason: null, job, text: text + more };
+  }
+
+  /** An instant is asked for by the minute: the first occurrence in it is meant. */
+  #nearby(asked: Instant): Instant {
+    const timing = this.#rules?.timing;
+    if (timing === undefined || timing.has(asked)) return asked;
+    const next = timing.next(asked);
+    return next !== null && asked % 60_000 === 0 && next < asked + 60_000 ? next : asked;
+  }
+
+  /** Whether an instant inside a run of skipped occurrences is one of them, as far as the calendar is known. */
+  #inRun(at: Instant): boolean {
+    return this.#rules === null || this.#rules.timing.has(at);
+  }
+
+  async #lookUp(asked: Instant): Promise<OccurrenceRecord | null> {
+    const { storage } = this.#engine;
+    const at = this.#nearby(asked);
+    const [exact] = await storage.listOccurrences({ schedule: this.#name, from: at, to: at, limit: 1 });
+    if (exact !== undefined || asked % 60_000 !== 0) return exact ?? null;
+    // The timing may have been another then.
+    const range = { from: asked, to: asked + 59_999 };
+    const [within] = await storage.listOccurrences({ schedule: this.#name, ...range, limit: 1 });
+    return within ?? null;
+  }
+
+  async #job(logged: OccurrenceRecord | null, at: Instant): Promise<JobRecord | null> {
+    const { storage } = this.#engine;
+    if (logged !== null && logged.jobId !== null) return await storage.getJob({ id: logged.jobId });
+    const key = backfillKey(this.#name, at);
+    const [job] = await storage.listJobs({ schedule: this.#name, key, limit: 1 });
+    return job ?? null;
+  }
+
+  #tell(logged: OccurrenceRecord, at: Instant, job: JobRecord | null): string {
+    const occurrence = `The occurrence of "${this.#name}" at ${this.#show(at)}`;
+    const lateMs = logged.recordedAt - logged.untilAt;
+    if (logged.reason === null) {
+      const late = lateMs > 1_000 ? `, ${formatDuration(Math.round(lateMs / 1000) * 1000)} late` : "";
+      const end = job === null ? "Its job is no longer stored." : this.#tellJob(job);
+      return `${occurrence} fired${late}. ${end}`;
+    }
+    const many =
+      logged.count > 1
+        ? `, with ${logged.count - 1} others from ${this.#show(logged.at)} to ${this.#show(logged.untilAt)}`
+        : "";
+    const end = job === null ? "" : ` It was backfilled: ${this.#tellJob(job)}`;
+    return `${occurrence} was skipped${many}: ${SKIPPED[logged.reason]}. Decided at ${this.#show(logged.recordedAt)}.${end}`;
+  }
+
+  #tellJob(job: JobRecord): string {
+    const { id, state, attempt } = job;
+    const since = (from: Instant | null, to: Instant | null): string =>
+      from === null || to === null ? "" : ` after ${formatDuration(Math.max(0, to - from))}`;
+    switch (state) {
+      case "completed":
+        return `Job ${id} completed${since(job.startedAt, job.finishedAt)}.`;
+      case "failed":
+        return `Job ${id} failed at attempt ${attempt}: ${job.error === null ? "no error is known" : parseFailure(job.error).message}.`;
+      case "expired":
+        return `Job ${id} expired before a worker claimed it.`;
+      case "cancelled":
+        return `Job ${id} was cancelled.`;
+      case "running":
+        return `Job ${id} is running at ${job.worker ?? "a worker"}, attempt ${attempt}.`;
+      case "waiting":
+        return `Job ${id} waits for a signal or a child.`;
+      case "ready":
+        return job.held
+          ? `Job ${id} is held back by its limit (${job.limitKey}).`
+          : `Job ${id} waits in queue "${job.queue}" for a worker that knows task "${job.task}".`;
+    }
+  }
+
+  #withoutRecord(at: Instant, exists: boolean, unreadable: Error | null): { outcome: Outcome; text: string } {
+    const name = `"${this.#name}"`;
+    const record = this.#record;
+    const rules = this.#rules;
+    const now = this.#engine.clock.now();
+    if (record === null) {
+      return {
+        outcome: "unknown",
+        text: `No schedule is named ${name}: it was never registered, or was removed, and the log has nothing at ${this.#show(at)}.`,
+      };
+    }
+    if (rules === null) {
+      return {
+        outcome: "unknown",
+        text: `${name} is broken: ${unreadable?.message ?? record.note}. It fires nothing until it is registered anew.`,
+      };
+    }
+    const { definition, timing } = rules;
+    if (!exists) {
+      return {
+        outcome: "none",
+        text: `That local time does not exist in ${this.#timeZone}: clocks went forward over it, to ${this.#show(at)}. ${this.#around(at)}`,
+      };
+    }
+    if (definition.startAt !== null && at < definition.startAt) {
+      return {
+        outcome: "none",
+        text: `${this.#show(at)} is before startAt of ${name}, ${this.#show(definition.startAt)}. ${this.#around(at)}`,
+      };
+    }
+    if (definition.endAt !== null && at > definition.endAt) {
+      return {
+        outcome: "none",
+        text: `${this.#show(at)} is after endAt of ${name}, ${this.#show(definition.endAt)}. ${this.#around(at)}`,
+      };
+    }
+    if (!timing.has(at)) {
+      return {
+        outcome: "none",
+        text: `${this.#show(at)} is no occurrence of ${name} ("${definition.expression}", ${this.#timeZone}). ${this.#around(at)}`,
+      };
+    }
+    if (record.state === "ended") {
+      return {
+        outcome: "none",
+        text: `${name} has ended: it fired ${record.fired} times, last at ${record.lastAt === null ? "no time" : this.#show(record.lastAt)}.`,
+      };
+    }
+    if (at < record.createdAt && (record.nextAt === null || at < record.nextAt)) {
+      return {
+        outcome: "none",
+        text: `${name} was registered only at ${this.#show(record.createdAt)}. Backfill runs what came before.`,
+      };
+    }
+    if (record.nextAt !== null && at < record.nextAt) {
+      return {
+        outcome: "unknown",
+        text: `${this.#show(at)} is decided, but the log no longer (or never) had it: it is older than what is kept, or the schedule's timing was another then.`,
+      };
+    }
+    if (at > now) {
+      const paused = record.state === "paused" ? `, but ${name} is paused${this.#because(record)}` : "";
+      return { outcome: "upcoming", text: `${this.#show(at)} lies ahead${paused}.` };
+    }
+    if (record.state === "paused") {
+      return {
+        outcome: "pending",
+        text: `${name} is paused${this.#because(record)}, so the occurrence at ${this.#show(at)} has not fired; resume with catchUp to make up for it.`,
+      };
+    }
+    return {
+      outcome: "pending",
+      text: `The occurrence of ${name} at ${this.#show(at)} is due and nothing has fired it for ${formatDuration(now - at)}: no process ticks, or the ticker is behind. It will be caught up by its policy.`,
+    };
+  }
+
+  #because({ note }: ScheduleRecord): string {
+    return note === null ? "" : ` (${note})`;
+  }
+
+  #around(at: Instant): string {
+    const timing = this.#rules!.timing;
+    const [before, after] = [timing.previous(at), timing.next(at)];
+    const show = (instant: Instant | null, none: string): string => (instant === null ? none : this.#show(instant));
+    return `The occurrence before is ${show(before, "none")}, the one after ${show(after, "none")}.`;
+  }
+
+  #show(at: Instant): string {
+    return writeLocal(at, this.#timeZone, this.#engine.temporal);
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * What would a schedule do? Runs the planner that fires in production over a stretch of time that need not pass: nights on
+ * which clocks change, outages, jobs that take long. Nothing is stored and no clock is read.
+ *
+ * Time goes from decision to decision: the next occurrence, or the end of the outage it fell into, or the next trigger
+ * where ticks come only now and then. Jobs are taken to start when they become available (behind each other where the
+ * schedule queues), and to run as long as `durations` says.
+ */
+import { CorrectedClock, systemClock } from "../base/clock.ts";
+import { plainCodec } from "../base/codec.ts";
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Instant, ScheduleState, SkipReason } from "../storage/port.ts";
+import { TaskRegistry } from "../task/task.ts";
+import { delayMs } from "./firing.ts";
+import { readWhen, type When, writeLocal } from "./local_time.ts";
+import { wholeNumber } from "./options.ts";
+import { Planner } from "./planner.ts";
+import { defineSchedule, type ReadSchedule, rulesOf, type ScheduleSpec } from "./schedule.ts";
+
+/** What happens while a schedule is simulated. */
+export interface SimulateOptions {
+  /** When it is registered. */
+  readonly from: When;
+  /** When it ends. */
+  readonly to: When;
+  /** When nothing ticks. */
+  readonly downtime?: readonly { readonly from: When; readonly to: When }[];
+  /** How long each job runs, or each by its occurrence. @default 0 */
+  readonly durations?: Duration | ((occurrence: Date) => Duration);
+  /** Ticks come only this often, counted from 1970 (an edge trigger: `"1m"`). @default whenever something is due */
+  readonly tickEvery?: Duration;
+  /** Stops after this many outcomes. @default 10,000 */
+  readonly max?: number;
+}
+
+/** What would become of an occurrence, or of a run of skipped ones. */
+export interface SimulatedOutcome {
+  /** The occurrence, of a run the first; epoch ms. */
+  readonly at: Instant;
+  /** Local time of `at`. */
+  readonly local: string;
+  /** The last of a run. */
+  readonly untilAt: Instant;
+  /** How many occurrences this stands for. */
+  readonly count: number;
+  /** Why it was skipped; null: it fired. */
+  readonly reason: SkipReason | null;
+  /** When it was decided. */
+  readonly decidedAt: Instant;
+  /** When its job starts and ends; null where it does not run. */
+  readonly startAt: Instant | null;
+  /** When its job ends. */
+  readonly endAt: Instant | null;
+  /** How a job that fired ended before its time: the next one cancelled it, or it expired in the queue. */
+  readonly fate: "cancelled" | "expired" | null;
+}
+
+/** The answer of {@link simulate}. */
+export interface Simulation {
+  /** What becomes of the occurrences, in order. */
+  readonly outcomes: SimulatedOutcome[];
+  /** How many fire. */
+  readonly fired: number;
+  /** How many are skipped. */
+  readonly skipped: number;
+  /** State at the end. */
+  readonly state: ScheduleState;
+  /** The next occurrence after the end; null where there is none. */
+  readonly nextAt: Instant | null;
+  /** What may surprise, in sentences. */
+  readonly warnings: string[];
+  /** It stopped at `max` outcomes. */
+  readonly more: boolean;
+}
+
+/** Where names of tasks, the default zone and Temporal come from. */
+export type SimulateContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const MAX_STEPS = 500_000;
+
+/**
+ * Simulates a schedule.
+ *
+ * @param context the engine whose default zone and tasks count; none: UTC
+ * @throws what `defineSchedule` throws
+ *
+ * @example
+ * ```ts ignore
+ * const { outcomes } = await simulate(
+ *   { name: "nightly", expression: "30 2 * * *", task: "work", options: { timeZone: "Europe/Berlin" } },
+ *   { from: "2026-03-27", to: "2026-03-31" },
+ * );
+ * ```
+ */
+export async function simulate(
+  spec: ScheduleSpec,
+  options: SimulateOptions,
+  context: SimulateContext = {},
+): Promise<Simulation> {
+  const { temporal, timeZone: zone = "UTC" } = context;
+  const timeZone = spec.options?.timeZone ?? zone;
+  const instant = (value: When, option: string): Instant => readWhen(value, option, timeZone, temporal);
+  const [from, to] = [instant(options.from, "from"), instant(options.to, "to")];
+  if (to < from) throw new BelfryError("OPTION_INVALID", 'Cannot simulate: "to" is before "from"; swap them');
+  const definer = {
+    tasks: new TaskRegistry(),
+    codec: plainCodec,
+    temporal,
+    timeZone: zone,
+    clock: new CorrectedClock({ ...systemClock, now: () => from }),
+    ...context,
+  } as Engine;
+  const { name, definition, warnings } = await defineSchedule(definer, { ...spec, createdAt: from });
+  const downtime = (options.downtime ?? []).map((gap, i) => ({
+    from: instant(gap.from, `downtime[${i}].from`),
+    to: instant(gap.to, `downtime[${i}].to`),
+  }));
+  const everyMs = options.tickEvery === undefined ? 1 : parseDuration(options.tickEvery, "tickEvery", { minMs: 1 });
+  const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
+  const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
+  let state = { nextAt: run.rules.timing.next(from), fired: 0, lastAt: null as Instant | null };
+  while (state.nextAt !== null && state.nextAt <= to && run.outcomes.length < max) {
+    const now = tickAt(state.nextAt, downtime, everyMs);
+    if (now > to) break;
+    const planner = new Planner(run.rules, { ...state, busy: run.busyAt(now) }, now);
+    while (planner.due && run.outcomes.length < max) {
+      const outcome = planner.decide(MAX_STEPS);
+      run.add(outcome, now);
+    }
+    state = { nextAt: planner.at, fired: planner.fired, lastAt: planner.lastAt };
+  }
+  const skipped = run.outcomes.reduce((sum, { reason, count }) => (reason === null ? sum : sum + count), 0);
+  return {
+    outcomes: run.outcomes,
+    fired: state.fired,
+    skipped,
+    state: state.nextAt === null ? "ended" : "active",
+    nextAt: state.nextAt,
+    warnings,
+    more: run.outcomes.length >= max,
+  };
+}
+
+/** The first moment at which something ticks, at or after an instant. */
+function tickAt(at: Instant, downtime: readonly { from: Instant; to: Instant }[], everyMs: number): Instant {
+  let now = at;
+  for (let moved = true; moved; ) {
+    moved = false;
+    now = Math.ceil(now / everyMs) * everyMs;
+    for (const gap of downtime) {
+      if (now >= gap.from && now < gap.to) {
+        now = gap.to;
+        moved = true;
+      }
+    }
+  }
+  return now;
+}
+
+class Run {
+  readonly outcomes: Mutable<SimulatedOutcome>[] = [];
+  readonly rules: ReadSchedule;
+  readonly #name: string;
+  readonly #durations: NonNullable<SimulateOptions["durations"]>;
+  readonly #temporal: Engine["temporal"];
+  /** Jobs that may still run, oldest first. */
+  #running: Mutable<SimulatedOutcome>[] = [];
+
+  constructor(
+    name: string,
+    rules: ReadSchedule,
+    durations: NonNullable<SimulateOptions["durations"]>,
+    temporal: Engine["temporal"],
+  ) {
+    this.#name = name;
+    this.rules = rules;
+    this.#durations = durations;
+    this.#temporal = temporal;
+  }
+
+  /** Whether a job is unfinished. */
+  busyAt(now: Instant): boolean {
+    this.#running = this.#running.filter(({ endAt }) => endAt !== null && endAt > now);
+    return this.#running.length > 0;
+  }
+
+  add(planned: { at: Instant; untilAt: Instant; count: number; reason: SkipReason | null }, decidedAt: Instant): void {
+    const { definition } = this.rules;
+    const local = writeLocal(planned.at, definition.timeZone, this.#temporal);
+    const outcome: Mutable<SimulatedOutcome> = { ...planned, local, decidedAt, startAt: null, endAt: null, fate: null };
+    this.outcomes.push(outcome);
+    if (planned.reason !== null) return;
+    if (definition.overlap === "cancel" && this.busyAt(decidedAt)) {
+      for (const job of this.#running)
+        Object.assign(job, { endAt: Math.max(decidedAt, job.startAt!), fate: "cancelled" });
+    }
+    const availableAt = Math.max(decidedAt, planned.at + delayMs(this.#name, planned.at, definition));
+    const behind = definition.overlap === "queue" ? Math.max(0, ...this.#running.map(({ endAt }) => endAt!)) : 0;
+    const startAt = Math.max(availableAt, behind);
+    if (definition.expiresInMs !== null && startAt >= planned.at + definition.expiresInMs) {
+      outcome.fate = "expired";
+      return;
+    }
+    const durations = this.#durations;
+    const duration = typeof durations === "function" ? durations(new Date(planned.at)) : durations;
+    outcome.startAt = startAt;
+    outcome.endAt = startAt + parseDuration(duration, "durations");
+    this.busyAt(decidedAt);
+    this.#running.push(outcome);
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Is anything wrong that nobody would notice? Names what has silently stopped: a missing or lagging ticker, schedules that
+ * broke or paused themselves, active ones with nothing ahead, answers of a function that were asked too long ago, clocks
+ * that are off. One or two round trips; `deep` reads every schedule, page by page.
+ */
+import { formatDuration } from "../base/duration.ts";
+import { type Engine, timed } from "../engine/engine.ts";
+import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
+import { readDefinition } from "./schedule.ts";
+
+/** What may be wrong. */
+export type ProblemCode =
+  /** A schedule is due, and no process holds the lease. */
+  | "no-ticker"
+  /** A schedule is due for longer than it should be, although a process leads. */
+  | "lagging"
+  /** A schedule cannot be read or planned. */
+  | "broken"
+  /** A schedule paused itself because its jobs failed. */
+  | "failing"
+  /** An active schedule has no next occurrence. */
+  | "stopped"
+  /** A clock that ran ahead has decided occurrences that lie ahead: the schedule is silent until they have passed. */
+  | "ahead"
+  /** The function in `exclude` was not asked for the time to come. */
+  | "exclude-ends"
+  /** This host's clock is off. */
+  | "clock";
+
+/** One thing that is wrong. */
+export interface Problem {
+  /** What kind of problem: API, unlike the message. */
+  readonly code: ProblemCode;
+  /** Which schedule; null where it is about all. */
+  readonly schedule: string | null;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+/** The answer of {@link checkHealth}. */
+export interface HealthReport {
+  /** Nothing is wrong. */
+  readonly ok: boolean;
+  /** What is wrong, the general before single schedules. */
+  readonly problems: Problem[];
+  /** Who leads; null where nobody does (between one-shot ticks that is usual). */
+  readonly lease: LeaseRecord | null;
+  /** The earliest occurrence of any active schedule; in the past when the ticker lags. */
+  readonly nextAt: Instant | null;
+  /** For how long it has been due, ms; 0 when nothing is. */
+  readonly lagMs: number;
+  /** How many schedules there are, by state. */
+  readonly schedules: Record<ScheduleState, number>;
+  /** The storage's clock minus this host's, ms; 0 without a server. */
+  readonly skewMs: number;
+}
+
+/** Options of {@link checkHealth}. */
+export interface HealthOptions {
+  /** How long an occurrence may be due before that is a problem, ms: triggers come once a minute on some platforms. @default 90,000 */
+  readonly maxLagMs?: number;
+  /** Reads every schedule, to name those that would break or have nothing ahead. @default false */
+  readonly deep?: boolean;
+}
+
+const MAX_LAG_MS = 90_000;
+/** More clock skew than this is a problem. */
+const MAX_SKEW_MS = 5_000;
+/** Occurrences that were decided further ahead than this were decided by a wrong clock. */
+const MAX_AHEAD_MS = 60_000;
+/** At most this many problems of single schedules are named. */
+const MAX_NAMED = 100;
+
+/** Looks for what is wrong. */
+export async function checkHealth(engine: Engine, options: HealthOptions = {}): Promise<HealthReport> {
+  const { maxLagMs = MAX_LAG_MS, deep = false } = options;
+  await engine.open();
+  const stats = await timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
+  const now = engine.clock.now();
+  const { lease, nextAt, schedules } = stats;
+  const lagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);
+  const problems: Problem[] = [];
+  if (lagMs > maxLagMs) problems.push(lagging(lagMs, lease, now));
+  if (Math.abs(engine.clock.skewMs) > MAX_SKEW_MS) {
+    const off = `${formatDuration(Math.abs(engine.clock.skewMs))} ${engine.clock.skewMs > 0 ? "behind" : "ahead of"}`;
+    problems.push({
+      code: "clock",
+      schedule: null,
+      message: `This host's clock is ${off} the storage's, whose time counts; set it right`,
+    });
+  }
+  if (schedules.broken > 0) await look(engine, "broken", problems, broken);
+  if (schedules.paused > 0) await look(engine, "paused", problems, failing);
+  // By contract an active schedule has a next occurrence: where none has one, somebody wrote past it.
+  if (deep || (schedules.active > 0 && nextAt === null))
+    await look(engine, "active", problems, (record) => silent(record, engine, now));
+  return { ok: problems.length === 0, problems, lease, nextAt, lagMs, schedules, skewMs: engine.clock.skewMs };
+}
+
+function lagging(lagMs: number, lease: LeaseRecord | null, now: Instant): Problem {
+  const due = `A schedule has been due for ${formatDuration(Math.round(lagMs / 1000) * 1000)}`;
+  if (lease === null || lease.expiresAt <= now) {
+    const message = `${due} and no process ticks: start one with belfry.run(), or let a platform trigger call belfry.tick()`;
+    return { code: "no-ticker", schedule: null, message };
+  }
+  return {
+    code: "lagging",
+    schedule: null,
+    message: `${due} although ${lease.holder} leads: its ticks fail or are too few; see its errors`,
+  };
+}
+
+function broken({ name, note }: ScheduleRecord): Problem {
+  return {
+    code: "broken",
+    schedule: name,
+    message: `Schedule "${name}" is broken and fires nothing: ${note}; register it anew`,
+  };
+}
+
+function failing({ name, note, failures, pauseAfterFailures }: ScheduleRecord): Problem | null {
+  if (pauseAfterFailures === null || failures < pauseAfterFailures) return null;
+  return {
+    code: "failing",
+    schedule: name,
+    message: `Schedule "${name}" paused itself (${note}); mend its task and resume it`,
+  };
+}
+
+function silent(record: ScheduleRecord, engine: Engine, now: Instant): Problem | null {
+  const { name: schedule, nextAt, lastAt } = record;
+  if (nextAt === null) {
+    return {
+      code: "stopped",
+      schedule,
+      message: `Schedule "${schedule}" is active but has no next occurrence; register it anew`,
+    };
+  }
+  if (lastAt !== null && lastAt > now + MAX_AHEAD_MS) {
+    const ahead = formatDuration(Math.round((lastAt - now) / 1000) * 1000);
+    return {
+      code: "ahead",
+      schedule,
+      message:
+        `Schedule "${schedule}" has decided its occurrences up to ${ahead} from now, while a clock ran ahead; ` +
+        "it fires nothing until then: trigger it by hand, or change its timing to plan it anew",
+    };
+  }
+  const read = readDefinition(record, engine.temporal);
+  if (read instanceof Error) {
+    return { code: "broken", schedule, message: `Schedule "${schedule}" would break here: ${read.message}` };
+  }
+  const { excludeUntilAt } = read.definition;
+  if (excludeUntilAt !== null && excludeUntilAt < Math.max(now, nextAt)) {
+    const until = new Date(excludeUntilAt).toISOString().slice(0, 10);
+    return {
+      code: "exclude-ends",
+      schedule,
+      message: `The function in exclude of "${schedule}" was asked up to ${until} only; register it again`,
+    };
+  }
+  return null;
+}
+
+async function look(
+  engine: Engine,
+  state: ScheduleState,
+  problems: Problem[],
+  judge: (record: ScheduleRecord) => Problem | null,
+): Promise<void> {
+  const limit = Math.min(1_000, engine.storage.capabilities.maxBatchRows);
+  let named = 0;
+  for (let after: string | undefined; ; ) {
+    const page: ScheduleRecord[] = await engine.storage.listSchedules({
+      state,
+      limit,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const record of page) {
+      const problem = judge(record);
+      if (problem === null) continue;
+      problems.push(problem);
+      if (++named === MAX_NAMED) return;
+    }
+    if (page.length < limit) return;
+    after = page.at(-1)!.name;
+  }
+}

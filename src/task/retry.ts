@@ -1,0 +1,197 @@
+/**
+ * When a failed try is made again: policies as plain data, and the delay they give. Pure.
+ *
+ * The default is five attempts with exponential delays and full jitter (the delay is drawn evenly from zero up to 1 s,
+ * 3 s, 9 s, 27 s): full jitter spreads the herd that one outage makes, see "Exponential Backoff And Jitter" (AWS
+ * Architecture Blog, 2015). A policy that is data travels with the job, so a schedule's or an enqueuer's policy holds on
+ * every worker; a function can only live with the task's code.
+ *
+ * What counts against `maxAttempts`: every attempt that ended with an error, and every one that ended with its worker
+ * unless it had made progress; see `execution/attempts.ts`.
+ */
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+
+/** How delays grow. */
+export type Backoff = "exponential" | "linear" | "constant";
+
+/** A retry policy as it is stored. */
+export interface RetryPolicy {
+  /** Number of tries in all, 1 or more. */
+  maxAttempts: number;
+  backoff: Backoff;
+  /** Delay after the first try, in ms. */
+  initialMs: number;
+  /** What an exponential delay is multiplied by from try to try. */
+  factor: number;
+  /** No delay is longer, in ms. */
+  maxMs: number;
+  /** `full`: drawn evenly from zero to the delay; `none`: the delay itself. */
+  jitter: "full" | "none";
+}
+
+/** A retry policy as people write it; what is left out is {@link DEFAULT_RETRY}'s. */
+export interface RetryOptions {
+  maxAttempts?: number;
+  backoff?: Backoff;
+  initial?: Duration;
+  factor?: number;
+  max?: Duration;
+  jitter?: "full" | "none";
+}
+
+/** What a retry function learns: which try failed, 1-based, and how. */
+export interface FailedTry {
+  attempt: number;
+  error: unknown;
+}
+
+/** Decides in code: the delay until the next try, or null for no more. */
+export type RetryFunction = (failed: FailedTry) => Duration | null;
+
+/** A policy that can be stored: options, a number of attempts, or `false` for a single one. */
+export type StorableRetry = RetryOptions | number | false;
+
+/** Any policy. */
+export type Retry = StorableRetry | RetryFunction;
+
+/** Five attempts; delays up to 1 s, 3 s, 9 s, 27 s (never above 10 min), drawn with full jitter. */
+export const DEFAULT_RETRY: RetryPolicy = {
+  maxAttempts: 5,
+  backoff: "exponential",
+  initialMs: 1_000,
+  factor: 3,
+  maxMs: 600_000,
+  jitter: "full",
+};
+
+/** One try and no more. */
+export const NO_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxAttempts: 1 };
+
+/** Says that trying again cannot help: the job (or step) fails at once. */
+export class FatalError extends Error {
+  /**
+   * @param message what is wrong for good
+   * @param options `cause`: the error behind this one
+   */
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "FatalError";
+  }
+}
+
+/** Says when to try again, overriding the policy's delay (not its number of attempts). */
+export class RetryLater extends Error {
+  /** Delay until the next try, in ms. */
+  readonly delayMs: number;
+
+  /**
+   * @param delay how long to wait: `"5m"` or ms
+   * @param message why
+   * @param options `cause`: the error behind this one
+   * @throws BelfryError `DURATION_INVALID`
+   */
+  constructor(delay: Duration, message = "to be tried again later", options?: ErrorOptions) {
+    super(message, options);
+    this.name = "RetryLater";
+    this.delayMs = parseDuration(delay, "RetryLater");
+  }
+}
+
+/**
+ * Checks a policy that can be stored.
+ *
+ * @param what whose it is, for the error: `task "report"`
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
+ */
+export function parseRetry(retry: StorableRetry, what: string): RetryPolicy {
+  if (retry === false) return NO_RETRY;
+  const options: RetryOptions = typeof retry === "number" ? { maxAttempts: retry } : retry;
+  const refuse = (option: string, found: unknown, should: string): never => {
+    throw new BelfryError("OPTION_INVALID", `Cannot use retry of ${what}: ${option} is ${String(found)}, ${should}`);
+  };
+  if (typeof options !== "object" || options === null) refuse("it", retry, "but must be options, a number or false");
+  const {
+    maxAttempts = DEFAULT_RETRY.maxAttempts,
+    backoff = DEFAULT_RETRY.backoff,
+    jitter = DEFAULT_RETRY.jitter,
+  } = options;
+  const { factor = DEFAULT_RETRY.factor } = options;
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 1_000_000) {
+    refuse("maxAttempts", maxAttempts, "but must be a whole number from 1 to 1,000,000 (1: no retry)");
+  }
+  if (!["exponential", "linear", "constant"].includes(backoff)) {
+    refuse("backoff", backoff, 'but must be "exponential", "linear" or "constant"');
+  }
+  if (!["full", "none"].includes(jitter)) refuse("jitter", jitter, 'but must be "full" or "none"');
+  if (!Number.isFinite(factor) || factor < 1) refuse("factor", factor, "but must be 1 or more");
+  return {
+    maxAttempts,
+    backoff,
+    initialMs:
+      options.initial === undefined ? DEFAULT_RETRY.initialMs : parseDuration(options.initial, "retry.initial"),
+    factor,
+    maxMs: options.max === undefined ? DEFAULT_RETRY.maxMs : parseDuration(options.max, "retry.max"),
+    jitter,
+  };
+}
+
+/** Checks any policy; a function is taken as it is. */
+export function readRetry(retry: Retry, what: string): RetryPolicy | RetryFunction {
+  return typeof retry === "function" ? retry : parseRetry(retry, what);
+}
+
+/** A retry function cannot be asked about a worker that died, so even its jobs end after this many attempts. */
+const MAX_FUNCTION_ATTEMPTS = 100;
+
+/** How many tries a policy allows at most. */
+export function maxAttempts(policy: RetryPolicy | RetryFunction): number {
+  return typeof policy === "function" ? MAX_FUNCTION_ATTEMPTS : policy.maxAttempts;
+}
+
+/**
+ * The delay until the next try.
+ *
+ * @param attempt the try that failed, 1-based
+ * @param random draws evenly from [0, 1)
+ * @returns ms, or null when there is to be no other try
+ */
+export function retryDelayMs(
+  policy: RetryPolicy | RetryFunction,
+  failed: FailedTry,
+  random: () => number,
+): number | null {
+  const { attempt, error } = failed;
+  if (isFatal(error) || attempt >= maxAttempts(policy)) return null;
+  if (typeof policy === "function") {
+    const delay = error instanceof RetryLater ? error.delayMs : policy(failed);
+    return delay === null ? null : parseDuration(delay, "the delay that a retry function returned");
+  }
+  if (error instanceof RetryLater) return error.delayMs;
+  const { backoff, initialMs, factor, maxMs, jitter } = policy;
+  const grown =
+    backoff === "exponential"
+      ? initialMs * factor ** (attempt - 1)
+      : backoff === "linear"
+        ? initialMs * attempt
+        : initialMs;
+  const delayMs = Math.min(grown, maxMs);
+  return Math.round(jitter === "full" ? delayMs * random() : delayMs);
+}
+
+/** Errors of Belfry after which trying again gives the same answer. */
+const FATAL_CODES = new Set<string>([
+  "REPLAY_MISMATCH",
+  "INPUT_INVALID",
+  "PAYLOAD_UNSERIALIZABLE",
+  "PAYLOAD_TOO_LARGE",
+  "NAME_INVALID",
+  "OPTION_INVALID",
+  "DURATION_INVALID",
+  "TASK_UNKNOWN",
+]);
+
+/** Whether trying again cannot help. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof FatalError || (error instanceof BelfryError && FATAL_CODES.has(error.code));
+}

@@ -1,0 +1,295 @@
+/**
+ * One tick: ask for the lease and what is due, plan it, fire it; and the way it is repeated for as long as a server runs.
+ *
+ * A tick is one or more passes of two round trips: `beginTick` (elect, renew, read what is due, learn when to wake) and
+ * `fire` (move on, record, insert jobs, under the lease's token). With nothing due it is the first alone. A one-shot
+ * tick gives the lease up in its last batch, since on the edge nobody is there to renew it; `run` (in
+ * `schedule/loop.ts`) keeps it. Passes of one scheduler come one after the other, so a tick by hand beside a running
+ * loop is just another pass of it.
+ *
+ * Nothing here is needed for safety: a pass that lost its lease or its race fires nothing, and what is due stays due.
+ */
+import { type Engine, timed } from "../engine/engine.ts";
+import type { BeginTickReply, Instant } from "../storage/port.ts";
+import { announce } from "./announce.ts";
+import { Lease } from "./lease.ts";
+import { runLoop } from "./loop.ts";
+import { DEFAULT_RETENTION, maintain, type Retention } from "./maintenance.ts";
+import { type PassPlan, planPass } from "./pass.ts";
+
+/** Options of a {@link Scheduler}. */
+export interface SchedulerOptions {
+  readonly leaseTtlMs: number;
+  /** How long history is kept. @default finished jobs 7 days, failed ones and outcomes 30 */
+  readonly retention?: Partial<Retention> | undefined;
+  /** Called when jobs were made that can run at once, so that a worker in this process need not be told by the storage. */
+  readonly onFired?: (() => void) | undefined;
+}
+
+/** Options of one tick. */
+export interface TickOptions {
+  /** Give the lease up at the end: nobody renews it afterwards. */
+  readonly oneShot?: boolean | undefined;
+  /** Begin no pass after this monotonic instant. */
+  readonly untilMs?: number | undefined;
+  /** At most this many jobs. @default 10,000 */
+  readonly maxJobs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a tick did. */
+export interface TickReport {
+  /** Whether it led, and so could fire. */
+  leader: boolean;
+  /** How many jobs it made of occurrences. */
+  fired: number;
+  /** How many occurrences it skipped. */
+  skipped: number;
+  /** More is due: tick again at once. */
+  more: boolean;
+  /** The next occurrence of any schedule; null where there is none. */
+  nextAt: Instant | null;
+  /** The earliest instant at which a job could be claimed (now, where one is ready); null where none waits for time. */
+  jobsAt: Instant | null;
+  /** The storage's clock minus this host's, ms; 0 without a server. */
+  skewMs: number;
+}
+
+const MAX_JOBS = 10_000;
+/** 50 ns each: what a pass may spend on counting skipped occurrences. */
+const MAX_STEPS = 500_000;
+/** A clock that is further off than this is worth a warning. */
+const SKEW_WARNING_MS = 5_000;
+/** Every how manyth one-shot tick that did something also clears history away. */
+const ONE_SHOT_MAINTENANCE = 32;
+
+/** Elects, fires, and keeps doing so. */
+export class Scheduler {
+  readonly lease: Lease;
+  readonly #engine: Engine;
+  readonly #retention: Retention;
+  readonly #onFired: () => void;
+  /** The pass that is under way, for the next to wait for. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #looping = 0;
+  #wakes = new Set<() => void>();
+  #warnedSkewMs = 0;
+
+  /** @param options `leaseTtlMs`: how long a term lasts that is not renewed */
+  constructor(engine: Engine, options: SchedulerOptions) {
+    this.#engine = engine;
+    this.lease = new Lease(engine.holder, options.leaseTtlMs);
+    this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
+    this.#onFired = options.onFired ?? (() => {});
+  }
+
+  /** Whether this scheduler believes that it leads. */
+  get leads(): boolean {
+    return this.lease.held(this.#engine.clock.monotonic());
+  }
+
+  /** Makes a running loop look again at once: schedules have changed. */
+  wake(): void {
+    for (const wake of this.#wakes) wake();
+  }
+
+  /**
+   * Fires what is due, within bounds.
+   *
+   * @throws what the storage throws; what was asked may or may not have happened, and the next tick goes on from there
+   */
+  tick(options: TickOptions = {}): Promise<TickReport> {
+    const tick = this.#turn.then(() => this.#tick(options));
+    this.#turn = tick.catch(() => {});
+    return tick;
+  }
+
+  /**
+   * Ticks whenever something is due, until aborted; keeps the lease and gives it up at the end.
+   *
+   * Errors of the storage go to `onError`, and the loop goes on.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#looping++;
+    try {
+      await runLoop(this.#engine, this, {
+        signal,
+        onWake: (wake) => {
+          this.#wakes.add(wake);
+          return () => void this.#wakes.delete(wake);
+        },
+      });
+    } finally {
+      this.#looping--;
+      if (this.#looping === 0) await this.resign();
+    }
+  }
+
+  /** Gives the lease up, if it is ours. Never throws: a lease that is not given up runs out. */
+  async resign(): Promise<void> {
+    await this.#turn;
+    const { token, holder } = this.lease;
+    if (token === null) return;
+    this.lease.resigned();
+    try {
+      await this.#engine.storage.resign({ holder, token, now: this.#engine.clock.now() });
+      this.#engine.events.emit("lease:resigned", { holder, token });
+    } catch (error) {
+      this.#engine.report(error, "resigning the lease");
+    }
+  }
+
+  /** Clears old history away and tries broken schedules again. @returns whether more is left to do at once */
+  maintain(): Promise<boolean> {
+    return maintain(this.#engine, this.#retention);
+  }
+
+  async #tick(options: TickOptions): Promise<TickReport> {
+    const { clock, ids, storage } = this.#engine;
+    await this.#engine.open();
+    const oneShot = options.oneShot === true && this.#looping === 0;
+    let left = options.maxJobs ?? MAX_JOBS;
+    const total: TickReport = {
+      leader: false,
+      fired: 0,
+      skipped: 0,
+      more: false,
+      nextAt: null,
+      jobsAt: null,
+      skewMs: 0,
+    };
+    const finished = (): boolean =>
+      left <= 0 || options.signal?.aborted === true || clock.monotonic() >= (options.untilMs ?? Infinity);
+    try {
+      do {
+        const maxJobs = Math.min(left, storage.capabilities.maxBatchRows);
+        const report = await this.#pass(
+          maxJobs,
+          (more, fired) => oneShot && (!more || left - fired <= 0 || finished()),
+        );
+        left -= report.fired;
+        total.fired += report.fired;
+        total.skipped += report.skipped;
+        const { leader, more, nextAt, jobsAt } = report;
+        Object.assign(total, { leader, more, nextAt, jobsAt });
+      } while (total.leader && total.more && !finished());
+    } finally {
+      if (oneShot && this.lease.token !== null) await this.#resignNow();
+    }
+    total.skewMs = clock.skewMs;
+    this.#watchSkew(total.skewMs);
+    const worked = total.fired > 0 || (total.jobsAt !== null && total.jobsAt <= clock.now());
+    if (oneShot && worked && ids.random() * ONE_SHOT_MAINTENANCE >= ONE_SHOT_MAINTENANCE - 1) await this.maintain();
+    return total;
+  }
+
+  /** One pass. `resigns` says, from what is left after the plan, whether its batch is the last of the tick. */
+  async #pass(
+    maxJobs: number,
+    resigns: (more: boolean, fired: number) => boolean,
+  ): Promise<Omit<TickReport, "skewMs">> {
+    const { clock, storage } = this.#engine;
+    const { maxBatchRows, maxBatchBytes } = storage.capabilities;
+    const asked = clock.now();
+    const reply = await this.#begin(asked, resigns(false, 0));
+    const { leads: leader, jobsAt } = reply;
+    // The reply may have shown that our clock was ahead: then less is due than we asked for.
+    const now = Math.min(asked, clock.now());
+    const unread = reply.nextAt !== null && reply.nextAt <= now;
+    if (!leader || reply.due.length === 0) {
+      return { leader, fired: 0, skipped: 0, more: leader && unread, nextAt: reply.nextAt, jobsAt };
+    }
+    const budget = { maxJobs: Math.min(maxJobs, maxBatchRows), maxBytes: maxBatchBytes, maxSteps: MAX_STEPS };
+    const plan = planPass(this.#engine, reply.due, now, budget);
+    const more = plan.more || unread;
+    const { fired, skipped, moved } = await this.#fire(plan, now, resigns(more, countJobs(plan)));
+    return {
+      leader: moved !== null,
+      fired,
+      skipped,
+      // A schedule that somebody else moved is read again.
+      more: more || moved === null || moved < plan.firings.length,
+      nextAt: earliest(reply.nextAt, plan.nextAt),
+      jobsAt: fired > 0 ? earliest(jobsAt, now) : jobsAt,
+    };
+  }
+
+  async #begin(now: Instant, resignIfIdle: boolean): Promise<BeginTickReply> {
+    const { clock, logger, storage } = this.#engine;
+    const reply = await this.#ask(now, resignIfIdle);
+    const { seen } = this.lease;
+    if (reply.leads || seen === null || !this.lease.stuck(now, clock.monotonic())) return reply;
+    const { holder, token, expiresAt } = seen;
+    logger.warn(`The lease of ${holder} has no living holder: given up in its name`, { holder, token, expiresAt });
+    await storage.resign({ holder, token, now });
+    return await this.#ask(now, resignIfIdle);
+  }
+
+  async #ask(now: Instant, resignIfIdle: boolean): Promise<BeginTickReply> {
+    const { clock, events, storage } = this.#engine;
+    const { lease } = this;
+    const had = lease.token;
+    const sentMs = clock.monotonic();
+    const { holder, ttlMs, token } = lease;
+    const maxDue = storage.capabilities.maxBatchRows;
+    const reply = await timed(this.#engine, () =>
+      storage.beginTick({ holder, token, now, ttlMs, maxDue, resignIfIdle }),
+    );
+    const change = lease.learn(reply, sentMs, clock.monotonic());
+    if (change === "began") events.emit("lease:acquired", { holder, token: lease.token! });
+    else if (change === "ended" && !reply.leads) events.emit("lease:lost", { holder, token: had! });
+    return reply;
+  }
+
+  /** @returns how many schedules moved; null where the lease was lost and nothing happened */
+  async #fire(
+    plan: PassPlan,
+    now: Instant,
+    resign: boolean,
+  ): Promise<{ fired: number; skipped: number; moved: number | null }> {
+    const { ids, storage } = this.#engine;
+    const { holder, token } = this.lease;
+    if (plan.firings.length === 0) return { fired: 0, skipped: 0, moved: 0 };
+    if (token === null) return { fired: 0, skipped: 0, moved: null };
+    const request = { op: ids.token(), now, lease: { holder, token }, firings: plan.firings, resign };
+    const reply = await timed(this.#engine, () => storage.fire(request));
+    if (!reply.leads) {
+      this.lease.forget();
+      this.#engine.events.emit("lease:lost", { holder, token });
+      return { fired: 0, skipped: 0, moved: null };
+    }
+    if (resign) this.lease.resigned();
+    if (reply.jobs.length > 0) this.#onFired();
+    const skipped = announce(this.#engine, plan, reply, now);
+    return { fired: reply.jobs.length, skipped, moved: reply.fired.length };
+  }
+
+  async #resignNow(): Promise<void> {
+    const { holder, token } = this.lease;
+    this.lease.resigned();
+    try {
+      await this.#engine.storage.resign({ holder, token: token!, now: this.#engine.clock.now() });
+    } catch (error) {
+      this.#engine.report(error, "resigning the lease");
+    }
+  }
+
+  #watchSkew(skewMs: number): void {
+    if (Math.abs(skewMs) < SKEW_WARNING_MS || Math.abs(skewMs - this.#warnedSkewMs) < SKEW_WARNING_MS) return;
+    this.#warnedSkewMs = skewMs;
+    const side = skewMs > 0 ? "behind" : "ahead of";
+    this.#engine.logger.warn(
+      `This host's clock is ${Math.abs(skewMs)} ms ${side} the storage's, whose time counts; set it right`,
+      { skewMs },
+    );
+  }
+}
+
+function countJobs(plan: PassPlan): number {
+  return plan.firings.reduce((sum, { jobs }) => sum + jobs.length, 0);
+}
+
+/** The earlier of two instants, either of which may be missing. */
+export function earliest(a: Instant | null, b: Instant | null): Instant | null {
+  return a === null ? b : b === null ? a : Math.min(a, b);
+}

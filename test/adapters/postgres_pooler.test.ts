@@ -1,0 +1,96 @@
+/**
+ * Does the Postgres adapter work behind a pooler in transaction mode? The kit through a real PgBouncer that has three
+ * connections to the server, and word for word against the model; `LISTEN` alone cannot pass.
+ */
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { postgres } from "../../adapters/postgres.ts";
+import { postgresDialect } from "../../src/sql/dialect.ts";
+import { conformanceCases } from "../../src/testing/conformance/mod.ts";
+import { storageConformance, storageDifferential } from "../../src/testing/mod.ts";
+import { HAS_PGBOUNCER, type Pgbouncer, startPgbouncer } from "../engines/pgbouncer.ts";
+import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
+import { emptying, Worlds } from "../storage/worlds.ts";
+
+/** Cases that wait to be woken. */
+const listening = Object.fromEntries(
+  conformanceCases.filter(({ needs }) => needs === "listen").map(({ title }) => [title, "LISTEN needs a session"]),
+);
+
+let made = 0;
+
+/** Tables and the pools that reach them. */
+interface World {
+  prefix: string;
+  pools: pg.Pool[];
+}
+
+if (HAS_PGBOUNCER) describe("behind PgBouncer", suite);
+else
+  test.skip("postgres behind PgBouncer: the kit, and against the model (skipped: there is no pgbouncer in the PATH)");
+
+function suite(): void {
+  let pooler: Pgbouncer;
+  beforeAll(async () => {
+    pooler = await startPgbouncer(inject("postgresUrl"), { connections: 3 });
+  });
+  const newPool = (): pg.Pool => new pg.Pool({ connectionString: pooler.url, max: 8 });
+  const worlds = new Worlds<World>({
+    make: () => ({ prefix: `pool${process.pid}_${made++}_`, pools: [newPool()] }),
+    empty: async ({ prefix, pools }) => {
+      await pools[0]!.query(emptying(prefix, postgresDialect).join(";\n"));
+    },
+  });
+  afterAll(async () => {
+    await worlds.end(async ({ pools }) => {
+      for (const pool of pools) await pool.end();
+    });
+    await pooler.dispose();
+  });
+
+  storageConformance({
+    name: "postgres behind PgBouncer",
+    test: test.concurrent,
+    skip: test.skip,
+    skips: listening,
+    manifest: { reopen: true, listen: true, statements: true, durable: true, serverClock: true },
+    open: async () => {
+      const world = await worlds.take();
+      const opened = [postgres(world.pools[0]!, { prefix: world.prefix })];
+      return {
+        storage: opened[0]!,
+        world,
+        reopen: async () => {
+          world.pools[opened.length] ??= newPool();
+          const storage = postgres(world.pools[opened.length]!, { prefix: world.prefix });
+          opened.push(storage);
+          await storage.migrate({ now: 0 });
+          return storage;
+        },
+        dispose: async () => {
+          for (const storage of opened) await storage.close();
+          await worlds.give(world);
+        },
+      };
+    },
+    runStatements: async (target, statements) => {
+      const { world } = target as unknown as { world: World };
+      const client = await world.pools[0]!.connect();
+      await client.query("BEGIN");
+      for (const { sql, params } of statements) await client.query(sql, params);
+      await client.query("COMMIT");
+      client.release();
+    },
+  });
+
+  test.concurrent("postgres behind PgBouncer answers as the model does", { timeout: 240_000 }, async () => {
+    const pool = newPool();
+    const subject = postgres(pool, { prefix: `pool${process.pid}_${made++}_` });
+    const operations = DIFFERENTIAL_OPERATIONS / 5;
+    const { rows } = await storageDifferential({ model: memory(), subject, seed: 12, operations });
+    expect(rows).toBeGreaterThan(0);
+    await subject.close();
+    await pool.end();
+  });
+}

@@ -1,0 +1,223 @@
+/** Payloads: what JSON loses is refused before anything is written; schemas at both ends; limits; encryption. */
+import * as v from "valibot";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { plainCodec } from "../../src/base/codec.ts";
+import { aesGcm } from "../../src/base/codec_aes.ts";
+import { signalJob } from "../../src/job/control.ts";
+import type { Context } from "../../src/task/context.ts";
+import type { StandardSchema } from "../../src/task/schema.ts";
+import { type Task, TaskRegistry } from "../../src/task/task.ts";
+import { Bench } from "../execution/harness.ts";
+
+/** A schema written by hand, as another library would make it: asynchronous, with a path of objects. */
+const even: StandardSchema<number, string> = {
+  "~standard": {
+    version: 1,
+    vendor: "by-hand",
+    validate: async (value) =>
+      typeof value === "number" && value % 2 === 0
+        ? { value: `even ${value}` }
+        : { issues: [{ message: "must be even", path: [{ key: "n" }, 0] }] },
+  },
+};
+
+describe("input schema", () => {
+  test("types flow through define, enqueue and the handler", () => {
+    const tasks = new TaskRegistry();
+    const schema = v.object({ userId: v.number(), copies: v.optional(v.number(), 1) });
+    const task = tasks.define(
+      "report",
+      (_ctx, input) => {
+        expectTypeOf(input).toEqualTypeOf<{ userId: number; copies: number }>();
+        return input.copies;
+      },
+      { input: schema },
+    );
+    expectTypeOf(task).toEqualTypeOf<Task<{ userId: number; copies?: number | undefined }, number>>();
+    const plain = tasks.define("plain", async (_ctx: Context, input: { a: string }) => input.a.length);
+    expectTypeOf(plain).toEqualTypeOf<Task<{ a: string }, number>>();
+    const none = tasks.define("none", async () => "x");
+    expectTypeOf(none).toEqualTypeOf<Task<undefined, string>>();
+  });
+
+  test("is checked when the job is enqueued: the sender is told, nothing is written", async () => {
+    const bench = new Bench();
+    const task = bench.tasks.define("report", () => 1, { input: v.object({ userId: v.number() }) });
+    const node = bench.node();
+    await expect(node.enqueue(task, { userId: "x" })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      message: expect.stringMatching(/task "report": userId: /),
+    });
+    const odd = bench.tasks.define("odd", () => 1, { input: even });
+    await expect(node.enqueue(odd, 3)).rejects.toMatchObject({ message: expect.stringContaining("n.0: must be even") });
+    expect(await bench.storage.listJobs({ limit: 1 })).toEqual([]);
+  });
+
+  test("is checked again when the job runs, and changes the value there; a misfit fails at once", async () => {
+    const bench = new Bench();
+    const tasks = new TaskRegistry();
+    tasks.define("even", (_ctx, input) => input, { input: even });
+    const sender = bench.node({ tasks: new TaskRegistry() });
+    const good = await sender.enqueue("even", 4);
+    const bad = await sender.enqueue("even", 5);
+    const node = bench.start({ tasks });
+    await bench.clock.settle();
+    expect((await node.job(good.id)).output).toBe("even 4");
+    expect(await node.job(bad.id)).toMatchObject({ state: "failed", attempt: 1, error: { code: "INPUT_INVALID" } });
+    await node.stop();
+  });
+});
+
+describe("what JSON would lose", () => {
+  const cycle: Record<string, unknown> = {};
+  cycle["self"] = cycle;
+  test.each<[string, unknown, RegExp]>([
+    ["a function", { callback: () => 1 }, /callback is a function/],
+    ["a BigInt", { id: 10n }, /id is a BigInt/],
+    ["NaN", { rate: Number.NaN }, /rate is NaN/],
+    ["a Date", { at: new Date(0) }, /at is an instance of Date/],
+    ["a Map", new Map(), /an instance of Map/],
+    ["a cycle", cycle, /self is a cycle/],
+    ["undefined in an array", [undefined], /\[0\] is undefined/],
+  ])("%s is refused in inputs, outputs of steps and results, with its path", async (_what, value, message) => {
+    const bench = new Bench();
+    let ran = 0;
+    bench.tasks.define("input", () => 1);
+    bench.tasks.define("step", async (ctx) =>
+      ctx.step("s", () => {
+        ran++;
+        return value;
+      }),
+    );
+    bench.tasks.define("result", () => value);
+    const node = bench.start();
+    await expect(node.enqueue("input", value)).rejects.toMatchObject({
+      code: "PAYLOAD_UNSERIALIZABLE",
+      message: expect.stringMatching(message),
+    });
+    for (const name of ["step", "result"]) {
+      const { id } = await node.enqueue(name);
+      await bench.clock.advance("1h");
+      expect(await node.job(id)).toMatchObject({
+        state: "failed",
+        attempt: 1,
+        error: { code: "PAYLOAD_UNSERIALIZABLE", message: expect.stringMatching(message) },
+      });
+    }
+    expect(ran).toBe(1);
+    await node.stop();
+  });
+
+  test("a payload over the limit is refused with its size and the remedy", async () => {
+    const bench = new Bench();
+    const node = bench.node();
+    await expect(node.enqueue("job", "x".repeat(1_048_577))).rejects.toMatchObject({
+      code: "PAYLOAD_TOO_LARGE",
+      message: expect.stringContaining("pass a reference"),
+    });
+  });
+
+  test("a text that JSON and UTF-8 find hard goes through", async () => {
+    const bench = new Bench();
+    const text = "\u0000\u2028'\"\\$ {} 💥 \ud800 __proto__";
+    bench.tasks.define("echo", async (ctx, input: string) => ctx.step("s", () => ({ ["__proto__x"]: input })));
+    const node = bench.start();
+    const { id } = await node.enqueue("echo", text);
+    await bench.clock.settle();
+    expect((await node.job(id)).output).toEqual({ ["__proto__x"]: text });
+    await node.stop();
+  });
+});
+
+describe("options of enqueue", () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ["a priority that is no whole number", { priority: 1.5 }, "OPTION_INVALID"],
+    ["delay and runAt together", { delay: 1, runAt: 5 }, "OPTION_INVALID"],
+    ["a negative delay", { delay: -1 }, "DURATION_INVALID"],
+    ["an unreadable delay", { delay: "soon" }, "DURATION_INVALID"],
+    ["an empty queue name", { queue: "" }, "NAME_INVALID"],
+    ["an empty key", { key: "" }, "NAME_INVALID"],
+    ["a retry function", { retry: () => 1 }, "OPTION_INVALID"],
+    ["a limit that limits nothing", { limit: { key: "k" } }, "OPTION_INVALID"],
+    ["a limit of zero", { limit: { key: "k", concurrency: 0 } }, "OPTION_INVALID"],
+    ["an invalid date", { runAt: new Date("x") }, "OPTION_INVALID"],
+    ["a name with a control character", { queue: "a\nb" }, "NAME_INVALID"],
+  ])("%s is refused, and nothing is written", async (_what, options, code) => {
+    const bench = new Bench();
+    const node = bench.node();
+    await expect(node.enqueue("job", 1, options)).rejects.toMatchObject({ code });
+    expect(await bench.storage.listJobs({ limit: 1 })).toEqual([]);
+  });
+});
+
+describe("tasks", () => {
+  test.each<[string, () => unknown, string]>([
+    [
+      "a name that is taken",
+      () => {
+        const tasks = new TaskRegistry();
+        tasks.define("a", () => 1);
+        tasks.define("a", () => 2);
+      },
+      "TASK_DUPLICATE",
+    ],
+    ["an empty name", () => new TaskRegistry().define("", () => 1), "NAME_INVALID"],
+    ["no handler", () => new TaskRegistry().define("a", undefined as never), "OPTION_INVALID"],
+    ["concurrency 0", () => new TaskRegistry().define("a", () => 1, { concurrency: 0 }), "OPTION_INVALID"],
+    ["a schema that is none", () => new TaskRegistry().define("a", () => 1, { input: {} as never }), "OPTION_INVALID"],
+    ["a bad timeout", () => new TaskRegistry().define("a", () => 1, { timeout: "x" }), "DURATION_INVALID"],
+    [
+      "a rate of nothing",
+      () => new TaskRegistry().define("a", () => 1, { rate: { count: 0, per: 1 } }),
+      "OPTION_INVALID",
+    ],
+  ])("%s is refused", (_what, act, code) => {
+    expect(act).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe("aesGcm()", () => {
+  const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
+
+  test("nothing readable is stored, and the job runs, waits and resumes", async () => {
+    const bench = new Bench();
+    const codec = aesGcm({ keys: { k1: key(1) }, current: "k1" });
+    bench.tasks.define("job", async (ctx, input: { secret: string }) => {
+      const a = await ctx.step("a", () => ({ secret: `${input.secret}-step` }));
+      const b = await ctx.waitFor<{ secret: string }>("more");
+      ctx.progress({ secret: "progress" });
+      return { secret: `${a.secret}-${b?.secret}` };
+    });
+    const node = bench.start({ codec });
+    const handle = await node.enqueue("job", { secret: "input" });
+    const real = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+    // WebCrypto answers from other threads, so real time must pass here.
+    for (let i = 0; i < 5; i++) await real();
+    await signalJob(node.engine, handle.id, "more", { secret: "signal" });
+    for (let i = 0; i < 5; i++) await real();
+    expect(await handle.result()).toEqual({ secret: "input-step-signal" });
+    expect(JSON.stringify(await bench.storage.getJob({ id: handle.id }))).not.toContain("secret");
+    await node.stop();
+  });
+
+  test("keys rotate: the current one writes, the others still read", async () => {
+    const old = aesGcm({ keys: { k1: key(1) }, current: "k1" });
+    const both = aesGcm({ keys: { k1: btoa(String.fromCharCode(...key(1))), k2: key(2) }, current: "k2" });
+    const stored = await old.encode('{"a":1}');
+    expect(await both.decode(stored)).toBe('{"a":1}');
+    expect(await both.encode("1")).toMatch(/^aes\.k2\.[\w-]+$/);
+    const lone = aesGcm({ keys: { k2: key(2) }, current: "k2" });
+    await expect(lone.decode(stored)).rejects.toThrow(/key "k1", which is not among keys/);
+    await expect(both.decode(stored.replace("k1", "k2"))).rejects.toThrow();
+    await expect(both.decode(`${stored.slice(0, -3)}AAA`)).rejects.toThrow();
+    await expect(both.decode('{"a":1}')).rejects.toThrow(/not encrypted/);
+    expect(await aesGcm({ keys: { k: key(1) }, current: "k", readPlain: true }).decode("1")).toBe("1");
+    expect(() => aesGcm({ keys: { k: key(1) }, current: "x" })).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+    expect(() => aesGcm({ keys: { k: new Uint8Array(5) }, current: "k" })).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+    expect(plainCodec.encode("x")).toBe("x");
+  });
+});

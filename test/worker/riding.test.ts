@@ -1,0 +1,412 @@
+/**
+ * Claims that ride with other batches, and enqueues that go together: how few calls an execution takes, and that nothing is
+ * claimed that may not start, whatever is lost on the way.
+ */
+import { describe, expect, test } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { BelfryError } from "../../src/base/error.ts";
+import { enqueuerOf } from "../../src/engine/enqueuer.ts";
+import type { ClaimRequest, EnqueueRequest, SaveRequest, Storage } from "../../src/storage/port.ts";
+import { Bench, type Node } from "../execution/harness.ts";
+
+type Riding = EnqueueRequest | SaveRequest;
+
+/** A memory storage whose calls a test sees, and may answer in its own way. */
+function watched(
+  handle: (method: string, request: never, pass: () => Promise<unknown>) => Promise<unknown>,
+  capabilities: Partial<Storage["capabilities"]> = {},
+): Storage {
+  return new Proxy(memory(), {
+    get(target, key) {
+      if (key === "capabilities") return { ...target.capabilities, ...capabilities };
+      const value: unknown = Reflect.get(target, key);
+      // Without word of what was written, as on a storage that tells nobody, each call is one that was needed.
+      if (key === "listen") return undefined;
+      if (typeof value !== "function") return value;
+      return (request: never) =>
+        handle(String(key), request, () => (value as (request: never) => Promise<unknown>).call(target, request));
+    },
+  });
+}
+
+/** The calls of a node from here on, without the polls of a worker that has nothing to do. */
+async function callsOf(node: Node, bench: Bench, work: () => Promise<unknown>): Promise<Record<string, number>> {
+  await bench.clock.settle();
+  const before = { ...node.calls };
+  await work();
+  const made: Record<string, number> = {};
+  for (const [name, count] of Object.entries(node.calls)) {
+    if (count > (before[name] ?? 0)) made[name] = count - (before[name] ?? 0);
+  }
+  return made;
+}
+
+const quiet = (): Storage => watched((_method, _request, pass) => pass());
+
+describe("an execution", () => {
+  test("of one step takes two calls: it is stored and claimed by one, saved and settled by the other", async () => {
+    const bench = new Bench(quiet());
+    bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
+    const node = bench.start();
+    const calls = await callsOf(node, bench, async () => expect(await (await node.enqueue("one")).result()).toBe(7));
+    expect(calls).toEqual({ enqueue: 1, save: 1 });
+    await node.stop();
+  });
+
+  test("with a child takes four: the child is claimed by the save that made it, the parent by the one that ended it", async () => {
+    const bench = new Bench(quiet());
+    const child = bench.tasks.define("child", (ctx, input: number) => ctx.step("s", () => input * 2), {});
+    bench.tasks.define("parent", (ctx) => ctx.invoke("c", child, 21), {});
+    const node = bench.start();
+    const calls = await callsOf(node, bench, async () =>
+      expect(await (await node.enqueue("parent")).result()).toBe(42),
+    );
+    expect(calls).toEqual({ enqueue: 1, save: 3 });
+    await node.stop();
+  });
+
+  test("frees its place in a limit for the next, which the same save claims", async () => {
+    const bench = new Bench(quiet());
+    bench.tasks.define("limited", (ctx) => ctx.step("s", () => 1), {});
+    const node = bench.start();
+    const limit = { key: "k", concurrency: 1 };
+    const calls = await callsOf(node, bench, async () => {
+      const handles = [1, 2, 3].map(() => node.enqueue("limited", undefined, { limit }));
+      for (const handle of handles) expect(await (await handle).result()).toBe(1);
+    });
+    expect(calls).toEqual({ enqueue: 1, save: 3 });
+    await node.stop();
+  });
+
+  test("of many callers at once shares its calls with theirs", async () => {
+    const bench = new Bench(quiet());
+    bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
+    const node = bench.start({ concurrency: 100 });
+    const calls = await callsOf(node, bench, async () => {
+      await Promise.all(Array.from({ length: 50 }, async () => (await node.enqueue("one")).result()));
+    });
+    expect(calls).toEqual({ enqueue: 1, save: 1 });
+    await node.stop();
+  });
+
+  test("in a full worker waits: the save that makes room claims for it", async () => {
+    const bench = new Bench(quiet());
+    let running = 0;
+    let most = 0;
+    bench.tasks.define(
+      "slow",
+      async (ctx) => {
+        most = Math.max(most, ++running);
+        await ctx.step("s", () => new Promise<void>((resolve) => void bench.clock.setTimer(1_000, resolve)));
+        running--;
+      },
+      {},
+    );
+    const node = bench.start({ concurrency: 2 });
+    const handles = [];
+    for (let i = 0; i < 9; i++) handles.push(await node.enqueue("slow"));
+    await bench.clock.advance("5s");
+    for (const handle of handles) await handle.result();
+    expect(most).toBe(2);
+    await node.stop();
+  });
+});
+
+/** A storage whose calls of one method are held back while `closed`. */
+function gated(method: string): { storage: Storage; sent: Riding[]; close(): void; open(): void } {
+  const sent: Riding[] = [];
+  let gate: Promise<void> | undefined;
+  let open = (): void => {};
+  const storage = watched(async (called, request: Riding, pass) => {
+    if (called === "enqueue" || called === "save") sent.push(request);
+    const answer = await pass();
+    if (called === method) await gate;
+    return answer;
+  });
+  return {
+    storage,
+    sent,
+    close() {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    open: () => open(),
+  };
+}
+
+test("children of a write with which no claim could ride are looked for, though one rode with an earlier write", async () => {
+  const { storage, sent, close, open } = gated("claim");
+  const bench = new Bench(storage);
+  const child = bench.tasks.define("child", (_ctx, input: number) => input, {});
+  bench.tasks.define(
+    "parent",
+    async (ctx) => {
+      const first = ctx.invoke("first", child, 1);
+      // A wait that is held in memory keeps the run going, so its writes are one run's.
+      await ctx.sleep("moment", "150ms");
+      const second = ctx.invoke("second", child, 2);
+      return (await first) + (await second);
+    },
+    {},
+  );
+  const node = bench.start();
+  await bench.clock.settle();
+  const handle = await node.enqueue("parent");
+  await bench.clock.advance("1ms");
+  close();
+  node.worker.wake();
+  await bench.clock.advance("150ms");
+  const brought = sent.map(
+    (request) => "writes" in request && request.writes.some(({ children }) => children.length > 0),
+  );
+  expect(sent.filter((_, i) => brought[i]).map(({ claim }) => claim !== undefined)).toEqual([true, false]);
+  open();
+  await bench.clock.advance("1s");
+  expect((await node.job(handle.id)).state).toBe("completed");
+  expect(await handle.result()).toBe(3);
+  await node.stop();
+});
+
+test("no claim rides while another is under way: together they could bring more than there is room for", async () => {
+  for (const held of ["claim", "enqueue"]) {
+    const { storage, sent, close, open } = gated(held);
+    const bench = new Bench(storage);
+    const child = bench.tasks.define("child", () => 1, {});
+    bench.tasks.define(
+      "parent",
+      async (ctx) => {
+        await ctx.sleep("moment", "150ms");
+        await ctx.spawn("c", child);
+      },
+      {},
+    );
+    const node = bench.start();
+    await bench.clock.settle();
+    await node.enqueue("parent");
+    await bench.clock.advance("1ms");
+    close();
+    if (held === "claim") node.worker.wake();
+    await bench.clock.settle();
+    sent.length = 0;
+    const other = node.enqueue("child");
+    await bench.clock.advance("150ms");
+    const bringing = sent.filter((request) => "jobs" in request || request.writes.some((w) => w.children.length > 0));
+    expect(bringing.map((request) => ["jobs" in request ? "enqueue" : "save", request.claim !== undefined])).toEqual([
+      ["enqueue", held === "enqueue"],
+      ["save", false],
+    ]);
+    open();
+    await other;
+    await bench.clock.advance("1s");
+    expect(await storage.listJobs({ states: ["completed"], limit: 9 })).toHaveLength(3);
+    await node.stop();
+  }
+});
+
+test("a claim rides only for tasks, queues and times that concern the worker", async () => {
+  const rides: (ClaimRequest | undefined)[] = [];
+  const storage = watched((method, request: Riding, pass) => {
+    if (method === "enqueue") rides.push(request.claim);
+    return pass();
+  });
+  const bench = new Bench(storage);
+  bench.tasks.define("known", () => 1, {});
+  bench.tasks.define("narrow", (ctx) => ctx.step("s", () => new Promise(() => {})), { concurrency: 1 });
+  const node = bench.node();
+  await node.enqueue("known");
+  expect(rides.splice(0)).toEqual([undefined]); // no loop runs
+  node.start();
+  await bench.clock.settle();
+  await node.enqueue("unknown");
+  await node.enqueue("known", undefined, { queue: "elsewhere" });
+  await node.enqueue("known", undefined, { delay: "1h" });
+  expect(rides.splice(0)).toEqual([undefined, undefined, undefined]);
+  // Of a task with a limit of its own fewer may start than the worker has room for: it is claimed by itself.
+  await node.enqueue("known");
+  expect(rides.splice(0)).toEqual([undefined]);
+  await node.stop();
+});
+
+test("an enqueue whose answer is lost fails its caller, and its job runs once all the same", async () => {
+  let lost = 0;
+  const storage = watched(async (method, _request, pass) => {
+    const answer = await pass();
+    if (method !== "enqueue" || lost++ > 0) return answer;
+    throw new BelfryError("STORAGE_UNAVAILABLE", "the answer was lost");
+  });
+  const bench = new Bench(storage);
+  let runs = 0;
+  bench.tasks.define("once", (ctx) => ctx.step("s", () => ++runs), {});
+  const node = bench.start();
+  await bench.clock.settle();
+  await expect(node.enqueue("once")).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  await bench.clock.advance("1s");
+  const [job] = await storage.listJobs({ limit: 2 });
+  expect(job).toMatchObject({ state: "completed", claims: 1 });
+  expect(runs).toBe(1);
+  await node.stop();
+});
+
+test("a save whose answer is lost is sent again with the same claim, and the child it brought runs once", async () => {
+  let lost = 0;
+  const claims: (string | undefined)[] = [];
+  const storage = watched(async (method, request: Riding, pass) => {
+    const answer = await pass();
+    if (method !== "save") return answer;
+    claims.push(request.claim?.token);
+    if (lost++ > 0) return answer;
+    throw new BelfryError("STORAGE_UNAVAILABLE", "the answer was lost");
+  });
+  const bench = new Bench(storage);
+  let runs = 0;
+  const child = bench.tasks.define("child", (ctx) => ctx.step("s", () => ++runs), {});
+  bench.tasks.define("parent", (ctx) => ctx.invoke("c", child), {});
+  const node = bench.start();
+  const handle = await node.enqueue("parent");
+  await bench.clock.advance("1s");
+  expect(await handle.result()).toBe(1);
+  expect(claims[0]).toBeDefined();
+  expect(claims[1]).toBe(claims[0]);
+  expect((await storage.listJobs({ task: "child", limit: 2 }))[0]).toMatchObject({ claims: 1 });
+  await node.stop();
+});
+
+test("a storage that does not know of riding claims is asked again", async () => {
+  const storage = watched(async (_method, request: Riding, pass) => {
+    delete (request as { claim?: ClaimRequest }).claim;
+    return pass();
+  });
+  const bench = new Bench(storage);
+  bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
+  const node = bench.start();
+  await bench.clock.settle();
+  expect(await (await node.enqueue("one")).result()).toBe(7);
+  expect(node.calls["claim"]).toBeGreaterThanOrEqual(2);
+  await node.stop();
+});
+
+test("a worker that stops while a claim rides gives back what it brings", async () => {
+  let release = (): void => {};
+  let held = false;
+  const storage = watched(async (method, request: Riding, pass) => {
+    const answer = await pass();
+    if (method === "enqueue" && request.claim && !held) {
+      held = true;
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    }
+    return answer;
+  });
+  const bench = new Bench(storage);
+  let runs = 0;
+  bench.tasks.define("one", (ctx) => ctx.step("s", () => ++runs), {});
+  const node = bench.start();
+  await bench.clock.settle();
+  const enqueued = node.enqueue("one");
+  await bench.clock.settle();
+  expect(held).toBe(true);
+  const stopped = node.stop();
+  await bench.clock.settle();
+  release();
+  await stopped;
+  await enqueued;
+  const [job] = await storage.listJobs({ limit: 1 });
+  expect(job).toMatchObject({ state: "ready", claimToken: null });
+  expect(runs).toBe(0);
+});
+
+test("a pass that runs jobs asks whether any are left with the save that ends them, not by a call of its own", async () => {
+  const bench = new Bench(quiet());
+  bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
+  const node = bench.node();
+  await node.enqueue("one");
+  await node.enqueue("one", undefined, { delay: "1h" });
+  const calls = await callsOf(node, bench, async () => {
+    expect(await node.worker.runReady()).toEqual({ ran: 1, more: false, nextAt: bench.clock.now() + 3_600_000 });
+  });
+  expect(calls).toEqual({ claim: 1, save: 1 });
+});
+
+test("runReady() starts no more jobs than it may, those of riding claims included", async () => {
+  const bench = new Bench();
+  const child = bench.tasks.define("child", () => 1, {});
+  bench.tasks.define("parent", (ctx) => ctx.spawn("c", child), {});
+  const node = bench.node();
+  for (let i = 0; i < 3; i++) await node.enqueue("parent");
+  const { ran, more } = await node.worker.runReady({ maxJobs: 3 });
+  expect({ ran, more }).toEqual({ ran: 3, more: true });
+  expect(await bench.storage.listJobs({ states: ["ready"], limit: 9 })).toHaveLength(3);
+});
+
+describe("enqueues that go together", () => {
+  test("are told apart: each caller gets its own jobs, by id and by key", async () => {
+    const bench = new Bench();
+    const node = bench.node();
+    const handles = await Promise.all([
+      node.enqueue("t", 1, { key: "a" }),
+      node.enqueue("t", 2),
+      node.enqueue("t", 3, { key: "a" }),
+    ]);
+    expect(node.calls).toEqual({ enqueue: 1 });
+    expect(handles.map(({ created }) => created)).toEqual([true, true, false]);
+    expect(handles[2]!.id).toBe(handles[0]!.id);
+    expect((await bench.storage.listJobs({ limit: 9 })).map(({ input }) => input).sort()).toEqual(["1", "2"]);
+  });
+
+  test("are sent one by one where the storage refuses them: one that cannot be stored spoils no other", async () => {
+    const storage = watched((method, request: EnqueueRequest, pass) => {
+      if (method === "enqueue" && request.jobs.some(({ input }) => input.includes("bad"))) {
+        return Promise.reject(new BelfryError("PAYLOAD_UNSERIALIZABLE", "cannot store that"));
+      }
+      return pass();
+    });
+    const bench = new Bench(storage);
+    const node = bench.node();
+    const settled = await Promise.allSettled(["good", "bad", "fine"].map((text) => node.enqueue("t", text)));
+    expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await storage.listJobs({ limit: 9 })).toHaveLength(2);
+  });
+
+  test("are all told where no answer came, and nothing is sent twice", async () => {
+    const storage = watched((method, _request, pass) =>
+      method === "enqueue" ? Promise.reject(new BelfryError("STORAGE_UNAVAILABLE", "no answer")) : pass(),
+    );
+    const bench = new Bench(storage);
+    const node = bench.node();
+    const settled = await Promise.allSettled([node.enqueue("t"), node.enqueue("t")]);
+    expect(settled.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(node.calls["enqueue"]).toBe(1);
+  });
+
+  test("keep to the size of a batch, and a long list lets others in between its parts", async () => {
+    const sizes: number[] = [];
+    const storage = watched(
+      (method, request: EnqueueRequest, pass) => {
+        if (method === "enqueue") sizes.push(request.jobs.length);
+        return pass();
+      },
+      { maxBatchRows: 4 },
+    );
+    const bench = new Bench(storage);
+    const { engine } = bench.node();
+    const row = { task: "t", queue: "q", priority: 0, availableAt: 0, expiresAt: null, key: null, input: "1" };
+    const job = (id: string) => ({
+      ...row,
+      id,
+      options: "{}",
+      schedule: null,
+      scheduledAt: null,
+      parentId: null,
+      limit: null,
+    });
+    const long = enqueuerOf(engine).insert(Array.from({ length: 10 }, (_, i) => job(`long ${i}`)));
+    const short = enqueuerOf(engine).insert([job("short")]);
+    const first = await Promise.race([long.then(() => "long"), short.then(() => "short")]);
+    expect(first).toBe("short");
+    expect((await long).map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, i) => `long ${i}`));
+    expect(sizes.every((size) => size <= 4)).toBe(true);
+    expect(await storage.listJobs({ limit: 99 })).toHaveLength(11);
+  });
+});

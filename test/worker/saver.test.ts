@@ -1,0 +1,91 @@
+/** Group commit by itself: what is gathered, what replaces what, how much goes into one batch. */
+import { expect, test } from "vitest";
+import type { JobWrite, SaveReply, SaveRequest, StepRecord } from "../../src/storage/port.ts";
+import { Saver } from "../../src/worker/saver.ts";
+import { Bench } from "../execution/harness.ts";
+
+function step(name: string, output: string): StepRecord {
+  return {
+    jobId: "j",
+    name,
+    kind: "step",
+    state: "done",
+    seq: 0,
+    attempt: 1,
+    output,
+    error: null,
+    wakeAt: null,
+    ref: null,
+    startedAt: 0,
+    finishedAt: 0,
+  };
+}
+
+const write = (id: string, parts: Partial<JobWrite>): JobWrite => ({
+  id,
+  token: "t",
+  steps: [],
+  forget: [],
+  children: [],
+  transition: null,
+  ...parts,
+});
+
+/** A saver whose batches are answered when the test says so. */
+function slowSaver(maxBatchRows = 100) {
+  const bench = new Bench();
+  const node = bench.node();
+  const sent: SaveRequest[] = [];
+  const answers: (() => void)[] = [];
+  const storage = {
+    ...node.engine.storage,
+    capabilities: { ...node.engine.storage.capabilities, maxBatchRows },
+    save: (request: SaveRequest) =>
+      new Promise<SaveReply>((resolve) => {
+        sent.push(structuredClone(request));
+        answers.push(() => resolve({ saved: request.writes.map(({ id }) => ({ id, state: "running", wakes: 0 })) }));
+      }),
+  };
+  Object.assign(node.engine, { storage });
+  const saver = new Saver(node.engine, {
+    claimMs: 1_000,
+    running: () => 2,
+    mayHold: () => true,
+    ride: () => null,
+    prolonged: () => {},
+  });
+  return { bench, saver, sent, answers };
+}
+
+test("writes of one job that wait together become one: the later row wins, what is forgotten is not written", async () => {
+  const { bench, saver, sent, answers } = slowSaver();
+  const all = [saver.save(write("a", { steps: [step("x", "0")] }))];
+  await bench.clock.settle();
+  all.push(
+    saver.save(write("a", { steps: [step("x", "1"), step("y", "1"), step("z", "1")], progress: "1" })),
+    saver.save(write("b", { steps: [step("x", "b")] })),
+    saver.save(write("a", { steps: [step("y", "2")], forget: ["z"], progress: "2" })),
+    saver.save(write("a", { transition: { to: "completed", result: "r" } })),
+  );
+  answers.shift()!();
+  await bench.clock.settle();
+  expect(sent).toHaveLength(2);
+  const [a, b] = sent[1]!.writes;
+  expect(a!.steps.map(({ name, output }) => `${name}${output}`)).toEqual(["x1", "y2"]);
+  expect(a).toMatchObject({ forget: ["z"], progress: "2", transition: { to: "completed", result: "r" } });
+  expect(b!.steps.map(({ output }) => output)).toEqual(["b"]);
+  answers.shift()!();
+  expect(await Promise.all(all)).toHaveLength(5);
+});
+
+test("a batch carries no more rows than the storage takes, but at least one job", async () => {
+  const { bench, saver, sent, answers } = slowSaver(10);
+  const many = Array.from({ length: 30 }, (_, i) => step(`s${i}`, ""));
+  const all = ["a", "b", "c", "d"].map((id) => saver.save(write(id, { steps: id === "b" ? many : many.slice(0, 4) })));
+  for (let i = 0; i < 4; i++) {
+    await bench.clock.settle();
+    answers.shift()?.();
+  }
+  await Promise.all(all);
+  expect(sent.map((request) => request.writes.map(({ id }) => id).join(""))).toEqual(["a", "b", "cd"]);
+});
