@@ -42,10 +42,12 @@ export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./sr
 export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/engine/telemetry.ts";
 export type { RedriveFilter } from "./src/job/control.ts";
 export type { JobHandle, ResultOptions } from "./src/job/handle.ts";
-export type { EnqueueOptions, LimitOptions } from "./src/job/make.ts";
 export type { Job, JobStep, JobSummary, Unreadable } from "./src/job/view.ts";
 export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
+export type { ScheduleSpec } from "./src/schedule/define.ts";
+export type { ScheduleDefinition } from "./src/schedule/definition.ts";
+export type { Exclude } from "./src/schedule/exclude.ts";
 export type { Explanation, Outcome } from "./src/schedule/explain.ts";
 export {
   type SimulateContext,
@@ -63,19 +65,11 @@ export type {
   PreviewOptions,
   SchedulePage,
 } from "./src/schedule/list.ts";
-export type { StoredCatchUp } from "./src/schedule/options.ts";
+export type { When } from "./src/schedule/local_time.ts";
+export type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./src/schedule/options.ts";
 export type { SchedulePatch } from "./src/schedule/patch.ts";
+export type { Overlap } from "./src/schedule/planner.ts";
 export type { Registered } from "./src/schedule/register.ts";
-export type {
-  CatchUp,
-  Exclude,
-  Expression,
-  Overlap,
-  ScheduleDefinition,
-  ScheduleOptions,
-  ScheduleSpec,
-  When,
-} from "./src/schedule/schedule.ts";
 export type { SyncOptions, SyncReport } from "./src/schedule/sync.ts";
 export type { TimingRule } from "./src/schedule/timing.ts";
 export { type CopyOptions, type CopyReport, copyStorage } from "./src/storage/copy.ts";
@@ -93,7 +87,10 @@ export type {
   Storage,
 } from "./src/storage/port.ts";
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/task/context.ts";
+export type { TaskHandler, TaskOptions } from "./src/task/definition.ts";
 export type { Failure } from "./src/task/failure.ts";
+export type { EnqueueOptions, LimitOptions } from "./src/task/options.ts";
+export type { Rate } from "./src/task/rate.ts";
 export {
   FatalError,
   type Retry,
@@ -104,5 +101,5 @@ export {
   type StorableRetry,
 } from "./src/task/retry.ts";
 export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/task/schema.ts";
-export type { Rate, Task, TaskHandler, TaskOptions, TaskReference } from "./src/task/task.ts";
-export type { TickReport } from "./src/tick/scheduler.ts";
+export type { Task, TaskReference } from "./src/task/task.ts";
+export type { TickReport } from "./src/tick/report.ts";

@@ -12,10 +12,10 @@
 import { type Clock, delay, systemClock } from "../src/base/clock.ts";
 import { type Duration, formatDuration, parseDuration } from "../src/base/duration.ts";
 import { BelfryError, type ErrorCode } from "../src/base/error.ts";
-import { isOver } from "../src/engine/endings.ts";
+import { isOver } from "../src/job/ending.ts";
 import type { Storage } from "../src/storage/port.ts";
 import type { Problem } from "./hono/problem.ts";
-import type * as wire from "./hono/wire/wire.ts";
+import type * as wire from "./hono/wire/mod.ts";
 
 export type { Problem } from "./hono/problem.ts";
 

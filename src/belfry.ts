@@ -12,7 +12,7 @@ import type { Engine } from "./engine/engine.ts";
 import type { EventMap, EventName } from "./engine/events.ts";
 import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job/control.ts";
 import { JobHandle } from "./job/handle.ts";
-import { type EnqueueOptions, insertJobs, newJob } from "./job/make.ts";
+import { insertJobs, newJob } from "./job/make.ts";
 import { getJob, type Job, type JobSummary, listJobs, stats } from "./job/view.ts";
 import { type BelfryOptions, readOptions } from "./options.ts";
 import { type Backfilled, type BackfillOptions, backfillSchedule } from "./schedule/backfill.ts";
@@ -24,6 +24,7 @@ import {
   type TriggerOptions,
   triggerSchedule,
 } from "./schedule/control.ts";
+import type { ScheduleSpec } from "./schedule/define.ts";
 import { type Explanation, explainOccurrence } from "./schedule/explain.ts";
 import { type SimulateOptions, type Simulation, simulate } from "./schedule/forecast.ts";
 import { checkHealth, type HealthOptions, type HealthReport } from "./schedule/health.ts";
@@ -39,13 +40,16 @@ import {
   previewSchedule,
   type SchedulePage,
 } from "./schedule/list.ts";
+import type { When } from "./schedule/local_time.ts";
+import type { Expression, ScheduleOptions } from "./schedule/options.ts";
 import type { SchedulePatch } from "./schedule/patch.ts";
 import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./schedule/register.ts";
-import type { Expression, ScheduleOptions, ScheduleSpec, When } from "./schedule/schedule.ts";
 import { type SyncOptions, type SyncReport, syncSchedules } from "./schedule/sync.ts";
 import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply } from "./storage/port.ts";
+import type { TaskHandler, TaskOptions } from "./task/definition.ts";
+import type { EnqueueOptions } from "./task/options.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./task/schema.ts";
-import type { Task, TaskHandler, TaskOptions, TaskReference } from "./task/task.ts";
+import type { Task, TaskReference } from "./task/task.ts";
 
 export type { RunOptions, TickOptions, TickResult } from "./drive.ts";
 export type { BelfryOptions } from "./options.ts";

@@ -9,7 +9,8 @@ import { delay } from "./base/clock.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
 import { BelfryError } from "./base/error.ts";
 import type { Parts } from "./options.ts";
-import { earliest, Scheduler, type TickReport } from "./tick/scheduler.ts";
+import { earliest, type TickReport } from "./tick/report.ts";
+import { Scheduler } from "./tick/scheduler.ts";
 import { Worker } from "./worker/worker.ts";
 
 /** Options of `Belfry.run`. */

@@ -8,12 +8,10 @@ import { BelfryError } from "./base/error.ts";
 import { type Ids, systemIds } from "./base/id.ts";
 import { defaultLogger, type Logger } from "./base/log.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
-import type { Engine } from "./engine/engine.ts";
-import { EventSink } from "./engine/events.ts";
+import { createEngine, type Engine } from "./engine/engine.ts";
 import { openStorage } from "./engine/open.ts";
 import type { Storage } from "./storage/port.ts";
-import { TaskRegistry } from "./task/task.ts";
-import type { SchedulerOptions } from "./tick/scheduler.ts";
+import type { SchedulerOptions } from "./tick/report.ts";
 import type { WorkerOptions } from "./worker/worker.ts";
 
 /** Options of `Belfry`. */
@@ -98,20 +96,18 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
       logger.error("onError itself threw", { failure, error });
     }
   };
-  const engine: Engine = {
+  const engine = createEngine({
     storage,
     clock,
     ids,
     codec: options.codec ?? plainCodec,
-    tasks: new TaskRegistry(),
-    events: new EventSink(report),
     logger,
     timeZone: resolveTimeZone(options.timeZone ?? "UTC"),
     temporal,
     holder: ids.token(),
     open: openStorage(storage, clock, logger, closed),
     report,
-  };
+  });
   return { engine, scheduler, worker };
 }
 

@@ -11,7 +11,7 @@ import type { Timer } from "../../src/base/clock.ts";
 import type { Belfry } from "../../src/belfry.ts";
 import type { EventName } from "../../src/engine/events.ts";
 import { Refusal } from "./problem.ts";
-import type { EventsQuery } from "./wire/wire.ts";
+import type { EventsQuery } from "./wire/mod.ts";
 
 /** Every event, so that a new one is not forgotten here: the compiler asks for it. */
 const NAMES: Record<EventName, true> = {

@@ -29,4 +29,4 @@ export type { HttpCode, Problem, ProblemCode, ProblemIssue, ProblemStatus } from
 export type { Call, CallArguments, CallInput, QueryText } from "./routes/route.ts";
 export type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
 export { SIGNATURE_HEADER, type SigningOptions, signTick } from "./signature.ts";
-export type * from "./wire/wire.ts";
+export type * from "./wire/mod.ts";

@@ -10,16 +10,17 @@ import { decodePayload, encodePayload } from "../../src/base/codec.ts";
 import { parseDuration } from "../../src/base/duration.ts";
 import { BelfryError } from "../../src/base/error.ts";
 import { checkName } from "../../src/base/names.ts";
-import { announceEnding, isOver } from "../../src/engine/endings.ts";
-import { type Engine, timed } from "../../src/engine/engine.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import type { JobRunEvent } from "../../src/engine/events.ts";
+import { timed } from "../../src/engine/timed.ts";
 import { attemptsUsed } from "../../src/execution/attempts.ts";
 import { settleFailure } from "../../src/execution/settle.ts";
-import { parseJobOptions } from "../../src/job/make.ts";
+import { isOver } from "../../src/job/ending.ts";
 import type { ClaimedJob, JobTransition, JobWrite, StepRecord } from "../../src/storage/port.ts";
 import { type Failure, fromFailure, parseFailure } from "../../src/task/failure.ts";
+import { parseJobOptions } from "../../src/task/options.ts";
 import { DEFAULT_RETRY } from "../../src/task/retry.ts";
-import type * as wire from "./wire/wire.ts";
+import type * as wire from "./wire/mod.ts";
 
 const DEFAULT_CLAIM = "30s";
 const MAX_CLAIM_MS = 86_400_000;
@@ -273,6 +274,6 @@ function announce(engine: Engine, job: ClaimedJob, transition: JobTransition, fa
   if (isOver(transition.to as ClaimedJob["state"])) {
     const result = transition.to === "completed" ? transition.result : null;
     const error = transition.to === "failed" ? transition.error : null;
-    announceEnding(engine, job.id, { state: transition.to as ClaimedJob["state"], result, error });
+    engine.endings.announce(job.id, { state: transition.to as ClaimedJob["state"], result, error });
   }
 }

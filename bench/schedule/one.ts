@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { Belfry } from "../../src/belfry.ts";
-import { defineSchedule, type ScheduleSpec } from "../../src/schedule/schedule.ts";
+import { defineSchedule, type ScheduleSpec } from "../../src/schedule/define.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { Scheduler } from "../../src/tick/scheduler.ts";
 

@@ -4,10 +4,7 @@
  * One table of waiters for each engine, by job id: a result that is made here arrives without asking the storage.
  */
 
-import { BelfryError } from "../base/error.ts";
 import type { JobState } from "../storage/port.ts";
-import { type Failure, fromFailure, parseFailure } from "../task/failure.ts";
-import type { Engine } from "./engine.ts";
 
 /** How a job ended, as it is stored. */
 export interface Ending {
@@ -20,8 +17,8 @@ export interface Ending {
 const MAX_RECENT = 500;
 const MAX_RECENT_LENGTH = 4_000;
 
-/** Who waits for which job, in one engine. */
-class Waiters {
+/** Waiters of one engine, by job. */
+export class Endings {
   readonly #waiting = new Map<string, Set<(ending: Ending) => void>>();
   /** Ends that nobody waited for yet, the newest few: who enqueued a job may ask for its result a moment later. */
   readonly #recent = new Map<string, Ending>();
@@ -29,12 +26,17 @@ class Waiters {
   /** Jobs that run in this process now: nobody needs to ask the storage how they end. */
   readonly active = new Set<string>();
 
-  /** The end of a job that ended here a moment ago. */
+  /** The end of a job that ended in this process a moment ago, where it is still known. */
   recent(id: string): Ending | undefined {
     return this.#recent.get(id);
   }
 
-  add(id: string, waiter: (ending: Ending) => void): () => void {
+  /**
+   * Asks to be called when a job ends in this process.
+   *
+   * @returns a function that takes the question back
+   */
+  await(id: string, waiter: (ending: Ending) => void): () => void {
     let waiters = this.#waiting.get(id);
     if (!waiters) {
       waiters = new Set();
@@ -47,7 +49,8 @@ class Waiters {
     };
   }
 
-  tell(id: string, ending: Ending): void {
+  /** Calls those who wait for the end of a job. */
+  announce(id: string, ending: Ending): void {
     const waiters = this.#waiting.get(id);
     if (!waiters) {
       if ((ending.result?.length ?? 0) > MAX_RECENT_LENGTH) return;
@@ -59,59 +62,4 @@ class Waiters {
     this.#waiting.delete(id);
     for (const waiter of waiters) waiter(ending);
   }
-}
-
-const engines = new WeakMap<Engine, Waiters>();
-
-function waitersOf(engine: Engine): Waiters {
-  let waiters = engines.get(engine);
-  if (!waiters) {
-    waiters = new Waiters();
-    engines.set(engine, waiters);
-  }
-  return waiters;
-}
-
-/**
- * Asks to be told when a job ends in this process.
- *
- * @returns a function that takes the question back
- */
-export function onEnding(engine: Engine, id: string, waiter: (ending: Ending) => void): () => void {
-  return waitersOf(engine).add(id, waiter);
-}
-
-/** The end of a job that ended in this process a moment ago, where it is still known. */
-export function recentEnding(engine: Engine, id: string): Ending | undefined {
-  return waitersOf(engine).recent(id);
-}
-
-/** Notes whether a job runs in this process. */
-export function markActive(engine: Engine, id: string, active: boolean): void {
-  const waiters = waitersOf(engine);
-  if (active) waiters.active.add(id);
-  else waiters.active.delete(id);
-}
-
-/** Whether a job runs in this process, so that its end will be told here. */
-export function isActive(engine: Engine, id: string): boolean {
-  return waitersOf(engine).active.has(id);
-}
-
-/** Tells those who wait in this process that a job is over. */
-export function announceEnding(engine: Engine, id: string, ending: Ending): void {
-  waitersOf(engine).tell(id, ending);
-}
-
-/** Whether a job of this state is over. */
-export function isOver(state: JobState): state is "completed" | "failed" | "cancelled" | "expired" {
-  return state === "completed" || state === "failed" || state === "cancelled" || state === "expired";
-}
-
-/** The error that stands for a job's bad end, with the job's own as its cause. */
-export function endingError(id: string, state: JobState, error: string | null): BelfryError {
-  const failure: Failure | null = error === null ? null : parseFailure(error);
-  const code = state === "cancelled" ? "JOB_CANCELLED" : state === "expired" ? "JOB_EXPIRED" : "JOB_FAILED";
-  const options = failure ? { cause: fromFailure(failure) } : undefined;
-  return new BelfryError(code, `Job ${id} ${state}${failure ? `: ${failure.message}` : ""}`, options);
 }

@@ -5,13 +5,16 @@
  * can live in one process, which is how the tests and the simulator run them.
  */
 import type { CorrectedClock } from "../base/clock.ts";
-import type { Codec } from "../base/codec.ts";
+import { type Codec, plainCodec } from "../base/codec.ts";
 import type { Ids } from "../base/id.ts";
-import type { Logger } from "../base/log.ts";
+import { type Logger, silentLogger } from "../base/log.ts";
 import type { TemporalLike } from "../cron/mod.ts";
 import type { Storage } from "../storage/port.ts";
-import type { TaskRegistry } from "../task/task.ts";
-import type { EventSink } from "./events.ts";
+import { TaskRegistry } from "../task/registry.ts";
+import { Endings } from "./endings.ts";
+import { Enqueuer } from "./enqueuer.ts";
+import { EventSink } from "./events.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Everything a room of the engine may use. */
 export interface Engine {
@@ -31,12 +34,33 @@ export interface Engine {
   open(): Promise<void>;
   /** Takes an error that nobody awaits to `onError`; never throws. */
   report(error: unknown, during: string): void;
+  /** Group commit of what this engine enqueues. */
+  readonly enqueuer: Enqueuer;
+  /** Who in this process waits for the end of which job. */
+  readonly endings: Endings;
+  /** The tracer, where one is set; see `openTelemetry`. */
+  tracing: Tracing | undefined;
 }
 
-/** Learns the server's time from a reply, where the storage reports one. */
-export async function timed<T extends { time?: number }>(engine: Engine, send: () => Promise<T>): Promise<T> {
-  const sentMs = engine.clock.monotonic();
-  const reply = await send();
-  if (reply.time !== undefined) engine.clock.observe(reply.time, sentMs);
-  return reply;
+/** What an engine is made of; what is left out has the default of {@link createEngine}. */
+export interface EngineParts
+  extends Pick<Engine, "storage" | "clock" | "ids" | "holder" | "open" | "report">,
+    Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal">> {}
+
+/** Makes an engine; it opens nothing and starts nothing. */
+export function createEngine(parts: EngineParts): Engine {
+  const { storage, clock, ids, report } = parts;
+  const events = new EventSink(report);
+  return {
+    codec: plainCodec,
+    tasks: new TaskRegistry(),
+    logger: silentLogger,
+    timeZone: "UTC",
+    temporal: undefined,
+    ...parts,
+    events,
+    enqueuer: new Enqueuer({ storage, clock, ids, events }),
+    endings: new Endings(),
+    tracing: undefined,
+  };
 }

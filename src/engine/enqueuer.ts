@@ -7,9 +7,12 @@
  * spoils no other. What got no answer is told to all who were in it, as if each had been sent by itself.
  */
 
+import type { CorrectedClock } from "../base/clock.ts";
 import { BelfryError } from "../base/error.ts";
-import type { ClaimReply, ClaimRequest, NewJob } from "../storage/port.ts";
-import { type Engine, timed } from "./engine.ts";
+import type { Ids } from "../base/id.ts";
+import type { ClaimReply, ClaimRequest, NewJob, Storage } from "../storage/port.ts";
+import type { EventSink } from "./events.ts";
+import { timed } from "./timed.ts";
 
 /** A claim that goes with another batch. */
 export interface Ride {
@@ -35,9 +38,17 @@ interface Entry {
 /** Codes of errors that one request may have brought upon all of its batch; nothing has happened then. */
 const REFUSALS = new Set(["STORAGE_UNUSABLE", "PAYLOAD_UNSERIALIZABLE"]);
 
+/** The parts of an engine that enqueueing needs. */
+export interface EnqueuerParts {
+  readonly storage: Storage;
+  readonly clock: CorrectedClock;
+  readonly ids: Ids;
+  readonly events: EventSink;
+}
+
 /** Enqueues for all callers of one engine. */
 export class Enqueuer {
-  readonly #engine: Engine;
+  readonly #engine: EnqueuerParts;
   /** Gives a claim to ride with these jobs, where a worker wants one. */
   rider: (jobs: readonly NewJob[]) => Ride | null = () => null;
   #queue: Entry[] = [];
@@ -45,8 +56,8 @@ export class Enqueuer {
   /** The last batch held several requests: those who made them will come again together. */
   #crowded = false;
 
-  /** @param engine the engine */
-  constructor(engine: Engine) {
+  /** @param engine the parts it works with */
+  constructor(engine: EnqueuerParts) {
     this.#engine = engine;
   }
 
@@ -129,7 +140,7 @@ export class Enqueuer {
       for (const entry of batch) {
         const inserted = reply.jobs.slice(at, at + entry.jobs.length);
         at += entry.jobs.length;
-        tellEnqueued(this.#engine, entry.jobs, inserted);
+        emitEnqueued(this.#engine.events, entry.jobs, inserted);
         entry.resolve(inserted);
       }
       ride?.answered(reply.claimed, sentMs);
@@ -142,23 +153,11 @@ export class Enqueuer {
   }
 }
 
-/** Tells those who listen of the jobs that were stored. */
-export function tellEnqueued(engine: Engine, jobs: readonly NewJob[], inserted: readonly Inserted[]): void {
+/** Emits an event for each job that was stored. */
+export function emitEnqueued(events: EventSink, jobs: readonly NewJob[], inserted: readonly Inserted[]): void {
   for (const [i, job] of jobs.entries()) {
     if (!inserted[i]!.created) continue;
     const { id, task, queue, schedule, scheduledAt, availableAt } = job;
-    engine.events.emit("job:enqueued", { id, task, queue, schedule, scheduledAt, availableAt });
+    events.emit("job:enqueued", { id, task, queue, schedule, scheduledAt, availableAt });
   }
-}
-
-const enqueuers = new WeakMap<Engine, Enqueuer>();
-
-/** The enqueuer of an engine. */
-export function enqueuerOf(engine: Engine): Enqueuer {
-  let enqueuer = enqueuers.get(engine);
-  if (!enqueuer) {
-    enqueuer = new Enqueuer(engine);
-    enqueuers.set(engine, enqueuer);
-  }
-  return enqueuer;
 }

@@ -7,10 +7,9 @@
  * messaging where these fit (`messaging.destination.name` is the queue).
  */
 
-import { parseJobOptions } from "../job/make.ts";
+import { parseJobOptions } from "../task/options.ts";
 import type { Engine } from "./engine.ts";
 import type { JobRunEvent, StepEvent } from "./events.ts";
-import { setTracing } from "./tracing.ts";
 
 type Attributes = Record<string, string | number | boolean>;
 
@@ -58,9 +57,9 @@ const INTERNAL = 0;
 const ERROR = 2;
 
 /**
- * Traces and measures an engine's jobs.
+ * Traces and measures the jobs that a Belfry runs.
  *
- * @param engine `belfry.engine`
+ * @param belfry the Belfry
  * @param api `import * as api from "@opentelemetry/api"`
  * @returns a function that stops
  *
@@ -69,10 +68,14 @@ const ERROR = 2;
  * import * as api from "@opentelemetry/api";
  * import { openTelemetry } from "belfry";
  *
- * openTelemetry(belfry.engine, api);
+ * openTelemetry(belfry, api);
  * ```
  */
-export function openTelemetry<Context>(engine: Engine, api: OpenTelemetryApi<Context>): () => void {
+export function openTelemetry<Context>(
+  belfry: { readonly engine: Engine },
+  api: OpenTelemetryApi<Context>,
+): () => void {
+  const { engine } = belfry;
   const tracer = api.trace.getTracer("belfry");
   const meter = api.metrics.getMeter("belfry");
   const finished = meter.createCounter("belfry.jobs.finished", { description: "Jobs that ended, by outcome" });
@@ -124,15 +127,15 @@ export function openTelemetry<Context>(engine: Engine, api: OpenTelemetryApi<Con
     span.end(endTime);
   };
 
+  engine.tracing = {
+    wrap: (job, call) => api.context.with(begin(job).context, call),
+    traceparent() {
+      const carrier: Record<string, string> = {};
+      api.propagation.inject(api.context.active(), carrier);
+      return carrier["traceparent"];
+    },
+  };
   const offs = [
-    setTracing(engine, {
-      wrap: (job, call) => api.context.with(begin(job).context, call),
-      traceparent() {
-        const carrier: Record<string, string> = {};
-        api.propagation.inject(api.context.active(), carrier);
-        return carrier["traceparent"];
-      },
-    }),
     events.on("job:enqueued", ({ task, queue }) => enqueued.add(1, { task, queue })),
     events.on("job:started", ({ task, lateMs, resumed }) => resumed || lateness.record(lateMs, { task })),
     events.on("job:completed", (job) => {
@@ -156,6 +159,7 @@ export function openTelemetry<Context>(engine: Engine, api: OpenTelemetryApi<Con
     events.on("schedule:skipped", ({ schedule, reason, count }) => skipped.add(count, { schedule, reason })),
   ];
   return () => {
+    engine.tracing = undefined;
     for (const off of offs) off();
     for (const { span } of runs.values()) span.end();
     runs.clear();

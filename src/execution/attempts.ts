@@ -9,8 +9,9 @@
  * `job.attempt` itself counts every claim that was not a resume. After `retry(id)` it starts anew and the note is gone;
  * rows of before may then forgive a crash or two more than they should.
  */
+
+import { ATTEMPT_NOTE } from "../job/notes.ts";
 import type { ClaimedJob, StepRecord } from "../storage/port.ts";
-import { ATTEMPT_NOTE } from "./history.ts";
 import { pendingRow } from "./rows.ts";
 
 /** Attempts used, the present one included. */

@@ -5,8 +5,8 @@
  * It decides nothing about order or about the run's end: it is told when to begin, and tells when something happened.
  */
 import { encodeNow } from "../base/codec.ts";
-import { endingError } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
+import { endingError } from "../job/ending.ts";
 import type { ClaimedJob, NewJob, StepRecord } from "../storage/port.ts";
 import { toFailure } from "../task/failure.ts";
 import { retryDelayMs } from "../task/retry.ts";

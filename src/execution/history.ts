@@ -6,10 +6,8 @@
  * saw the first time. What is new goes to the end and is told in the same way. Values that are asked for synchronously
  * (`now`, `random`, `uuid`, `patched`) are taken by name at once and the cursor steps over them.
  */
+import { ATTEMPT_NOTE } from "../job/notes.ts";
 import type { StepRecord } from "../storage/port.ts";
-
-/** The record of an engine's note in a job's steps; it is no part of what code asks for. */
-export const ATTEMPT_NOTE = "attempt()";
 
 /** A step that is over. */
 export interface Outcome {

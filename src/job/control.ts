@@ -8,11 +8,11 @@
 import { encodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
-import { announceEnding } from "../engine/endings.ts";
-import { type Engine, timed } from "../engine/engine.ts";
-import { ATTEMPT_NOTE } from "../execution/history.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { ClaimedJob, JobState, ListJobsRequest } from "../storage/port.ts";
 import { parseFailure } from "../task/failure.ts";
+import { ATTEMPT_NOTE } from "./notes.ts";
 
 /**
  * Cancels a job and all that it invoked. A running one learns of it at its next write or renewal; in this process at once.
@@ -28,7 +28,7 @@ export async function cancelJob(engine: Engine, id: string, reason = "cancelled"
   if (ids.length === 0 && !(await engine.storage.getJob({ id }))) throw unknownJob("cancel", id);
   for (const cancelled of ids) {
     engine.events.emit("job:cancelled", { id: cancelled });
-    announceEnding(engine, cancelled, { state: "cancelled", result: null, error });
+    engine.endings.announce(cancelled, { state: "cancelled", result: null, error });
   }
   return ids;
 }

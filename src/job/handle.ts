@@ -9,10 +9,11 @@ import { decodePayload } from "../base/codec.ts";
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import { Nap } from "../base/nap.ts";
-import { type Ending, endingError, isActive, isOver, onEnding, recentEnding } from "../engine/endings.ts";
+import type { Ending } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobState } from "../storage/port.ts";
 import { cancelJob } from "./control.ts";
+import { endingError, isOver } from "./ending.ts";
 
 /** How to wait for a result. */
 export interface ResultOptions {
@@ -92,12 +93,12 @@ export class JobHandle<Output = unknown> {
 
   async #ending(timeoutMs: number, signal: AbortSignal | undefined): Promise<Ending> {
     const { clock, storage } = this.#engine;
-    const recent = recentEnding(this.#engine, this.id);
+    const recent = this.#engine.endings.recent(this.id);
     // What ended badly may have been put back, by any engine: the storage knows.
     if (recent?.state === "completed") return recent;
     const nap = new Nap(clock);
     let ending: Ending | undefined;
-    const forget = onEnding(this.#engine, this.id, (known) => {
+    const forget = this.#engine.endings.await(this.id, (known) => {
       ending = known;
       nap.wake();
     });
@@ -112,7 +113,7 @@ export class JobHandle<Output = unknown> {
         signal?.throwIfAborted();
         const late = clock.monotonic() - startMs >= timeoutMs;
         // What runs here is told here; but for the last word.
-        if (late || !isActive(this.#engine, this.id)) {
+        if (late || !this.#engine.endings.active.has(this.id)) {
           const found = await this.#read();
           if (ending) return ending;
           if (isOver(found.state)) return found;

@@ -4,11 +4,12 @@
  * What cannot be decoded (another key) is shown as such and does not hide the rest.
  */
 import { decodePayload } from "../base/codec.ts";
-import { type Engine, timed } from "../engine/engine.ts";
-import { ATTEMPT_NOTE } from "../execution/history.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord } from "../storage/port.ts";
 import { type Failure, parseFailure } from "../task/failure.ts";
-import { type JobOptions, parseJobOptions } from "./make.ts";
+import { type JobOptions, parseJobOptions } from "../task/options.ts";
+import { ATTEMPT_NOTE } from "./notes.ts";
 
 /** A job without its history. */
 export interface JobSummary {

@@ -11,11 +11,11 @@ import type { Engine } from "../engine/engine.ts";
 import { insertJobs } from "../job/make.ts";
 import type { Instant, NewJob, ScheduleRecord } from "../storage/port.ts";
 import { validate } from "../task/schema.ts";
+import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { FiringDraft, jobLimit, jobOptions } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { oneOf } from "./options.ts";
 import { type Overlap, skipUntil } from "./planner.ts";
-import { type ReadSchedule, readDefinition } from "./schedule.ts";
 import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 
 /**

@@ -8,8 +8,8 @@ import type { Engine } from "../engine/engine.ts";
 import type { Instant, JobRecord, OccurrenceRecord, ScheduleRecord, SkipReason } from "../storage/port.ts";
 import { parseFailure } from "../task/failure.ts";
 import { backfillKey } from "./backfill.ts";
+import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { readMoment, type When, writeLocal } from "./local_time.ts";
-import { type ReadSchedule, readDefinition } from "./schedule.ts";
 import { readSchedule } from "./store.ts";
 
 /**

@@ -3,10 +3,10 @@
  */
 import { hashed } from "../cron/hash.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { JobOptions } from "../job/make.ts";
 import type { Firing, Instant, JobLimit, NewJob, OccurrenceRecord, ScheduleRecord } from "../storage/port.ts";
+import type { JobOptions } from "../task/options.ts";
+import type { ScheduleDefinition } from "./definition.ts";
 import { merge, type PlannedOutcome, type Planner } from "./planner.ts";
-import type { ScheduleDefinition } from "./schedule.ts";
 
 /** Tells hashes of jitter and spread apart. */
 const JITTER = 11;

@@ -12,12 +12,13 @@ import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant, ScheduleState, SkipReason } from "../storage/port.ts";
-import { TaskRegistry } from "../task/task.ts";
+import { TaskRegistry } from "../task/registry.ts";
+import { defineSchedule, type ScheduleSpec } from "./define.ts";
+import { type ReadSchedule, rulesOf } from "./definition.ts";
 import { delayMs } from "./firing.ts";
 import { readWhen, type When, writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { Planner } from "./planner.ts";
-import { defineSchedule, type ReadSchedule, rulesOf, type ScheduleSpec } from "./schedule.ts";
 
 /** What happens while a schedule is simulated. */
 export interface SimulateOptions {

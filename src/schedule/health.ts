@@ -4,9 +4,10 @@
  * that are off. One or two round trips; `deep` reads every schedule, page by page.
  */
 import { formatDuration } from "../base/duration.ts";
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
-import { readDefinition } from "./schedule.ts";
+import { readDefinition } from "./definition.ts";
 
 /** What may be wrong. */
 export type ProblemCode =

@@ -3,7 +3,7 @@
  */
 import type { TemporalLike } from "../cron/zone.ts";
 import type { Instant, ScheduleRecord, ScheduleState } from "../storage/port.ts";
-import { readDefinition, type ScheduleDefinition } from "./schedule.ts";
+import { readDefinition, type ScheduleDefinition } from "./definition.ts";
 
 /** A schedule: where it stands and what it does. */
 export interface ScheduleInfo {

@@ -6,11 +6,12 @@ import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { need } from "./control.ts";
+import { defineSchedule, type ScheduleSpec } from "./define.ts";
+import { type ReadSchedule, rulesOf } from "./definition.ts";
 import { delayMs } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { readWhen, type When, writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
-import { defineSchedule, type ReadSchedule, rulesOf, type ScheduleSpec } from "./schedule.ts";
 import { needSchedule, readSchedule } from "./store.ts";
 
 /** Which schedules to list. */

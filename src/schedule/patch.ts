@@ -7,8 +7,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { ScheduleRecord } from "../storage/port.ts";
 import type { RetryPolicy, StorableRetry } from "../task/retry.ts";
 import type { TaskReference } from "../task/task.ts";
+import type { ScheduleSpec } from "./define.ts";
+import { readDefinition, type ScheduleDefinition } from "./definition.ts";
 import type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./options.ts";
-import { readDefinition, type ScheduleDefinition, type ScheduleSpec } from "./schedule.ts";
 
 /** What to change; null takes an option back to its default. */
 export type SchedulePatch = {

@@ -9,22 +9,15 @@
  * Everything is checked before anything is written; every write names the revision it was made from.
  */
 import { decodePayload } from "../base/codec.ts";
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "../storage/port.ts";
+import { type DefinedSchedule, defineSchedule, type ScheduleSpec } from "./define.ts";
+import { type ReadSchedule, readDefinition, rulesOf, type ScheduleDefinition, sameTiming } from "./definition.ts";
 import { FiringDraft } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { type SchedulePatch, specOf } from "./patch.ts";
 import { Planner, skipUntil } from "./planner.ts";
-import {
-  type DefinedSchedule,
-  defineSchedule,
-  type ReadSchedule,
-  readDefinition,
-  rulesOf,
-  type ScheduleDefinition,
-  type ScheduleSpec,
-  sameTiming,
-} from "./schedule.ts";
 import { isBusy, needSchedule, putSchedules, readSchedule, untilWon } from "./store.ts";
 
 /** What registering did. */

@@ -4,7 +4,8 @@
  */
 
 import { BelfryError, nearest } from "../base/error.ts";
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage/port.ts";
 
 /** Races lost in a row before giving up; each means that somebody else moved the schedule meanwhile. */

@@ -13,9 +13,10 @@ import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SchedulePut, ScheduleRecord } from "../storage/port.ts";
+import { DefinedSchedule, defineNow, defineSchedule, type ScheduleSpec } from "./define.ts";
+import { readDefinition } from "./definition.ts";
 import { wholeNumber } from "./options.ts";
 import { needsCloseOut, planChange, settleAndRegister } from "./register.ts";
-import { DefinedSchedule, defineNow, defineSchedule, readDefinition, type ScheduleSpec } from "./schedule.ts";
 import { putSchedules, readSchedule, untilWon } from "./store.ts";
 
 /** Options of {@link syncSchedules}. */

@@ -4,8 +4,8 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant } from "../storage/port.ts";
+import type { ScheduleDefinition } from "./definition.ts";
 import { writeLocal } from "./local_time.ts";
-import type { ScheduleDefinition } from "./schedule.ts";
 import { calendar, Timing } from "./timing.ts";
 
 /** Says in sentences what may surprise: no occurrence left, an unknown task, delays longer than the interval, DST. */

@@ -8,7 +8,7 @@
  */
 import type { Duration } from "../base/duration.ts";
 import type { Logger } from "../base/log.ts";
-import type { EnqueueOptions } from "../job/make.ts";
+import type { EnqueueOptions } from "./options.ts";
 
 import type { Retry } from "./retry.ts";
 import type { Task } from "./task.ts";

@@ -13,7 +13,7 @@ import { Belfry, type BelfryOptions } from "../belfry.ts";
 import { newTables, storageOf } from "../memory/storage.ts";
 import type { Storage, Wake } from "../storage/port.ts";
 import type { Context, StepOptions } from "../task/context.ts";
-import type { TaskHandler, TaskOptions } from "../task/task.ts";
+import type { TaskHandler, TaskOptions } from "../task/definition.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { countedIds } from "./ids.ts";
 

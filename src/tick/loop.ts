@@ -14,7 +14,7 @@ import { formatDuration } from "../base/duration.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant } from "../storage/port.ts";
 import type { Lease } from "./lease.ts";
-import type { TickOptions, TickReport } from "./scheduler.ts";
+import type { TickOptions, TickReport } from "./report.ts";
 
 /** What the loop drives. */
 export interface Ticker {

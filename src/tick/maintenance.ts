@@ -2,8 +2,9 @@
  * What the leader does now and then: old history is cleared away in bounded chunks, and broken schedules are tried again,
  * since a newer version (or newer time zone data) may lead now and understand them.
  */
-import { type Engine, timed } from "../engine/engine.ts";
-import { readDefinition } from "../schedule/schedule.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
+import { readDefinition } from "../schedule/definition.ts";
 import type { SchedulePut, ScheduleRecord } from "../storage/port.ts";
 
 /** How long history is kept, ms. */

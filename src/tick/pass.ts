@@ -6,9 +6,9 @@
  * `broken`, with the reason as its note, and the others go on.
  */
 import type { Engine } from "../engine/engine.ts";
+import { readDefinition } from "../schedule/definition.ts";
 import { FiringDraft } from "../schedule/firing.ts";
 import { Planner } from "../schedule/planner.ts";
-import { readDefinition } from "../schedule/schedule.ts";
 import type { DueSchedule, Firing, Instant, NewJob, OccurrenceRecord } from "../storage/port.ts";
 
 /** How much one pass may decide. */

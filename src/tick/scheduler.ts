@@ -9,51 +9,15 @@
  *
  * Nothing here is needed for safety: a pass that lost its lease or its race fires nothing, and what is due stays due.
  */
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 import type { BeginTickReply, Instant } from "../storage/port.ts";
 import { announce } from "./announce.ts";
 import { Lease } from "./lease.ts";
 import { runLoop } from "./loop.ts";
 import { DEFAULT_RETENTION, maintain, type Retention } from "./maintenance.ts";
 import { type PassPlan, planPass } from "./pass.ts";
-
-/** Options of a {@link Scheduler}. */
-export interface SchedulerOptions {
-  readonly leaseTtlMs: number;
-  /** How long history is kept. @default finished jobs 7 days, failed ones and outcomes 30 */
-  readonly retention?: Partial<Retention> | undefined;
-  /** Called when jobs were made that can run at once, so that a worker in this process need not be told by the storage. */
-  readonly onFired?: (() => void) | undefined;
-}
-
-/** Options of one tick. */
-export interface TickOptions {
-  /** Give the lease up at the end: nobody renews it afterwards. */
-  readonly oneShot?: boolean | undefined;
-  /** Begin no pass after this monotonic instant. */
-  readonly untilMs?: number | undefined;
-  /** At most this many jobs. @default 10,000 */
-  readonly maxJobs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What a tick did. */
-export interface TickReport {
-  /** Whether it led, and so could fire. */
-  leader: boolean;
-  /** How many jobs it made of occurrences. */
-  fired: number;
-  /** How many occurrences it skipped. */
-  skipped: number;
-  /** More is due: tick again at once. */
-  more: boolean;
-  /** The next occurrence of any schedule; null where there is none. */
-  nextAt: Instant | null;
-  /** The earliest instant at which a job could be claimed (now, where one is ready); null where none waits for time. */
-  jobsAt: Instant | null;
-  /** The storage's clock minus this host's, ms; 0 without a server. */
-  skewMs: number;
-}
+import { earliest, type SchedulerOptions, type TickOptions, type TickReport } from "./report.ts";
 
 const MAX_JOBS = 10_000;
 /** 50 ns each: what a pass may spend on counting skipped occurrences. */
@@ -287,9 +251,4 @@ export class Scheduler {
 
 function countJobs(plan: PassPlan): number {
   return plan.firings.reduce((sum, { jobs }) => sum + jobs.length, 0);
-}
-
-/** The earlier of two instants, either of which may be missing. */
-export function earliest(a: Instant | null, b: Instant | null): Instant | null {
-  return a === null ? b : b === null ? a : Math.min(a, b);
 }

@@ -6,8 +6,9 @@
  * fewer of it may start than the worker has room for, so nothing is ever claimed that cannot start. A claim without
  * reply may have happened: its token is asked for again, and brings the same jobs.
  */
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Ride } from "../engine/enqueuer.ts";
+import { timed } from "../engine/timed.ts";
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../storage/port.ts";
 
 /** What a claim asks for. */

@@ -7,7 +7,8 @@
  * word counts, so an event loop that was blocked for long loses only what was really taken.
  */
 import type { Timer } from "../base/clock.ts";
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { timed } from "../engine/timed.ts";
 
 interface Claim {
   token: string;

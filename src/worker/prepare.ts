@@ -9,16 +9,15 @@
 import { decodeNow } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
 import { runEvent } from "../engine/events.ts";
-import { tracingOf } from "../engine/tracing.ts";
 import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
-import { parseJobOptions } from "../job/make.ts";
 import type { ClaimedJob } from "../storage/port.ts";
+import type { TaskDefinition } from "../task/definition.ts";
 import { toFailure } from "../task/failure.ts";
+import { parseJobOptions } from "../task/options.ts";
 import { maxAttempts } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
-import type { TaskDefinition } from "../task/task.ts";
 
 /** A job of a version that is not registered here is put off by this much. */
 const OTHER_VERSION_MS = 10_000;
@@ -57,7 +56,7 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
       // Also where it is recorded: the history goes on only past what was asked for.
       const notes = version === undefined && definition.version !== undefined;
       if (noted || notes) run.value(VERSION_NOTE, () => definition.version);
-      const tracing = tracingOf(engine);
+      const tracing = engine.tracing;
       return tracing ? tracing.wrap(runEvent(job), () => callHandler(run, definition)) : callHandler(run, definition);
     },
   });

@@ -9,8 +9,9 @@
  * that this worker would go and claim, its claim rides along.
  */
 import { delay } from "../base/clock.ts";
-import { type Engine, timed } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Ride } from "../engine/enqueuer.ts";
+import { timed } from "../engine/timed.ts";
 import type { JobState, JobWrite, SaveReply } from "../storage/port.ts";
 
 /** What became of a write; null: the claim is lost. `claimed`: a claim rode along and was answered. */

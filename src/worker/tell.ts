@@ -1,7 +1,6 @@
 /**
  * What does a worker tell of its runs? Events for those who listen, and ends for those who wait in this process.
  */
-import { announceEnding } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
 import { runEvent } from "../engine/events.ts";
 import type { Run, RunEnd } from "../execution/run.ts";
@@ -27,10 +26,10 @@ export function tellEnded(engine: Engine, run: Run, end: RunEnd, durationMs: num
   const { transition, failure, released } = end;
   if (transition.to === "completed") {
     events.emit("job:completed", about);
-    announceEnding(engine, job.id, { state: "completed", result: transition.result, error: null });
+    engine.endings.announce(job.id, { state: "completed", result: transition.result, error: null });
   } else if (transition.to === "failed") {
     events.emit("job:failed", { ...about, error: failure! });
-    announceEnding(engine, job.id, { state: "failed", result: null, error: transition.error });
+    engine.endings.announce(job.id, { state: "failed", result: null, error: transition.error });
   } else if (transition.to === "ready" || transition.to === "waiting") {
     if (released) events.emit("job:released", about);
     else if (transition.to === "ready" && !transition.resuming) {

@@ -9,9 +9,7 @@
 
 import { BelfryError } from "../base/error.ts";
 import { Nap } from "../base/nap.ts";
-import { markActive } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
-import { enqueuerOf } from "../engine/enqueuer.ts";
 import type { Run, RunEnd, RunHost } from "../execution/run.ts";
 import type { ClaimedJob, JobWrite } from "../storage/port.ts";
 import { type Claimed, Claimer } from "./claimer.ts";
@@ -152,7 +150,7 @@ export class Worker {
         this.#nap.wake();
       },
     });
-    enqueuerOf(engine).rider = (jobs) => this.#rider.withJobs(jobs);
+    engine.enqueuer.rider = (jobs) => this.#rider.withJobs(jobs);
     this.#unknown = new UnknownTasks(engine);
     this.#host = {
       engine,
@@ -318,7 +316,7 @@ export class Worker {
     const run = prepare(this.#host, job);
     this.#started++;
     this.#claims.add(job.id, job.claimToken!, sentMs);
-    markActive(engine, job.id, true);
+    engine.endings.active.add(job.id);
     this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
     this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
     tellStarted(engine, run);
@@ -348,7 +346,7 @@ export class Worker {
     const active = this.#active.get(job.id);
     if (active?.run !== run) return;
     this.#active.delete(job.id);
-    markActive(this.#engine, job.id, false);
+    this.#engine.endings.active.delete(job.id);
     this.#claims.delete(job.id);
     this.#perTask.set(job.task, this.#perTask.get(job.task)! - 1);
     this.#ran++;

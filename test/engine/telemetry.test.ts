@@ -149,7 +149,7 @@ describe("openTelemetry()", () => {
     );
     const node = bench.node();
     const { api, spans, counts } = fakeApi();
-    const stop = openTelemetry(node.engine, api);
+    const stop = openTelemetry({ engine: node.engine }, api);
     node.start();
     await (api.context.with(["request"], () => node.enqueue("job")) as Promise<unknown>);
     await bench.clock.advance("1m");

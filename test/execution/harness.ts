@@ -6,13 +6,15 @@ import { memory } from "../../adapters/memory.ts";
 import { CorrectedClock } from "../../src/base/clock.ts";
 import { type Codec, plainCodec } from "../../src/base/codec.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import type { Engine } from "../../src/engine/engine.ts";
-import { type EventMap, type EventName, EventSink } from "../../src/engine/events.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import type { EventMap, EventName } from "../../src/engine/events.ts";
 import { JobHandle } from "../../src/job/handle.ts";
-import { type EnqueueOptions, insertJobs, newJob } from "../../src/job/make.ts";
+import { insertJobs, newJob } from "../../src/job/make.ts";
 import { getJob, type Job } from "../../src/job/view.ts";
 import type { Storage } from "../../src/storage/port.ts";
-import { type TaskReference, TaskRegistry } from "../../src/task/task.ts";
+import type { EnqueueOptions } from "../../src/task/options.ts";
+import { TaskRegistry } from "../../src/task/registry.ts";
+import type { TaskReference } from "../../src/task/task.ts";
 import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 import { Worker, type WorkerOptions } from "../../src/worker/worker.ts";
 
@@ -43,20 +45,19 @@ export class Node {
     const storage = mortal(bench.storage, gate);
     const errors = this.errors;
     const report = (error: unknown): void => void errors.push(error);
-    this.engine = {
+    this.engine = createEngine({
       storage,
       clock: new CorrectedClock(bench.clock),
       ids: countedIds(seed),
       codec: options.codec ?? plainCodec,
       tasks: options.tasks ?? bench.tasks,
-      events: new EventSink(report),
       logger: silentLogger,
       timeZone: "UTC",
       temporal: undefined,
       holder: `node-${seed}`,
       open: async () => {},
       report,
-    };
+    });
     this.worker = new Worker(this.engine, { concurrency: 10, claimTtlMs: 30_000, ...options });
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { retryJob } from "../../src/job/control.ts";
 import type { Context } from "../../src/task/context.ts";
-import { TaskRegistry } from "../../src/task/task.ts";
+import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "./harness.ts";
 
 /** Tasks with one task "job" whose code is given. */

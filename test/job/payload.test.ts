@@ -5,8 +5,9 @@ import { plainCodec } from "../../src/base/codec.ts";
 import { aesGcm } from "../../src/base/codec_aes.ts";
 import { signalJob } from "../../src/job/control.ts";
 import type { Context } from "../../src/task/context.ts";
+import { TaskRegistry } from "../../src/task/registry.ts";
 import type { StandardSchema } from "../../src/task/schema.ts";
-import { type Task, TaskRegistry } from "../../src/task/task.ts";
+import type { Task } from "../../src/task/task.ts";
 import { Bench } from "../execution/harness.ts";
 
 /** A schema written by hand, as another library would make it: asynchronous, with a path of objects. */

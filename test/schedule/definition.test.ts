@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { Codec } from "../../src/base/codec.ts";
 import { pauseSchedule, resumeSchedule, triggerSchedule } from "../../src/schedule/control.ts";
+import { defineSchedule } from "../../src/schedule/define.ts";
 import { previewSchedule } from "../../src/schedule/list.ts";
+import type { ScheduleOptions } from "../../src/schedule/options.ts";
 import { registerSchedule, removeSchedule, updateSchedule } from "../../src/schedule/register.ts";
-import { defineSchedule, type ScheduleOptions } from "../../src/schedule/schedule.ts";
 import { bench, DAY, HOUR, MINUTE, START } from "./kit.ts";
 
 const text = async (expression: string, options: ScheduleOptions = {}, name = "s"): Promise<string> =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type SimulateOptions, simulate } from "../../src/schedule/forecast.ts";
-import type { ScheduleOptions } from "../../src/schedule/schedule.ts";
+import type { ScheduleOptions } from "../../src/schedule/options.ts";
 
 const spec = (expression: string, options: ScheduleOptions = {}) => ({ name: "s", expression, task: "work", options });
 const run = async (expression: string, options: ScheduleOptions, what: SimulateOptions): Promise<string[]> =>

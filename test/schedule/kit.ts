@@ -3,12 +3,10 @@ import { memory } from "../../adapters/memory.ts";
 import { CorrectedClock } from "../../src/base/clock.ts";
 import { plainCodec } from "../../src/base/codec.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import type { Engine } from "../../src/engine/engine.ts";
-import { EventSink } from "../../src/engine/events.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import type { Expression, ScheduleOptions } from "../../src/schedule/options.ts";
 import { type Registered, registerSchedule } from "../../src/schedule/register.ts";
-import type { Expression, ScheduleOptions } from "../../src/schedule/schedule.ts";
 import type { JobRecord, OccurrenceRecord, Storage } from "../../src/storage/port.ts";
-import { TaskRegistry } from "../../src/task/task.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { countedIds } from "../../src/testing/ids.ts";
 import { Scheduler } from "../../src/tick/scheduler.ts";
@@ -53,13 +51,11 @@ export function bench(options: BenchOptions = {}): Bench {
   const errors: Bench["errors"] = [];
   const report = (error: unknown, during: string): void => void errors.push({ error, during });
   let opened: Promise<unknown> | undefined;
-  const engine: Engine = {
+  const engine: Engine = createEngine({
     storage,
     clock: new CorrectedClock(clock),
     ids: countedIds(seeds++),
     codec: plainCodec,
-    tasks: new TaskRegistry(),
-    events: new EventSink(report),
     logger: silentLogger,
     timeZone: options.timeZone ?? "UTC",
     temporal: undefined,
@@ -71,7 +67,7 @@ export function bench(options: BenchOptions = {}): Bench {
       await opened;
     },
     report,
-  };
+  });
   const scheduler = new Scheduler(engine, { leaseTtlMs: options.leaseTtlMs ?? 15 * SECOND });
   const jobs = (name: string): Promise<JobRecord[]> => storage.listJobs({ schedule: name, limit: 100_000 });
   return {

@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
+import { readDefinition } from "../../src/schedule/definition.ts";
+import type { ScheduleOptions } from "../../src/schedule/options.ts";
 import { updateSchedule } from "../../src/schedule/register.ts";
-import { readDefinition, type ScheduleOptions } from "../../src/schedule/schedule.ts";
 import { Timing } from "../../src/schedule/timing.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { type Bench, bench, DAY, HOUR, MINUTE, SECOND, START } from "./kit.ts";

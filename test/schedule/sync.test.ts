@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { pauseSchedule } from "../../src/schedule/control.ts";
-import type { ScheduleSpec } from "../../src/schedule/schedule.ts";
+import type { ScheduleSpec } from "../../src/schedule/define.ts";
 import { syncSchedules } from "../../src/schedule/sync.ts";
 import { seededRandom } from "../../src/testing/random.ts";
 import { bench, HOUR, MINUTE, START } from "./kit.ts";

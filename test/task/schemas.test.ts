@@ -3,8 +3,8 @@ import { type } from "arktype";
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import * as z from "zod";
+import { TaskRegistry } from "../../src/task/registry.ts";
 import type { Task } from "../../src/task/task.ts";
-import { TaskRegistry } from "../../src/task/task.ts";
 import { Bench } from "../execution/harness.ts";
 
 type Output = { userId: number; format: string };

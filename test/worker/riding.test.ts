@@ -5,7 +5,6 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { BelfryError } from "../../src/base/error.ts";
-import { enqueuerOf } from "../../src/engine/enqueuer.ts";
 import type { ClaimRequest, EnqueueRequest, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { Bench, type Node } from "../execution/harness.ts";
 
@@ -401,8 +400,8 @@ describe("enqueues that go together", () => {
       parentId: null,
       limit: null,
     });
-    const long = enqueuerOf(engine).insert(Array.from({ length: 10 }, (_, i) => job(`long ${i}`)));
-    const short = enqueuerOf(engine).insert([job("short")]);
+    const long = engine.enqueuer.insert(Array.from({ length: 10 }, (_, i) => job(`long ${i}`)));
+    const short = engine.enqueuer.insert([job("short")]);
     const first = await Promise.race([long.then(() => "long"), short.then(() => "short")]);
     expect(first).toBe("short");
     expect((await long).map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, i) => `long ${i}`));

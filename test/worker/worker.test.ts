@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { JobWrite, SaveRequest, Storage } from "../../src/storage/port.ts";
-import { TaskRegistry } from "../../src/task/task.ts";
+import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "../execution/harness.ts";
 
 /** A storage whose calls a test can look at or spoil. */

@@ -7,8 +7,8 @@ import type { TickResult } from "../../../src/belfry.ts";
 import { allows } from "../auth.ts";
 import { Refusal } from "../problem.ts";
 import * as answers from "../wire/answers.ts";
+import type { TickQuery } from "../wire/mod.ts";
 import * as schemas from "../wire/schemas.ts";
-import type { TickQuery } from "../wire/wire.ts";
 import type { CallContext, RouteTable } from "./route.ts";
 import type { BelfrySchema } from "./schema.ts";
 

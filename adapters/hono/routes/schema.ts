@@ -3,8 +3,8 @@
  */
 import type { Hono } from "hono";
 import type * as port from "../../../src/storage/port.ts";
+import type * as wire from "../wire/mod.ts";
 import type { Sent } from "../wire/storage_calls.ts";
-import type * as wire from "../wire/wire.ts";
 import type { Call } from "./route.ts";
 
 type ByName = { name: string };

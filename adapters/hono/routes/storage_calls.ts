@@ -2,9 +2,10 @@
  * The batch protocol of `belfry/client`: the worker's slice of the storage port, one POST a batch.
  */
 import type * as v from "valibot";
-import { announceEnding, isOver } from "../../../src/engine/endings.ts";
-import { type Engine, timed } from "../../../src/engine/engine.ts";
-import { tellEnqueued } from "../../../src/engine/enqueuer.ts";
+import type { Engine } from "../../../src/engine/engine.ts";
+import { emitEnqueued } from "../../../src/engine/enqueuer.ts";
+import { timed } from "../../../src/engine/timed.ts";
+import { isOver } from "../../../src/job/ending.ts";
 import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../../src/storage/port.ts";
 import * as port from "../wire/storage_calls.ts";
 import type { Call, Route, RouteTable } from "./route.ts";
@@ -44,7 +45,7 @@ function whole<T extends { now: number; claim?: object | undefined }>(request: T
 
 async function enqueue(engine: Engine, request: EnqueueRequest): Promise<EnqueueReply> {
   const reply = await timed(engine, () => engine.storage.enqueue(request));
-  tellEnqueued(engine, request.jobs, reply.jobs);
+  emitEnqueued(engine.events, request.jobs, reply.jobs);
   return reply;
 }
 
@@ -56,7 +57,7 @@ async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
     if (transition === null || state === undefined || !isOver(state)) continue;
     const result = transition.to === "completed" ? transition.result : null;
     const error = "error" in transition ? transition.error : null;
-    announceEnding(engine, id, { state, result, error });
+    engine.endings.announce(id, { state, result, error });
   }
   return reply;
 }
@@ -92,7 +93,7 @@ export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
     const ids = await engine.storage.cancel(request);
     for (const id of ids) {
       engine.events.emit("job:cancelled", { id });
-      announceEnding(engine, id, { state: "cancelled", result: null, error: request.error });
+      engine.endings.announce(id, { state: "cancelled", result: null, error: request.error });
     }
     return { ids };
   }),

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import type { Problem } from "../problem.ts";
 import { count, type Field, flag, instant, json, nullable, oneOf, optional, whole } from "./fields.ts";
+import type * as wire from "./mod.ts";
 import { named } from "./schemas.ts";
-import type * as wire from "./wire.ts";
 
 const word = v.string();
 const maybeWord = nullable(word);

@@ -1,12 +1,13 @@
 /**
  * What travels about schedules: what is registered, changed, asked and told.
  */
+
+import type { ScheduleDefinition } from "../../../src/schedule/definition.ts";
 import type { Outcome } from "../../../src/schedule/explain.ts";
 import type { ScheduleInfo } from "../../../src/schedule/info.ts";
-import type { ScheduleDefinition } from "../../../src/schedule/schedule.ts";
 import type { JobState, ScheduleState, SkipReason } from "../../../src/storage/port.ts";
 import type { RetryOptions } from "../../../src/task/retry.ts";
-import type { PageQuery, WireDuration } from "./wire.ts";
+import type { PageQuery, WireDuration } from "./common.ts";
 
 /** The outcome of an occurrence, or of a run of skipped ones. */
 export interface OccurrenceAnswer {

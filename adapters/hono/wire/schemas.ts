@@ -25,7 +25,7 @@ import {
   whole,
   wholeText,
 } from "./fields.ts";
-import type * as wire from "./wire.ts";
+import type * as wire from "./mod.ts";
 
 /** Gives a schema the name under which `openapi.json` lists it. */
 export function named<T>(title: string, schema: Field<T>): Field<T> {

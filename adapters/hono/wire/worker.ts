@@ -1,9 +1,11 @@
 /**
  * What travels between the server and workers in any language: claims, renewals, steps and settlements.
  */
-import type { JobOptions } from "../../../src/job/make.ts";
+
 import type { JobState } from "../../../src/storage/port.ts";
-import type { SignalAnswer, StepAnswer, WireDuration } from "./wire.ts";
+import type { JobOptions } from "../../../src/task/options.ts";
+import type { WireDuration } from "./common.ts";
+import type { SignalAnswer, StepAnswer } from "./jobs.ts";
 
 /** Asks for jobs of one queue. */
 export interface ClaimBody {

@@ -43,7 +43,7 @@ test("one trace goes from the request to the steps of a child, and user code run
   );
   bench.tasks.define("job", (ctx) => ctx.invoke("call", "child"));
   const node = bench.node();
-  const stop = openTelemetry(node.engine, api);
+  const stop = openTelemetry({ engine: node.engine }, api);
   node.start();
   const request = api.trace.getTracer("test").startSpan("request");
   const handle = await api.context.with(api.trace.setSpan(api.context.active(), request), () => node.enqueue("job"));

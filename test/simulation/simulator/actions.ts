@@ -7,8 +7,8 @@
 
 import { BelfryError } from "../../../src/base/error.ts";
 import type { Belfry } from "../../../src/belfry.ts";
-import type { EnqueueOptions } from "../../../src/job/make.ts";
-import type { ScheduleOptions } from "../../../src/schedule/schedule.ts";
+import type { ScheduleOptions } from "../../../src/schedule/options.ts";
+import type { EnqueueOptions } from "../../../src/task/options.ts";
 import { pickWeighted, type Random, seededRandom } from "../../../src/testing/random.ts";
 import type { Ground } from "./ground.ts";
 import { EXPRESSIONS, ZONES } from "./instants.ts";

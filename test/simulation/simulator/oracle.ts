@@ -18,20 +18,10 @@ import type {
   SaveReply,
   SaveRequest,
 } from "../../../src/storage/port.ts";
+import type { Carried } from "./carried.ts";
 import type { Ground } from "./ground.ts";
 import { CLOCK_ERROR_MS, ScheduleBooks } from "./schedule_books.ts";
 import { judgeResult, type Op } from "./script.ts";
-
-/** The request that is being carried out. */
-export interface Carried {
-  host: string;
-  method: string;
-  request: unknown;
-  /** Schedules that a client was editing through this host when the request was sent. */
-  edited: ReadonlySet<string>;
-  /** Place in the order in which requests were sent. */
-  sent: number;
-}
 
 const NOTHING: ReadonlySet<string> = new Set();
 

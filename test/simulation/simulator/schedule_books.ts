@@ -14,8 +14,8 @@ import type {
   PutSchedulesRequest,
   ScheduleRecord,
 } from "../../../src/storage/port.ts";
+import type { Carried } from "./carried.ts";
 import { instantsOf } from "./instants.ts";
-import type { Carried } from "./oracle.ts";
 
 /** How far a clock that follows a server may be off: half a round trip, and drift since the last reply. */
 export const CLOCK_ERROR_MS = 3000;

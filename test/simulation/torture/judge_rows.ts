@@ -5,7 +5,7 @@
  * here. The schedules are those that the torture registered: of a known period each, so that the log of outcomes can be
  * walked from the first instant to the last without any planner.
  */
-import { ATTEMPT_NOTE } from "../../../src/execution/history.ts";
+import { ATTEMPT_NOTE } from "../../../src/job/notes.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 import { judgeResult, type Op } from "../simulator/script.ts";
 

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { delay, systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { Belfry } from "../../../src/belfry.ts";
-import type { ScheduleOptions } from "../../../src/schedule/schedule.ts";
+import type { ScheduleOptions } from "../../../src/schedule/options.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 import { seededRandom } from "../../../src/testing/random.ts";
 import { drawScript, type Op, waitsOf } from "../simulator/script.ts";

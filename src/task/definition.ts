@@ -1,0 +1,84 @@
+/**
+ * What a program says of a task, its handler and options, checked once and kept in internal units.
+ */
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import { checkName } from "../base/names.ts";
+import type { Context } from "./context.ts";
+import { type Rate, readRate } from "./rate.ts";
+import { DEFAULT_RETRY, type Retry, type RetryFunction, type RetryPolicy, readRetry } from "./retry.ts";
+import type { StandardSchema } from "./schema.ts";
+import type { Task } from "./task.ts";
+
+/** The function that does a task's work. */
+export type TaskHandler<Input, Output> = (ctx: Context, input: Input) => Output | Promise<Output>;
+
+/** Options of a task; those that a job brings with it win over them. */
+export interface TaskOptions {
+  /** Checks inputs when they are enqueued and when they are run, and gives the handler its type. */
+  input?: StandardSchema;
+  /** When a failed attempt is made again. @default five attempts, see {@link DEFAULT_RETRY} */
+  retry?: Retry;
+  /** How long one run of the handler may take, from claim to the next wait. @default no limit */
+  timeout?: Duration;
+  /** Queue of its jobs. @default "default" */
+  queue?: string;
+  /** How many of its jobs one worker runs at once. @default the worker's own concurrency */
+  concurrency?: number;
+  /** How many of its jobs start in any window, over all workers. @default no limit */
+  rate?: Rate;
+  /** Names this version of the code; jobs stay with the version they began with. */
+  version?: string | number;
+}
+
+/** A task as the engine keeps it: checked, in internal units. */
+export interface TaskDefinition extends Task<never, unknown> {
+  readonly handler: (ctx: Context, input: unknown) => unknown;
+  readonly schema: StandardSchema | undefined;
+  readonly retry: RetryPolicy | RetryFunction;
+  readonly timeoutMs: number | null;
+  readonly queue: string;
+  /** Infinity where the task has no limit of its own. */
+  readonly concurrency: number;
+  readonly rate: { count: number; perMs: number } | null;
+  readonly version: string | undefined;
+}
+
+/**
+ * Checks a definition.
+ *
+ * @throws BelfryError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`
+ */
+export function readDefinition(
+  name: string,
+  handler: TaskHandler<never, unknown>,
+  options: TaskOptions,
+): TaskDefinition {
+  checkName(name, "task");
+  const what = `task ${JSON.stringify(name)}`;
+  const refuse = (option: string, found: unknown, should: string): never => {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `Cannot define ${what}: ${option} is ${String(found)}, but must be ${should}`,
+    );
+  };
+  if (typeof handler !== "function") refuse("its handler", typeof handler, "a function");
+  const { input, retry, timeout, queue = "default", concurrency = Infinity, rate, version } = options;
+  if (input !== undefined && typeof input?.["~standard"]?.validate !== "function") {
+    refuse("input", typeof input, "a Standard Schema (valibot, zod, arktype and others make them)");
+  }
+  if (concurrency !== Infinity && !(Number.isInteger(concurrency) && concurrency >= 1)) {
+    refuse("concurrency", concurrency, "a whole number, 1 or more");
+  }
+  return {
+    name,
+    handler: handler as TaskDefinition["handler"],
+    schema: input,
+    retry: retry === undefined ? DEFAULT_RETRY : readRetry(retry, what),
+    timeoutMs: timeout === undefined ? null : parseDuration(timeout, `timeout of ${what}`, { minMs: 1 }),
+    queue: checkName(queue, "queue"),
+    concurrency,
+    rate: rate === undefined ? null : readRate(rate, what),
+    version: version === undefined ? undefined : checkName(String(version), "version"),
+  };
+}

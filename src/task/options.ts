@@ -1,0 +1,111 @@
+/**
+ * What a call may say about the job that it makes: the options of `enqueue`, and those of them that are stored with the job.
+ */
+import { type Duration, parseDuration } from "../base/duration.ts";
+import { BelfryError } from "../base/error.ts";
+import { checkName } from "../base/names.ts";
+import type { Rate } from "./rate.ts";
+import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
+
+/** What a job brings with it for the worker: JSON in `NewJob.options`. Absent means: as the task says. */
+export interface JobOptions {
+  retry?: RetryPolicy;
+  timeoutMs?: number;
+  /** Version of the task that it is for. */
+  version?: string;
+  tags?: string[];
+  /** W3C trace context of the enqueuer. */
+  traceparent?: string;
+}
+
+/** A global limit by key: the jobs of one key count together, over all tasks, queues and workers. */
+export interface LimitOptions {
+  key: string;
+  /** How many of the key's jobs may be under way (admitted and unfinished, waiting ones included). */
+  concurrency?: number;
+  /** How many of the key's jobs may become available in any window. */
+  rate?: Rate;
+}
+
+/** Options of `enqueue`. */
+export interface EnqueueOptions {
+  /** Idempotency key: while a job of this task with the same key is stored, enqueuing gives that job back. */
+  key?: string;
+  /** How long from now until it may run. Not together with `runAt`. */
+  delay?: Duration;
+  /** When it may run: epoch ms, a `Date` or a `Temporal.Instant`. */
+  runAt?: number | Date | { readonly epochMilliseconds: number };
+  /** Higher runs first. @default 0 */
+  priority?: number;
+  /** @default the task's queue */
+  queue?: string;
+  /** It is not begun later than this long after it became available (`delay`, `runAt`). @default never expires */
+  expiresIn?: Duration;
+  /** Overrides the task's policy. A function cannot travel: that belongs to the task. */
+  retry?: StorableRetry;
+  /** Overrides the task's timeout of one run. */
+  timeout?: Duration;
+  /** A global limit that it counts against; overrides the task's `rate`. */
+  limit?: LimitOptions;
+  /** Labels for people and tools. */
+  tags?: string[];
+}
+
+const MAX_TAGS = 32;
+
+/**
+ * Checks the options that travel with a job; schedules store the same.
+ *
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
+ */
+export function readJobOptions(options: Pick<EnqueueOptions, "retry" | "timeout" | "tags">, what: string): JobOptions {
+  const read: JobOptions = {};
+  if (options.retry !== undefined) {
+    if (typeof options.retry === "function") {
+      throw new BelfryError(
+        "OPTION_INVALID",
+        `Cannot enqueue a ${what}: a retry function cannot be stored; give it to the task, or write options`,
+      );
+    }
+    read.retry = parseRetry(options.retry, `the ${what}`);
+  }
+  if (options.timeout !== undefined)
+    read.timeoutMs = parseDuration(options.timeout, `timeout of the ${what}`, { minMs: 1 });
+  if (options.tags !== undefined && options.tags.length > 0) {
+    if (!Array.isArray(options.tags) || options.tags.length > MAX_TAGS) {
+      throw new BelfryError(
+        "OPTION_INVALID",
+        `Cannot enqueue a ${what}: tags must be a list of at most ${MAX_TAGS} names`,
+      );
+    }
+    read.tags = options.tags.map((tag) => checkName(tag, "tag"));
+  }
+  return read;
+}
+
+/** Reads what {@link newJob} wrote; text of another program that is no object counts as none. */
+export function parseJobOptions(json: string): JobOptions {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "object" && value !== null ? (value as JobOptions) : {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Reads an instant.
+ *
+ * @throws BelfryError `OPTION_INVALID`
+ */
+export function readInstant(at: number | Date | { readonly epochMilliseconds: number }, what: string): number {
+  const ms = typeof at === "number" ? at : at instanceof Date ? at.getTime() : at?.epochMilliseconds;
+  // The range of Date, so that every instant can be shown.
+  if (typeof ms !== "number" || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `Cannot use ${what}: ${String(at)} is no instant; give epoch ms, a Date or a Temporal.Instant`,
+    );
+  }
+  return Math.ceil(ms);
+}
