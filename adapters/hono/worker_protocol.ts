@@ -108,8 +108,8 @@ export async function renewClaim(engine: Engine, id: string, body: wire.RenewBod
   const now = engine.clock.now();
   const claimMs = claimLength(body.for);
   const claims = [{ id, token: body.token }];
-  const { held } = await timed(engine, () => engine.storage.renew({ now, claimMs, claims }));
-  if (!held.includes(id)) throw lost(id);
+  const { kept } = await timed(engine, () => engine.storage.renew({ now, claimMs, claims }));
+  if (!kept.includes(id)) throw lost(id);
   return { claimExpiresAt: now + claimMs };
 }
 
@@ -248,7 +248,7 @@ async function save(engine: Engine, write: JobWrite, op: string, claimMs: number
 function lost(id: string): BelfryError {
   return new BelfryError(
     "CLAIM_LOST",
-    `Cannot write job ${id}: this claim is not held any more (it ran out, or the job was cancelled or settled); stop its work`,
+    `Cannot write job ${id}: this claim is lost (it ran out, or the job was cancelled or settled); stop its work`,
   );
 }
 

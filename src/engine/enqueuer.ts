@@ -2,7 +2,7 @@
  * Group commit of enqueues: what is enqueued while a batch is in flight goes together in the next.
  *
  * One `storage.enqueue` of an engine is under way at a time; a hundred callers at once cost a few round trips. Where a
- * worker of the same engine would go and claim the jobs at once, its claim rides along, so that a job is stored and
+ * worker of the same engine would go and claim the jobs at once, its claim is piggybacked on the batch, so that a job is stored and
  * begun in one batch. A batch that the storage refuses is sent again request by request: a job that cannot be stored
  * spoils no other. What got no answer is told to all who were in it, as if each had been sent by itself.
  */
@@ -14,10 +14,10 @@ import type { ClaimReply, ClaimRequest, NewJob, Storage } from "../storage/port.
 import type { EventSink } from "./events.ts";
 import { timed } from "./timed.ts";
 
-/** A claim that goes with another batch. */
-export interface Ride {
+/** A claim that is sent in the same batch as an enqueue or a save. */
+export interface PiggybackClaim {
   /** What to ask, with the time at which it is sent. */
-  at(now: number): ClaimRequest;
+  request(now: number): ClaimRequest;
   /** Hears the answer; undefined: the storage has not claimed. @param sentMs monotonic time at which it was first sent */
   answered(reply: ClaimReply | undefined, sentMs: number): void;
   /** Hears that no answer came: the claim may have happened. */
@@ -49,8 +49,8 @@ export interface EnqueuerParts {
 /** Enqueues for all callers of one engine. */
 export class Enqueuer {
   readonly #engine: EnqueuerParts;
-  /** Gives a claim to ride with these jobs, where a worker wants one. */
-  rider: (jobs: readonly NewJob[]) => Ride | null = () => null;
+  /** Gives a claim to piggyback on the enqueue of these jobs, where a worker wants one. */
+  piggyback: (jobs: readonly NewJob[]) => PiggybackClaim | null = () => null;
   #queue: Entry[] = [];
   #sending = false;
   /** The last batch held several requests: those who made them will come again together. */
@@ -130,11 +130,11 @@ export class Enqueuer {
   async #send(batch: Entry[]): Promise<void> {
     const { clock, ids, storage } = this.#engine;
     const jobs = batch.flatMap((entry) => entry.jobs);
-    const ride = this.rider(jobs);
+    const piggyback = this.piggyback(jobs);
     const sentMs = clock.monotonic();
     try {
       const now = clock.now();
-      const request = { op: ids.token(), now, jobs, ...(ride ? { claim: ride.at(now) } : {}) };
+      const request = { op: ids.token(), now, jobs, ...(piggyback ? { claim: piggyback.request(now) } : {}) };
       const reply = await timed(this.#engine, () => storage.enqueue(request));
       let at = 0;
       for (const entry of batch) {
@@ -143,9 +143,9 @@ export class Enqueuer {
         emitEnqueued(this.#engine.events, entry.jobs, inserted);
         entry.resolve(inserted);
       }
-      ride?.answered(reply.claimed, sentMs);
+      piggyback?.answered(reply.claimed, sentMs);
     } catch (error) {
-      ride?.failed();
+      piggyback?.failed();
       const refused = error instanceof BelfryError && REFUSALS.has(error.code);
       if (refused && batch.length > 1) for (const entry of batch) await this.#send([entry]);
       else for (const entry of batch) entry.reject(error);

@@ -8,7 +8,7 @@
 import { decodePayload } from "../base/codec.ts";
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
-import { Nap } from "../base/nap.ts";
+import { InterruptibleSleep } from "../base/interruptible_sleep.ts";
 import type { Ending } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobState } from "../storage/port.ts";
@@ -96,11 +96,11 @@ export class JobHandle<Output = unknown> {
     const recent = this.#engine.endings.recent(this.id);
     // What ended badly may have been put back, by any engine: the storage knows.
     if (recent?.state === "completed") return recent;
-    const nap = new Nap(clock);
+    const pause = new InterruptibleSleep(clock);
     let ending: Ending | undefined;
     const forget = this.#engine.endings.await(this.id, (known) => {
       ending = known;
-      nap.wake();
+      pause.wake();
     });
     try {
       const startMs = clock.monotonic();
@@ -108,7 +108,7 @@ export class JobHandle<Output = unknown> {
       let pollMs = this.created && !recent ? FIRST_POLL_MS : 0;
       for (;;) {
         const leftMs = timeoutMs - (clock.monotonic() - startMs);
-        await nap.take(Math.min(pollMs, leftMs), signal);
+        await pause.sleep(Math.min(pollMs, leftMs), signal);
         if (ending) return ending;
         signal?.throwIfAborted();
         const late = clock.monotonic() - startMs >= timeoutMs;

@@ -124,7 +124,7 @@ export class Lease {
   expiresAt = 0;
 
   /** Tells whether this is the current term, run out or not. */
-  isHeldBy(holder: string, token: number): boolean {
+  isOwnedBy(holder: string, token: number): boolean {
     return this.holder === holder && this.token === token;
   }
 

@@ -108,12 +108,12 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     },
 
     async resign({ holder, token }) {
-      const held = lease.isHeldBy(holder, token);
-      if (held) {
+      const owned = lease.isOwnedBy(holder, token);
+      if (owned) {
         lease.release();
         tell(SCHEDULES);
       }
-      return held;
+      return owned;
     },
 
     async putSchedules(request) {
@@ -144,7 +144,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       return found;
     },
 
-    async enqueue({ op, now, jobs: asked, claim: ride }) {
+    async enqueue({ op, now, jobs: asked, claim: piggyback }) {
       const batch = new Batch(tables, now, op);
       const reply = asked.map((job) => {
         const { row, born } = batch.insert(job);
@@ -152,7 +152,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       });
       batch.finish();
       tell(batch.wakes);
-      return timed(ride ? { jobs: reply, claimed: claim(tables, ride) } : { jobs: reply });
+      return timed(piggyback ? { jobs: reply, claimed: claim(tables, piggyback) } : { jobs: reply });
     },
 
     async claim(request) {
@@ -160,16 +160,16 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     },
 
     async renew({ now, claimMs, claims }) {
-      const held: string[] = [];
+      const kept: string[] = [];
       for (const { id, token } of claims) {
         const job = jobs.byId.get(id);
         if (job?.row.state !== "running" || job.row.claimToken !== token) continue;
         jobs.change(job, now, (row) => {
           row.claimExpiresAt = now + claimMs;
         });
-        held.push(id);
+        kept.push(id);
       }
-      return timed({ held });
+      return timed({ kept });
     },
 
     async save(request) {

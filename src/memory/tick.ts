@@ -40,22 +40,22 @@ export function fire(tables: Tables, request: FireRequest): { reply: FireReply; 
   const { op, now } = request;
   const batch = new Batch(tables, now, op);
   const term = request.lease;
-  const holds = term === null || lease.isHeldBy(term.holder, term.token);
-  const reply: FireReply = { leads: holds, fired: [], jobs: [] };
+  const owns = term === null || lease.isOwnedBy(term.holder, term.token);
+  const reply: FireReply = { leads: owns, fired: [], jobs: [] };
   for (const firing of request.firings) {
     const schedule = schedules.byName.get(firing.name);
     if (!schedule) continue;
     if (schedule.op === op) {
       reply.leads = true;
     } else {
-      if (!holds || schedule.row.revision !== firing.revision) continue;
+      if (!owns || schedule.row.revision !== firing.revision) continue;
       schedule.op = op;
       moveOn(tables, batch, firing, now);
     }
     reply.fired.push(firing.name);
   }
   batch.finish();
-  if (holds && term !== null && request.resign) {
+  if (owns && term !== null && request.resign) {
     lease.release();
     batch.wakes.add("schedules");
   }

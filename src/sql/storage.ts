@@ -246,7 +246,7 @@ export class SqlStorage implements port.Storage {
 
   async renew(request: port.RenewRequest): Promise<port.RenewReply> {
     const { rows, time } = await this.#send(() => renew(this.#s.save, this.#t, request), "write");
-    return { held: rows[0]!.map((row) => row["id"] as string), ...time };
+    return { kept: rows[0]!.map((row) => row["id"] as string), ...time };
   }
 
   async save(request: port.SaveRequest): Promise<port.SaveReply> {
@@ -354,7 +354,7 @@ export class SqlStorage implements port.Storage {
     return rows[0]!;
   }
 
-  /** Sends a batch with a claim riding along, where one is asked for. @returns the rows of the batch without it */
+  /** Sends a batch with a piggybacked claim, where one is asked for. @returns the rows of the batch without it */
   async #sendWith(
     request: port.ClaimRequest | undefined,
     build: () => Query[],
@@ -370,10 +370,10 @@ export class SqlStorage implements port.Storage {
     const { rows, queries, time } = await this.#send(
       () => {
         const own = build();
-        const ride = batch();
-        from = ride.locks.length;
+        const piggyback = batch();
+        from = piggyback.locks.length;
         to = from + own.length;
-        return withClaim(own, ride);
+        return withClaim(own, piggyback);
       },
       "write",
       wakes,
@@ -383,7 +383,7 @@ export class SqlStorage implements port.Storage {
     return { rows: rows.slice(from, to), claimed: { claimed }, time };
   }
 
-  /** Sends a batch, again with new marks while no answer comes; the server's time rides behind it. */
+  /** Sends a batch, again with new marks while no answer comes; the query for the server's time comes last. */
   async #send(
     build: () => Query[],
     mode: BatchMode,

@@ -397,7 +397,7 @@ export interface EnqueueRequest {
   op: string;
   now: Instant;
   jobs: NewJob[];
-  /** A claim that rides along: done in the same batch right after, as {@link Storage.claim} would do it. */
+  /** A piggybacked claim: done in the same batch right after, as {@link Storage.claim} would do it. */
   claim?: ClaimRequest;
 }
 
@@ -405,13 +405,13 @@ export interface EnqueueRequest {
 export interface EnqueueReply extends Timed {
   /** The id of the stored job: the given one, or that of the job that had the key before. */
   jobs: { id: string; created: boolean }[];
-  /** What the claim that rode along found, without a time of its own; absent without one. */
+  /** What the piggybacked claim found, without a time of its own; absent without one. */
   claimed?: ClaimReply;
 }
 
 /** Claims jobs for a worker. */
 export interface ClaimRequest {
-  /** Names this claim; the same token sent again returns the same jobs (those still held), and claims no others. */
+  /** Names this claim; the same token sent again returns the same jobs (those whose claim is still kept), and claims no others. */
   token: string;
   worker: string;
   /** Queues in order of preference for the first turn; turns go round, so that no queue starves. */
@@ -440,8 +440,8 @@ export interface RenewRequest {
 
 /** Which claims live on. */
 export interface RenewReply extends Timed {
-  /** Ids still held; a missing one is lost: run out and taken, cancelled, or settled by another. */
-  held: string[];
+  /** Ids of claims that were kept; a missing one is lost: run out and taken, cancelled, or settled by another. */
+  kept: string[];
 }
 
 /** How a running job goes on. */
@@ -483,15 +483,15 @@ export interface SaveRequest {
   now: Instant;
   claimMs: number;
   writes: JobWrite[];
-  /** A claim that rides along: done in the same batch right after, so that it finds what the writes have made ready. */
+  /** A piggybacked claim: done in the same batch right after, so that it finds what the writes have made ready. */
   claim?: ClaimRequest;
 }
 
 /** Which writes were taken. */
 export interface SaveReply extends Timed {
-  /** State after the write of each job whose claim was still held; a missing id lost its claim and wrote nothing. */
+  /** State after the write of each job whose claim was still kept; a missing id lost its claim and wrote nothing. */
   saved: { id: string; state: JobState; wakes: number }[];
-  /** What the claim that rode along found, without a time of its own; absent without one. */
+  /** What the piggybacked claim found, without a time of its own; absent without one. */
   claimed?: ClaimReply;
 }
 

@@ -46,7 +46,7 @@ export class Lease {
     return this.#token;
   }
 
-  /** The lease as the storage last showed it; null when nobody held it. */
+  /** The lease as the storage last showed it; null when nobody owned it. */
   get seen(): LeaseRecord | null {
     return this.#seen;
   }
@@ -57,7 +57,7 @@ export class Lease {
   }
 
   /** Whether this process may believe that it leads. */
-  held(monotonicMs: number): boolean {
+  mayLead(monotonicMs: number): boolean {
     return this.#token !== null && monotonicMs < this.#trustedUntilMs;
   }
 

@@ -49,7 +49,7 @@ export class Scheduler {
 
   /** Whether this scheduler believes that it leads. */
   get leads(): boolean {
-    return this.lease.held(this.#engine.clock.monotonic());
+    return this.lease.mayLead(this.#engine.clock.monotonic());
   }
 
   /** Makes a running loop look again at once: schedules have changed. */

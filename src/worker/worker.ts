@@ -1,25 +1,25 @@
 /**
  * The worker: claims jobs, runs them side by side, keeps their claims, saves what they write, and drains at shutdown.
  *
- * It owns no schedule of its own beyond `Pace`; everything it may do is in the storage's answers. Where a batch goes to the
+ * It owns no schedule of its own beyond `PollTimer`; everything it may do is in the storage's answers. Where a batch goes to the
  * storage anyway that brings jobs for this worker (an enqueue, a child, the end of one that others waited for), the
- * claim rides along, and no other is sent for them. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
+ * claim is piggybacked on it, and no other is sent for them. At shutdown nothing new begins: jobs that wait between two steps are given back at once, running steps
  * may end until the time to drain is over, then their jobs are given back too, with the same attempt.
  */
 
 import { BelfryError } from "../base/error.ts";
-import { Nap } from "../base/nap.ts";
+import { InterruptibleSleep } from "../base/interruptible_sleep.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Run, RunEnd, RunHost } from "../execution/run.ts";
 import type { ClaimedJob, JobWrite } from "../storage/port.ts";
-import { type Claimed, Claimer } from "./claimer.ts";
-import { Claims } from "./claims.ts";
-import { Pace } from "./pace.ts";
+import { emitEnded, emitStarted, emitSteps } from "./emit.ts";
+import { type Claimed, Fetcher } from "./fetcher.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { JobWriter, type Saved } from "./job_writer.ts";
+import { PiggybackClaims } from "./piggyback.ts";
+import { PollTimer } from "./poll_timer.ts";
 import { prepare } from "./prepare.ts";
-import { Rider } from "./rider.ts";
-import { type Saved, Saver } from "./saver.ts";
-import { tellEnded, tellStarted, tellSteps } from "./tell.ts";
-import { UnknownTasks } from "./unknown.ts";
+import { UnknownTasks } from "./unknown_tasks.ts";
 
 /** Options of a {@link Worker}. */
 export interface WorkerOptions {
@@ -78,20 +78,20 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #active = new Map<string, Active>();
   readonly #perTask = new Map<string, number>();
-  readonly #pace: Pace;
-  readonly #saver: Saver;
-  readonly #claims: Claims;
-  readonly #claimer: Claimer;
-  readonly #rider: Rider;
+  readonly #pollTimer: PollTimer;
+  readonly #writer: JobWriter;
+  readonly #claims: Heartbeat;
+  readonly #fetcher: Fetcher;
+  readonly #piggyback: PiggybackClaims;
   readonly #unknown: UnknownTasks;
   readonly #host: RunHost;
   /** The sleep of the loop. */
-  readonly #nap: Nap;
+  readonly #sleep: InterruptibleSleep;
   #ran = 0;
   #started = 0;
   /** Calls of `runReady` under way. */
   #passes = 0;
-  /** Jobs with whose last write a claim rode: no other need look for what that brought. */
+  /** Jobs with whose last write a claim was piggybacked: no other need look for what that brought. */
   readonly #answered = new Set<string>();
   #draining = false;
   #nextAt: number | null = null;
@@ -109,60 +109,60 @@ export class Worker {
     this.#engine = engine;
     this.#options = options;
     const claimMs = options.claimTtlMs;
-    this.#nap = new Nap(engine.clock);
-    this.#pace = new Pace(engine.clock, engine.storage.capabilities.shared);
-    this.#claims = new Claims(engine, {
+    this.#sleep = new InterruptibleSleep(engine.clock);
+    this.#pollTimer = new PollTimer(engine.clock, engine.storage.capabilities.shared);
+    this.#claims = new Heartbeat(engine, {
       claimMs,
       onLost: (id) => this.#lost(id),
       onRenewed: () => this.#readArrivals(),
     });
-    this.#saver = new Saver(engine, {
+    this.#writer = new JobWriter(engine, {
       claimMs,
       running: () => this.#active.size,
-      mayHold: (id) => this.#claims.mayHold(id),
+      mayOwn: (id) => this.#claims.mayOwn(id),
       prolonged: (ids, sentMs) => this.#claims.prolonged(ids, sentMs),
-      ride: (writes) => {
+      piggyback: (writes) => {
         this.#wroteMs = engine.clock.monotonic();
-        return this.#rider.withWrites(writes);
+        return this.#piggyback.withWrites(writes);
       },
     });
-    this.#claimer = new Claimer(engine, {
+    this.#fetcher = new Fetcher(engine, {
       claimMs,
       queues: () => this.#queues(),
       running: (task) => this.#perTask.get(task) ?? 0,
       take: (job, sentMs) => this.#take(job, sentMs),
     });
-    this.#rider = new Rider(engine, {
-      claimer: this.#claimer,
-      pace: this.#pace,
+    this.#piggyback = new PiggybackClaims(engine, {
+      fetcher: this.#fetcher,
+      pollTimer: this.#pollTimer,
       queues: () => this.#queues(),
       room: () => (this.#draining ? 0 : this.#room()),
       last: (leaving) => this.#passes > 0 && leaving >= this.#active.size,
       job: (id) => this.#active.get(id)?.run.job,
       sent: () => {
         this.#wroteMs = engine.clock.monotonic();
-        this.#pace.asking();
+        this.#pollTimer.asking();
         this.#stale = false;
       },
       answered: (claimed) => {
         if (claimed) this.#claimed(claimed);
-        else this.#pace.hint();
-        this.#nap.wake();
+        else this.#pollTimer.hint();
+        this.#sleep.wake();
       },
     });
-    engine.enqueuer.rider = (jobs) => this.#rider.withJobs(jobs);
+    engine.enqueuer.piggyback = (jobs) => this.#piggyback.withJobs(jobs);
     this.#unknown = new UnknownTasks(engine);
     this.#host = {
       engine,
       save: (write) => this.#save(write),
-      saved: (run, steps) => tellSteps(engine, run, steps),
+      saved: (run, steps) => emitSteps(engine, run, steps),
     };
     engine.events.on("job:enqueued", ({ id, queue, task, availableAt }) => {
       this.#wroteMs = engine.clock.monotonic();
       if (availableAt > engine.clock.now()) {
-        this.#pace.at(availableAt);
-        this.#nap.wake();
-      } else if (!this.#rider.claims(id)) this.wake({ queues: [queue], tasks: [task] });
+        this.#pollTimer.at(availableAt);
+        this.#sleep.wake();
+      } else if (!this.#piggyback.claims(id)) this.wake({ queues: [queue], tasks: [task] });
       else this.#planLook();
     });
     engine.events.on("signal:sent", () => this.wake());
@@ -181,8 +181,8 @@ export class Worker {
     this.#planLook();
     if (hint.queues && !hint.queues.some((queue) => this.#queues().includes(queue))) return;
     if (hint.tasks && !hint.tasks.some((task) => this.#engine.tasks.has(task))) return;
-    this.#pace.hint();
-    this.#nap.wake();
+    this.#pollTimer.hint();
+    this.#sleep.wake();
   }
 
   /**
@@ -193,9 +193,9 @@ export class Worker {
     const { clock, storage } = this.#engine;
     this.#planLook();
     const echo = storage.capabilities.shared && clock.monotonic() - this.#wroteMs < ECHO_MS;
-    if (echo) this.#pace.at(clock.now() + ECHO_DELAY_MS);
-    else this.#pace.hint();
-    this.#nap.wake();
+    if (echo) this.#pollTimer.at(clock.now() + ECHO_DELAY_MS);
+    else this.#pollTimer.hint();
+    this.#sleep.wake();
   }
 
   /** Runs what is ready, and returns when nothing is or the time is over (then running jobs are drained). */
@@ -213,20 +213,20 @@ export class Worker {
     const { clock } = this.#engine;
     await this.#engine.open();
     this.#draining = false;
-    this.#pace.hint();
+    this.#pollTimer.hint();
     const before = this.#ran;
     const first = this.#started;
     let idle = false;
     this.#stale = true;
     const left = (): number => maxJobs - (this.#started - first);
     const over = (): boolean => signal?.aborted === true || clock.monotonic() >= untilMs || left() <= 0;
-    const leave = this.#rider.serve(() => (over() ? 0 : left()));
+    const leave = this.#piggyback.serve(() => (over() ? 0 : left()));
     while (!over()) {
       const room = Math.min(this.#room(), left());
-      if (this.#claimer.riding) {
+      if (this.#fetcher.piggybacking) {
         idle = false;
-        await this.#nap.take(untilMs - clock.monotonic(), signal);
-      } else if (room > 0 && this.#pace.waitMs === 0) {
+        await this.#sleep.sleep(untilMs - clock.monotonic(), signal);
+      } else if (room > 0 && this.#pollTimer.waitMs === 0) {
         const claimed = await this.#claim(room);
         if (claimed === null) {
           leave();
@@ -234,21 +234,25 @@ export class Worker {
         }
         idle = claimed === 0;
       } else if (this.#active.size === 0 && this.#stale) {
-        this.#pace.hint();
+        this.#pollTimer.hint();
         // A storage that has just failed is left alone for a moment, hint or no hint.
-        if (this.#pace.waitMs > 0)
-          await this.#nap.take(Math.min(untilMs - clock.monotonic(), this.#pace.waitMs), signal);
-      } else if (this.#active.size === 0 && (idle || this.#pace.waitMs > 0)) break;
-      else await this.#nap.take(Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pace.waitMs : Infinity), signal);
+        if (this.#pollTimer.waitMs > 0)
+          await this.#sleep.sleep(Math.min(untilMs - clock.monotonic(), this.#pollTimer.waitMs), signal);
+      } else if (this.#active.size === 0 && (idle || this.#pollTimer.waitMs > 0)) break;
+      else
+        await this.#sleep.sleep(
+          Math.min(untilMs - clock.monotonic(), room > 0 ? this.#pollTimer.waitMs : Infinity),
+          signal,
+        );
     }
     leave();
     // With the count used up the jobs that run may end; with the time used up they may not.
-    while ((this.#active.size > 0 || this.#claimer.riding) && !signal?.aborted && clock.monotonic() < untilMs) {
-      await this.#nap.take(untilMs - clock.monotonic(), signal);
+    while ((this.#active.size > 0 || this.#fetcher.piggybacking) && !signal?.aborted && clock.monotonic() < untilMs) {
+      await this.#sleep.sleep(untilMs - clock.monotonic(), signal);
     }
     const cut = this.#active.size > 0;
     if (cut) await this.#drain();
-    const more = cut || (left() <= 0 ? this.#pace.waitMs === 0 : over() && !idle);
+    const more = cut || (left() <= 0 ? this.#pollTimer.waitMs === 0 : over() && !idle);
     return { ran: this.#ran - before, more, nextAt: this.#nextAt };
   }
 
@@ -256,15 +260,15 @@ export class Worker {
   async run(signal: AbortSignal): Promise<void> {
     await this.#engine.open();
     this.#draining = false;
-    this.#pace.hint();
+    this.#pollTimer.hint();
     this.#planLook();
     const { clock } = this.#engine;
-    const leave = this.#rider.serve(() => (signal.aborted ? 0 : Infinity));
+    const leave = this.#piggyback.serve(() => (signal.aborted ? 0 : Infinity));
     while (!signal.aborted) {
-      const room = this.#claimer.riding ? 0 : this.#room();
-      const waitMs = room > 0 ? this.#pace.waitMs : Infinity;
+      const room = this.#fetcher.piggybacking ? 0 : this.#room();
+      const waitMs = room > 0 ? this.#pollTimer.waitMs : Infinity;
       if (waitMs === 0) await this.#claim(room);
-      else await this.#nap.take(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
+      else await this.#sleep.sleep(Math.min(waitMs, this.#lookAtMs - clock.monotonic()), signal);
       if (clock.monotonic() >= this.#lookAtMs) await this.#look();
     }
     leave();
@@ -285,11 +289,11 @@ export class Worker {
 
   /** Claims and starts jobs. @returns how many; null when the storage failed */
   async #claim(room: number): Promise<number | null> {
-    this.#pace.asking();
+    this.#pollTimer.asking();
     this.#stale = false;
-    const claimed = await this.#claimer.claim(room);
+    const claimed = await this.#fetcher.claim(room);
     if (!claimed) {
-      this.#pace.failed();
+      this.#pollTimer.failed();
       return null;
     }
     this.#claimed(claimed);
@@ -298,7 +302,7 @@ export class Worker {
 
   #claimed({ found, full, nextAt }: Claimed): void {
     this.#nextAt = nextAt;
-    this.#pace.answered(found, full, nextAt);
+    this.#pollTimer.answered(found, full, nextAt);
   }
 
   // ---------------------------------------------------------------- running
@@ -319,15 +323,15 @@ export class Worker {
     engine.endings.active.add(job.id);
     this.#active.set(job.id, { run, startedMs: engine.clock.monotonic() });
     this.#perTask.set(job.task, (this.#perTask.get(job.task) ?? 0) + 1);
-    tellStarted(engine, run);
+    emitStarted(engine, run);
     void run.ended.then((end) => this.#ended(run, end));
     run.start();
-    // A claim that rode along may be answered when no loop is left to run its jobs.
-    if (this.#draining || !this.#rider.serving) run.drain();
+    // A piggybacked claim may be answered when no loop is left to run its jobs.
+    if (this.#draining || !this.#piggyback.serving) run.drain();
   }
 
   async #save(write: JobWrite): Promise<Saved> {
-    const saved = await this.#saver.save(write);
+    const saved = await this.#writer.save(write);
     if (!saved) return null;
     this.#wroteMs = this.#engine.clock.monotonic();
     if (saved.claimed) this.#answered.add(write.id);
@@ -353,10 +357,10 @@ export class Worker {
     const answered = this.#answered.delete(job.id);
     if (!answered) this.#stale = true;
     // Its task was left out of claims while it was at its limit.
-    if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pace.hint();
-    tellEnded(this.#engine, run, end, clock.monotonic() - active.startedMs);
+    if (this.#engine.tasks.get(job.task)?.concurrency !== Infinity) this.#pollTimer.hint();
+    emitEnded(this.#engine, run, end, clock.monotonic() - active.startedMs);
     if (end.how === "settled") this.#follow(run, end, answered);
-    this.#nap.wake();
+    this.#sleep.wake();
   }
 
   /** When to ask next for what an end brings: the job again, its parent, the next of its limit. */
@@ -364,11 +368,11 @@ export class Worker {
     if (transition.to === "ready" || transition.to === "waiting") {
       const woken = state === "ready" && transition.to === "waiting";
       const availableAt = woken ? this.#engine.clock.now() : transition.availableAt;
-      if (availableAt !== null && !released && !(woken && answered)) this.#pace.at(availableAt);
+      if (availableAt !== null && !released && !(woken && answered)) this.#pollTimer.at(availableAt);
       if (availableAt !== null) this.#nextAt = Math.min(this.#nextAt ?? Infinity, availableAt);
     }
     const concerns = state !== "waiting" && (job.parentId !== null || job.limitKey !== null);
-    if (concerns && !answered) this.#pace.hint();
+    if (concerns && !answered) this.#pollTimer.hint();
   }
 
   #lost(id: string): void {
@@ -395,8 +399,8 @@ export class Worker {
     const endMs = this.#engine.clock.monotonic() + (this.#options.drainMs ?? DEFAULT_DRAIN_MS);
     for (;;) {
       const leftMs = endMs - this.#engine.clock.monotonic();
-      if ((this.#active.size === 0 && !this.#claimer.riding) || leftMs <= 0) break;
-      await this.#nap.take(leftMs);
+      if ((this.#active.size === 0 && !this.#fetcher.piggybacking) || leftMs <= 0) break;
+      await this.#sleep.sleep(leftMs);
     }
     const left = [...this.#active.values()];
     const reason = new BelfryError("CLOSED", "The worker shuts down: the job is given back to be taken up by another");

@@ -49,14 +49,14 @@ export const GUARDS: readonly Guard[] = [
   memory(
     "nothing fires without the lease",
     "tick",
-    "const holds = term === null || lease.isHeldBy(term.holder, term.token);",
-    "const holds = true;",
+    "const owns = term === null || lease.isOwnedBy(term.holder, term.token);",
+    "const owns = true;",
   ),
   memory(
     "a schedule fires from the revision that was read",
     "tick",
-    "if (!holds || schedule.row.revision !== firing.revision) continue;",
-    "if (!holds) continue;",
+    "if (!owns || schedule.row.revision !== firing.revision) continue;",
+    "if (!owns) continue;",
   ),
   memory(
     "an occurrence with an outcome gets no job",

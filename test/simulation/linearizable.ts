@@ -29,7 +29,7 @@ export interface LinearizabilityReport {
   ambiguous: number;
   /** Calls without an answer. */
   unanswered: number;
-  /** Claims that went out together with other calls, by themselves or riding on a write. */
+  /** Claims that went out together with other calls, by themselves or piggybacked on a write. */
   claims: number;
   /** Jobs that claims passed over. */
   passed: number;

@@ -132,14 +132,14 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
       },
     }),
   },
-  "a claim riding on a save that takes jobs over a minute too early": {
+  "a claim piggybacked on a save that takes jobs over a minute too early": {
     seeds: 30,
     without: (storage) => ({
       save: ({ claim, ...request }) =>
         storage.save(claim ? { ...request, claim: { ...claim, now: claim.now + 60_000 } } : request),
     }),
   },
-  "a claim riding on an enqueue that forgets the history": {
+  "a claim piggybacked on an enqueue that forgets the history": {
     seeds: 60,
     without: (storage) => ({
       enqueue: async (request) => {
@@ -150,7 +150,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
       },
     }),
   },
-  "a claim riding on a save that is not answered": {
+  "a claim piggybacked on a save that is not answered": {
     seeds: 10,
     without: (storage) => ({
       save: async (request) => {

@@ -29,12 +29,12 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
       { id: "a", token: "t", transition: { to: "completed", result: "1" } },
     ]),
   );
-  const riding = claiming("w", now, { queues: ["riding"] });
-  const ridden = [job("r", now, { queue: "riding" })];
-  const rides = await storage.enqueue({ op: "y", now, jobs: ridden, claim: riding });
-  const begins = { id: "r", token: "w", children: [job("rc", now, { queue: "riding", parentId: "r" })] };
+  const piggyback = claiming("w", now, { queues: ["piggyback"] });
+  const arriving = [job("r", now, { queue: "piggyback" })];
+  const enqueues = await storage.enqueue({ op: "y", now, jobs: arriving, claim: piggyback });
+  const begins = { id: "r", token: "w", children: [job("rc", now, { queue: "piggyback", parentId: "r" })] };
   const waits = { ...begins, transition: { to: "waiting", availableAt: null, wakes: 0 } as const };
-  const ridesOn = await storage.save({ ...saving("z", now, [waits]), claim: { ...riding, token: "q" } });
+  const saves = await storage.save({ ...saving("z", now, [waits]), claim: { ...piggyback, token: "q" } });
   await storage.signal({ now, signals: [{ jobId: "b", name: "n", key: "k", payload: "1" }] });
   const cancelled = await storage.cancel({ op: "x", now, ids: ["c"], error: "{}" });
   const retried = await storage.retry({ op: "r", now, jobs: [{ id: "c", forget: ["s"] }] });
@@ -58,9 +58,9 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
     fired: [fired.leads, fired.fired, fired.jobs],
     enqueued: enqueued.jobs,
     claimed: [first, second].map(({ jobs }) => jobs.map(({ id, attempt, claims }) => ({ id, attempt, claims }))),
-    renewed: renewed.held,
+    renewed: renewed.kept,
     saved: saved.saved,
-    ridden: [rides, ridesOn].map(({ claimed }) => claimed!.jobs.map(({ id, claimToken }) => [id, claimToken])),
+    piggybacked: [enqueues, saves].map(({ claimed }) => claimed!.jobs.map(({ id, claimToken }) => [id, claimToken])),
     cancelled: cancelled.sort(),
     retried,
   };

@@ -33,7 +33,7 @@ describe("a program of another language that speaks only the port", () => {
     expect((await bench.storage.claim(claim)).jobs).toEqual(jobs);
     const child = jobs[0]!.id;
     expect(await bench.storage.renew({ now, claimMs: 60_000, claims: [{ id: child, token: "py-1" }] })).toMatchObject({
-      held: [child],
+      kept: [child],
     });
     const step = {
       jobId: child,

@@ -37,7 +37,7 @@ function batch<In extends object, Out extends object>(
   return { $post: row as object as Route<Call<{ json: In }, Out & { time: number }>> };
 }
 
-/** A request as the storage takes it: a claim that rides along has the server's time, too. */
+/** A request as the storage takes it: a piggybacked claim has the server's time, too. */
 function whole<T extends { now: number; claim?: object | undefined }>(request: T): T & { claim?: ClaimRequest } {
   const { claim, ...rest } = request;
   return { ...rest, ...(claim ? { claim: { ...claim, now: request.now } } : {}) } as T & { claim?: ClaimRequest };

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import type * as port from "../../../src/storage/port.ts";
 import { count, type Field, flag, instant, list, name, nullable, oneOf, optional, text, whole } from "./fields.ts";
 
-/** A request without its `now`, which is the server's; so is that of a claim that rides along. */
+/** A request without its `now`, which is the server's; so is that of a piggybacked claim. */
 export type Sent<T> = Omit<T, "now" | "claim"> &
   (T extends { claim?: port.ClaimRequest } ? { claim?: Sent<port.ClaimRequest> | undefined } : unknown);
 

@@ -3,7 +3,7 @@
  * semicolons are one implicit transaction, and at READ COMMITTED each sees its own moment, as the batches expect.
  *
  * A deadlock or a serialization failure means that nothing happened, so the batch is sent again at once. A connection
- * that broke means "unknown". Wake-ups ride in the batch as `pg_notify`, and come in over one connection that listens.
+ * that broke means "unknown". Wake-ups are sent in the batch as `pg_notify`, and come in over one connection that listens.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";

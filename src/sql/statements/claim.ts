@@ -89,7 +89,7 @@ export interface ClaimStatements {
 /** Prepares the statements. */
 export function claimStatements(t: Templates): ClaimStatements {
   const d = t.dialect;
-  const held = `queue ${d.oneOf("queues")} AND claim_token = :token`;
+  const taken = `queue ${d.oneOf("queues")} AND claim_token = :token`;
   const takes = new Map<string, Sql>();
   const firstAlarm = (where: string): string =>
     `(SELECT j.queue FROM {jobs} AS j WHERE ${ALARMED}${where} ORDER BY j.queue LIMIT 1)`;
@@ -102,7 +102,7 @@ export function claimStatements(t: Templates): ClaimStatements {
     alarm: t.sql(`WITH RECURSIVE waiting (queue) AS (SELECT ${firstAlarm("")} UNION ALL
         SELECT ${firstAlarm(" AND j.queue > w.queue")} FROM waiting AS w WHERE w.queue IS NOT NULL),
       due AS MATERIALIZED (SELECT j.id FROM waiting AS w CROSS JOIN {jobs} AS j
-        WHERE j.queue = w.queue AND j.finished_at IS NULL AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})
+        WHERE j.queue = w.queue AND j.finished_at IS NULL AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${taken})
         ORDER BY j.alarm_at LIMIT (SELECT :alarms)${d.skipLockedOf("j")})
       UPDATE {jobs} AS j SET
         state = CASE WHEN ${expires} THEN 'expired' ELSE 'ready' END,
@@ -117,17 +117,17 @@ export function claimStatements(t: Templates): ClaimStatements {
         claim_token = NULL, claim_expires_at = NULL
       WHERE j.id IN (SELECT id FROM due) AND j.alarm_at <= :now`),
     openLimits: t.sql(`UPDATE {limits} SET mark = :mark WHERE next_at <= :now
-      AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${held})`),
+      AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${taken})`),
     countStarts: t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'queue:' || q.name, :now, :token, count(*)
       FROM {queues} AS q JOIN {jobs} AS j ON j.queue = q.name
       WHERE q.rate_count IS NOT NULL AND q.name ${d.oneOf("queues")}
         AND j.claim_token = :token AND j.mark = :mark GROUP BY q.name ON CONFLICT DO NOTHING`),
-    history: historyStatements(t, held),
+    history: historyStatements(t, taken),
     take(queues, tasks) {
       const name = `${queues} ${tasks}`;
       let take = takes.get(name);
       if (!take) {
-        take = t.sql(takeTemplate(t, queues, tasks, held));
+        take = t.sql(takeTemplate(t, queues, tasks, taken));
         takes.set(name, take);
       }
       return take;
@@ -135,14 +135,14 @@ export function claimStatements(t: Templates): ClaimStatements {
   };
 }
 
-function takeTemplate(t: Templates, queues: number, tasks: boolean, held: string): string {
+function takeTemplate(t: Templates, queues: number, tasks: boolean, taken: string): string {
   const d = t.dialect;
   const known = tasks ? ` AND task ${d.oneOf("tasks")}` : "";
   // The first of each queue, as far as it has room; a token that is on a job already gets none.
   const line = (i: number): string => {
     const room = `SELECT ${roomOf(t, "CAST(:limit AS bigint)")} AS room FROM {queues} AS q WHERE q.name = :queue${i}`;
     return `SELECT id, priority, available_at FROM {jobs} WHERE queue = :queue${i} AND ${CLAIMABLE}${known}
-      ORDER BY priority DESC, available_at, id LIMIT (SELECT CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${held}) THEN 0
+      ORDER BY priority DESC, available_at, id LIMIT (SELECT CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${taken}) THEN 0
         ELSE COALESCE((SELECT CASE WHEN room > 0 THEN room ELSE 0 END FROM (${room}) AS known_queue), :limit) END)${d.skipLocked}`;
   };
   const turns = Array.from(
@@ -211,10 +211,10 @@ export function claim(
 }
 
 /**
- * A batch with a claim riding behind it. The claim's locks go first: whoever claims locks queues before jobs and limits.
+ * Appends a piggybacked claim to a batch. The claim's locks go first: whoever claims locks queues before jobs and limits.
  */
-export function withClaim(own: readonly Query[], ride: ClaimBatch): Query[] {
-  const { locks, rest } = ride;
+export function withClaim(own: readonly Query[], claim: ClaimBatch): Query[] {
+  const { locks, rest } = claim;
   const moved = own.map((query) => {
     const { unless } = query;
     return unless ? { ...query, unless: { ...unless, query: unless.query + locks.length } } : query;

@@ -204,7 +204,7 @@ export const claimCases: readonly Case[] = [
         "counted once",
       );
       await rig.complete(first.jobs[0]!);
-      equal(await rig.claimIds({ token: "t", limit: 2 }), ["b"], "only those still held");
+      equal(await rig.claimIds({ token: "t", limit: 2 }), ["b"], "only those still kept");
       equal(await rig.states("c"), ["ready"], "no others");
     },
   },
@@ -251,22 +251,22 @@ export const claimCases: readonly Case[] = [
     },
   },
   {
-    title: "renew() prolongs the claims that are held, and tells which are lost",
+    title: "renew() prolongs the claims that are kept, and tells which are lost",
     async run(rig) {
-      await rig.enqueue(newJob("held"), newJob("done"), newJob("cancelled"), newJob("taken"));
+      await rig.enqueue(newJob("kept"), newJob("done"), newJob("cancelled"), newJob("taken"));
       const { jobs } = await rig.claim({ token: "t", claimMs: 100 });
       const of = (id: string) => jobs.find((job) => job.id === id)!;
       await rig.complete(of("done"));
       await rig.storage.cancel({ op: rig.op(), now: rig.now, ids: ["cancelled"], error: '"x"' });
       rig.now += 50;
-      await rig.storage.renew({ now: rig.now, claimMs: 100, claims: [{ id: "held", token: "t" }] });
+      await rig.storage.renew({ now: rig.now, claimMs: 100, claims: [{ id: "kept", token: "t" }] });
       rig.now += 50;
       equal(await rig.claimIds({ token: "t2" }), ["taken"], "only what was not renewed is taken");
-      const claims = ["held", "done", "cancelled", "taken", "absent"].map((id) => ({ id, token: "t" }));
-      equal((await rig.storage.renew({ now: rig.now, claimMs: 200, claims })).held, ["held"], "held");
-      equal((await rig.job("held")).claimExpiresAt, rig.now + 200, "prolonged");
+      const claims = ["kept", "done", "cancelled", "taken", "absent"].map((id) => ({ id, token: "t" }));
+      equal((await rig.storage.renew({ now: rig.now, claimMs: 200, claims })).kept, ["kept"], "kept");
+      equal((await rig.job("kept")).claimExpiresAt, rig.now + 200, "prolonged");
       equal((await rig.job("taken")).claimExpiresAt, rig.now + 30_000, "another's claim is untouched");
-      equal((await rig.storage.renew({ now: rig.now, claimMs: 1, claims: [] })).held, [], "an empty batch");
+      equal((await rig.storage.renew({ now: rig.now, claimMs: 1, claims: [] })).kept, [], "an empty batch");
     },
   },
   {
@@ -275,7 +275,7 @@ export const claimCases: readonly Case[] = [
       const job = await rig.running("j");
       rig.now += 60_000;
       const claims = [{ id: "j", token: job.claimToken! }];
-      equal((await rig.storage.renew({ now: rig.now, claimMs: 1000, claims })).held, ["j"], "still held");
+      equal((await rig.storage.renew({ now: rig.now, claimMs: 1000, claims })).kept, ["j"], "still kept");
       equal(await rig.claimIds(), [], "and safe again");
       rig.now += 1000;
       equal(await rig.claimIds(), ["j"], "until it runs out");

@@ -13,8 +13,8 @@ import { leaseCases } from "./lease.ts";
 import { lifeCases } from "./life.ts";
 import { limitCases } from "./limits.ts";
 import { outsideCases } from "./outside.ts";
+import { piggybackCases } from "./piggyback.ts";
 import { readCases } from "./reads.ts";
-import { ridingCases } from "./riding.ts";
 import { type Case, type ConformanceTarget, Rig, T0 } from "./rig.ts";
 import { saveCases } from "./save.ts";
 import { scheduleCases } from "./schedules.ts";
@@ -71,7 +71,7 @@ export const conformanceCases: readonly Case[] = [
   ...limitCases,
   ...saveCases,
   ...endingCases,
-  ...ridingCases,
+  ...piggybackCases,
   ...outsideCases,
   ...readCases,
   ...lifeCases,

@@ -148,7 +148,7 @@ export const outsideCases: readonly Case[] = [
       equal((await rig.complete(runs!)).saved, [], "the claim of a running one is lost");
       equal(
         (await rig.storage.renew({ now: rig.now, claimMs: 1, claims: [{ id: "runs", token: runs!.claimToken! }] }))
-          .held,
+          .kept,
         [],
         "and cannot be renewed",
       );

@@ -85,7 +85,7 @@ type Fields = Record<string, unknown>;
 const UNORDERED: Partial<Record<Method, string[]>> = {
   fire: ["fired", "jobs"],
   putSchedules: ["written", "removed"],
-  renew: ["held"],
+  renew: ["kept"],
   save: ["saved"],
 };
 

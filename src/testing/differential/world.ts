@@ -114,7 +114,7 @@ export class World {
     this.#asked.clear();
     switch (this.#pickKind()) {
       case "enqueue":
-        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4)), ...this.#ride(op) }];
+        return ["enqueue", { op, now, jobs: this.#newJobs(1 + random.below(4)), ...this.#piggyback(op) }];
       case "claim":
         return ["claim", this.#claim(op)];
       case "renew":
@@ -130,7 +130,7 @@ export class World {
             now,
             claimMs: 20 * SECOND,
             writes: this.#someClaims().map((claim) => this.#write(claim)),
-            ...this.#ride(op),
+            ...this.#piggyback(op),
           },
         ];
       case "signal":
@@ -234,9 +234,9 @@ export class World {
     };
   }
 
-  /** A claim that rides on a write, now and then. */
-  #ride(op: string): Record<string, unknown> {
-    return this.#random.chance(0.3) ? { claim: this.#claim(`${op} rides`) } : {};
+  /** A claim piggybacked on a write, now and then. */
+  #piggyback(op: string): Record<string, unknown> {
+    return this.#random.chance(0.3) ? { claim: this.#claim(`${op} piggyback`) } : {};
   }
 
   /** Some of the claims that are known, each job once; old ones among them. */

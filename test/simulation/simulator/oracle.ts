@@ -95,8 +95,8 @@ export class Oracle {
       else if (method === "save") this.#saved(request as SaveRequest, reply as SaveReply, claims!);
       else if (method === "retry") this.#retried(request as RetryRequest, reply as string[]);
       else if (method === "enqueue") this.#enqueued(reply as EnqueueReply);
-      // The claim that rode along saw what the write before it had saved.
-      if (method === "save" || method === "enqueue") this.#rode(request as SaveRequest, reply as SaveReply);
+      // The piggybacked claim saw what the write before it had saved.
+      if (method === "save" || method === "enqueue") this.#piggybacked(request as SaveRequest, reply as SaveReply);
     };
   }
 
@@ -313,9 +313,9 @@ export class Oracle {
     for (const { id } of jobs) if (!this.#ground.job(id)) this.fail(`job ${id} was acknowledged and is not stored`);
   }
 
-  #rode({ claim }: SaveRequest, { claimed }: SaveReply): void {
+  #piggybacked({ claim }: SaveRequest, { claimed }: SaveReply): void {
     if (claimed) this.#claimed(claimed);
-    if ((claim === undefined) !== (claimed === undefined)) this.fail("a claim that rode along was not answered");
+    if ((claim === undefined) !== (claimed === undefined)) this.fail("a piggybacked claim was not answered");
   }
 }
 

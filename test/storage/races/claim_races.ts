@@ -123,7 +123,7 @@ const settle: Race = {
       expect(found.steps).toHaveLength(1);
       return;
     }
-    expect(renewed.held).toEqual([]);
+    expect(renewed.kept).toEqual([]);
     expect(claimed.jobs[0]).toMatchObject({ attempt: 2, claims: 2, steps: [] });
     expect(found).toMatchObject({ state: "running", claimToken: `heir ${n}`, result: null, steps: [] });
     await heir!.save(
@@ -145,8 +145,8 @@ const renew: Race = {
       old!.renew({ now: later, claimMs: CLAIM_MS, claims: [{ id, token: `keep ${n}` }] }),
       heir!.claim(claiming(`take ${n}`, later)),
     ]);
-    expect(renewed.held.length + claimed.jobs.length).toBe(1);
-    const holder = renewed.held.length > 0 ? `keep ${n}` : `take ${n}`;
+    expect(renewed.kept.length + claimed.jobs.length).toBe(1);
+    const holder = renewed.kept.length > 0 ? `keep ${n}` : `take ${n}`;
     expect(await reader!.getJob({ id })).toMatchObject({ claimToken: holder, claimExpiresAt: later + CLAIM_MS });
     await clear(reader!, n, [id]);
   },

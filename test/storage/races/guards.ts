@@ -133,7 +133,7 @@ const GUARDS: readonly Guard[] = [
     what: "one token claims once, one after the other",
     engine: "sqlite",
     race: "claim: one token",
-    cuts: [cut("statements/claim.ts", "EXISTS (SELECT 1 FROM {jobs} WHERE ${held}) THEN 0", "1 = 0 THEN 0")],
+    cuts: [cut("statements/claim.ts", "EXISTS (SELECT 1 FROM {jobs} WHERE ${taken}) THEN 0", "1 = 0 THEN 0")],
   },
   {
     what: "a save needs the claim",

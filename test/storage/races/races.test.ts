@@ -7,14 +7,14 @@ import { rounds } from "../rounds.ts";
 import { type Arena, postgresArena, STARTERS, sqldArena, sqliteArena } from "./arena.ts";
 import { CLAIM_RACES } from "./claim_races.ts";
 import { END_RACES } from "./end_races.ts";
-import { RIDING_RACES } from "./riding_races.ts";
+import { PIGGYBACK_RACES } from "./piggyback_races.ts";
 import { APART } from "./rows.ts";
 import { SCHEDULE_RACES } from "./schedule_races.ts";
 
 /** Rounds of `guards.ts`, which wants to see a race fail soon. */
 const asked = Number(process.env["BELFRY_RACE_ROUNDS"] ?? 0);
 
-const RACES = [...SCHEDULE_RACES, ...CLAIM_RACES, ...END_RACES, ...RIDING_RACES];
+const RACES = [...SCHEDULE_RACES, ...CLAIM_RACES, ...END_RACES, ...PIGGYBACK_RACES];
 
 const ENGINES = [
   { name: "sqlite", short: 60, open: sqliteArena },

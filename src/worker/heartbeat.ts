@@ -17,7 +17,7 @@ interface Claim {
 }
 
 /** The claims of one worker. */
-export class Claims {
+export class Heartbeat {
   readonly #engine: Engine;
   readonly #claimMs: number;
   readonly #onLost: (id: string) => void;
@@ -60,7 +60,7 @@ export class Claims {
   }
 
   /** Whether, for all that is known without the storage, the claim may still be ours. */
-  mayHold(id: string): boolean {
+  mayOwn(id: string): boolean {
     const claim = this.#claims.get(id);
     return claim !== undefined && this.#engine.clock.monotonic() - claim.prolongedMs < this.#claimMs;
   }
@@ -82,15 +82,15 @@ export class Claims {
     try {
       const request = { now: clock.now(), claimMs: this.#claimMs, claims: sent };
       const reply = await timed(this.#engine, () => storage.renew(request));
-      const held = new Set(reply.held);
-      this.prolonged(reply.held, sentMs);
+      const kept = new Set(reply.kept);
+      this.prolonged(reply.kept, sentMs);
       for (const { id, token } of sent) {
-        if (!held.has(id) && this.#claims.get(id)?.token === token) this.#lose(id);
+        if (!kept.has(id) && this.#claims.get(id)?.token === token) this.#lose(id);
       }
       this.#onRenewed();
     } catch (error) {
       this.#engine.report(error, `renewing ${sent.length} claims`);
-      for (const { id } of sent) if (this.#claims.has(id) && !this.mayHold(id)) this.#lose(id);
+      for (const { id } of sent) if (this.#claims.has(id) && !this.mayOwn(id)) this.#lose(id);
       nextMs = this.#claimMs / 10;
     } finally {
       this.#renewing = false;

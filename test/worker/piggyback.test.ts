@@ -1,6 +1,6 @@
 /**
- * Claims that ride with other batches, and enqueues that go together: how few calls an execution takes, and that nothing is
- * claimed that may not start, whatever is lost on the way.
+ * Claims piggybacked on other batches, and enqueues that share a batch: how few calls an execution takes, and that no job is
+ * claimed that may not start, whichever reply is lost.
  */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
@@ -8,7 +8,7 @@ import { BelfryError } from "../../src/base/error.ts";
 import type { ClaimRequest, EnqueueRequest, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { Bench, type Node } from "../execution/harness.ts";
 
-type Riding = EnqueueRequest | SaveRequest;
+type Writing = EnqueueRequest | SaveRequest;
 
 /** A memory storage whose calls a test sees, and may answer in its own way. */
 function watched(
@@ -112,11 +112,11 @@ describe("an execution", () => {
 });
 
 /** A storage whose calls of one method are held back while `closed`. */
-function gated(method: string): { storage: Storage; sent: Riding[]; close(): void; open(): void } {
-  const sent: Riding[] = [];
+function gated(method: string): { storage: Storage; sent: Writing[]; close(): void; open(): void } {
+  const sent: Writing[] = [];
   let gate: Promise<void> | undefined;
   let open = (): void => {};
-  const storage = watched(async (called, request: Riding, pass) => {
+  const storage = watched(async (called, request: Writing, pass) => {
     if (called === "enqueue" || called === "save") sent.push(request);
     const answer = await pass();
     if (called === method) await gate;
@@ -134,7 +134,7 @@ function gated(method: string): { storage: Storage; sent: Riding[]; close(): voi
   };
 }
 
-test("children of a write with which no claim could ride are looked for, though one rode with an earlier write", async () => {
+test("children of a write without a piggybacked claim are claimed separately, although an earlier write carried one", async () => {
   const { storage, sent, close, open } = gated("claim");
   const bench = new Bench(storage);
   const child = bench.tasks.define("child", (_ctx, input: number) => input, {});
@@ -167,7 +167,7 @@ test("children of a write with which no claim could ride are looked for, though 
   await node.stop();
 });
 
-test("no claim rides while another is under way: together they could bring more than there is room for", async () => {
+test("no claim is piggybacked while another is in flight, since together they could bring more jobs than there is room for", async () => {
   for (const held of ["claim", "enqueue"]) {
     const { storage, sent, close, open } = gated(held);
     const bench = new Bench(storage);
@@ -203,10 +203,10 @@ test("no claim rides while another is under way: together they could bring more 
   }
 });
 
-test("a claim rides only for tasks, queues and times that concern the worker", async () => {
-  const rides: (ClaimRequest | undefined)[] = [];
-  const storage = watched((method, request: Riding, pass) => {
-    if (method === "enqueue") rides.push(request.claim);
+test("a claim is piggybacked only on enqueues of tasks, queues and times that concern the worker", async () => {
+  const claims: (ClaimRequest | undefined)[] = [];
+  const storage = watched((method, request: Writing, pass) => {
+    if (method === "enqueue") claims.push(request.claim);
     return pass();
   });
   const bench = new Bench(storage);
@@ -214,16 +214,16 @@ test("a claim rides only for tasks, queues and times that concern the worker", a
   bench.tasks.define("narrow", (ctx) => ctx.step("s", () => new Promise(() => {})), { concurrency: 1 });
   const node = bench.node();
   await node.enqueue("known");
-  expect(rides.splice(0)).toEqual([undefined]); // no loop runs
+  expect(claims.splice(0)).toEqual([undefined]); // no loop runs
   node.start();
   await bench.clock.settle();
   await node.enqueue("unknown");
   await node.enqueue("known", undefined, { queue: "elsewhere" });
   await node.enqueue("known", undefined, { delay: "1h" });
-  expect(rides.splice(0)).toEqual([undefined, undefined, undefined]);
+  expect(claims.splice(0)).toEqual([undefined, undefined, undefined]);
   // Of a task with a limit of its own fewer may start than the worker has room for: it is claimed by itself.
   await node.enqueue("known");
-  expect(rides.splice(0)).toEqual([undefined]);
+  expect(claims.splice(0)).toEqual([undefined]);
   await node.stop();
 });
 
@@ -250,7 +250,7 @@ test("an enqueue whose answer is lost fails its caller, and its job runs once al
 test("a save whose answer is lost is sent again with the same claim, and the child it brought runs once", async () => {
   let lost = 0;
   const claims: (string | undefined)[] = [];
-  const storage = watched(async (method, request: Riding, pass) => {
+  const storage = watched(async (method, request: Writing, pass) => {
     const answer = await pass();
     if (method !== "save") return answer;
     claims.push(request.claim?.token);
@@ -271,8 +271,8 @@ test("a save whose answer is lost is sent again with the same claim, and the chi
   await node.stop();
 });
 
-test("a storage that does not know of riding claims is asked again", async () => {
-  const storage = watched(async (_method, request: Riding, pass) => {
+test("a worker claims separately when the storage ignores piggybacked claims", async () => {
+  const storage = watched(async (_method, request: Writing, pass) => {
     delete (request as { claim?: ClaimRequest }).claim;
     return pass();
   });
@@ -285,10 +285,10 @@ test("a storage that does not know of riding claims is asked again", async () =>
   await node.stop();
 });
 
-test("a worker that stops while a claim rides gives back what it brings", async () => {
+test("a worker that stops while a piggybacked claim is in flight releases the jobs it brings", async () => {
   let release = (): void => {};
   let held = false;
-  const storage = watched(async (method, request: Riding, pass) => {
+  const storage = watched(async (method, request: Writing, pass) => {
     const answer = await pass();
     if (method === "enqueue" && request.claim && !held) {
       held = true;
@@ -328,7 +328,7 @@ test("a pass that runs jobs asks whether any are left with the save that ends th
   expect(calls).toEqual({ claim: 1, save: 1 });
 });
 
-test("runReady() starts no more jobs than it may, those of riding claims included", async () => {
+test("runReady() starts no more jobs than it may, those of piggybacked claims included", async () => {
   const bench = new Bench();
   const child = bench.tasks.define("child", () => 1, {});
   bench.tasks.define("parent", (ctx) => ctx.spawn("c", child), {});

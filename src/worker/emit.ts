@@ -7,7 +7,7 @@ import type { Run, RunEnd } from "../execution/run.ts";
 import type { StepRecord } from "../storage/port.ts";
 
 /** Tells that a run begins. */
-export function tellStarted({ events, clock }: Engine, run: Run): void {
+export function emitStarted({ events, clock }: Engine, run: Run): void {
   if (!events.heard("job:started")) return;
   const { job } = run;
   const lateMs = Math.max(0, clock.now() - (job.availableAt ?? clock.now()));
@@ -15,7 +15,7 @@ export function tellStarted({ events, clock }: Engine, run: Run): void {
 }
 
 /** Tells how a run ended. @param durationMs how long it ran */
-export function tellEnded(engine: Engine, run: Run, end: RunEnd, durationMs: number): void {
+export function emitEnded(engine: Engine, run: Run, end: RunEnd, durationMs: number): void {
   const { events } = engine;
   const { job } = run;
   const about = { ...runEvent(job), durationMs };
@@ -39,7 +39,7 @@ export function tellEnded(engine: Engine, run: Run, end: RunEnd, durationMs: num
 }
 
 /** Tells of steps that were saved. */
-export function tellSteps({ events, clock }: Engine, run: Run, steps: readonly StepRecord[]): void {
+export function emitSteps({ events, clock }: Engine, run: Run, steps: readonly StepRecord[]): void {
   if (!events.heard("step:completed") && !events.heard("step:failed") && !events.heard("step:retried")) return;
   for (const step of steps) {
     if (step.kind === "value" || step.kind === "patch") continue;

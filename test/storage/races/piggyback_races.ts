@@ -1,34 +1,34 @@
-/** Races between batches that write and claim at once: what rides on a save or an enqueue is claimed once, and in its order. */
+/** Races between batches that write and claim at once: a claim piggybacked on a save or an enqueue claims each job once, and in order. */
 import { expect } from "vitest";
 import type { Storage } from "../../../src/storage/port.ts";
 import { claiming, clear, instant, job, type Race, saving } from "./rows.ts";
 
 const letters = "abcdefghijkl";
 
-/** Enqueues jobs and claims some, one for each worker. @returns the ids that are held */
+/** Enqueues jobs and claims some, one for each worker. @returns the ids of the claimed jobs */
 async function begun(storage: Storage, n: number, ids: string[], queue?: string): Promise<string[]> {
   const now = instant(n);
   const where = queue === undefined ? {} : { queue };
   await storage.enqueue({ op: `in ${ids[0]}`, now, jobs: ids.map((id) => job(id, now, where)) });
-  const held: string[] = [];
+  const owned: string[] = [];
   for (let i = 0; i < 3; i++) {
     const asked = queue === undefined ? {} : { queues: [queue] };
-    const { jobs } = await storage.claim(claiming(`held ${ids[0]} ${i}`, now, asked));
-    held.push(...jobs.map(({ id }) => id));
+    const { jobs } = await storage.claim(claiming(`owned ${ids[0]} ${i}`, now, asked));
+    owned.push(...jobs.map(({ id }) => id));
   }
-  return held;
+  return owned;
 }
 
 const completed = { to: "completed", result: "1" } as const;
 
 const settleAndClaim: Race = {
-  title: "riding: workers that settle and claim in one batch share what is left, one of them sent twice",
+  title: "piggyback: workers that settle and claim in one batch share what is left, one of them sent twice",
   async round(competitors, n) {
     const now = instant(n);
-    const ids = [...letters].slice(0, 9).map((letter) => `ride ${n} ${letter}`);
-    const held = await begun(competitors[3]!, n, ids);
+    const ids = [...letters].slice(0, 9).map((letter) => `piggyback ${n} ${letter}`);
+    const owned = await begun(competitors[3]!, n, ids);
     const request = (i: number) => ({
-      ...saving(`settle ${n} ${i}`, now, [{ id: held[i]!, token: `held ${ids[0]} ${i}`, transition: completed }]),
+      ...saving(`settle ${n} ${i}`, now, [{ id: owned[i]!, token: `owned ${ids[0]} ${i}`, transition: completed }]),
       claim: claiming(`next ${n} ${i}`, now, { limit: 2 }),
     });
     const replies = await Promise.all([0, 1, 2, 0].map((who, at) => competitors[at]!.save(request(who))));
@@ -45,19 +45,19 @@ const settleAndClaim: Race = {
 };
 
 const fullQueue: Race = {
-  title: "riding: a full queue goes on with as many as end, and an enqueue that claims takes no more",
+  title: "piggyback: a full queue goes on with as many as end, and an enqueue that claims takes no more",
   async round(competitors, n) {
     const now = instant(n);
-    const queue = `ridden ${n}`;
+    const queue = `piggybacked ${n}`;
     await competitors[3]!.putQueues({ now, queues: [{ name: queue, paused: false, concurrency: 3, rate: null }] });
     const ids = [...letters].slice(0, 9).map((letter) => `full ${n} ${letter}`);
-    const held = await begun(competitors[3]!, n, ids, queue);
-    const ride = (i: number) => claiming(`more ${n} ${i}`, now, { queues: [queue], limit: 3 });
-    const late = { op: `late ${n}`, now, jobs: [job(`full ${n} z`, now, { queue, priority: 9 })], claim: ride(3) };
+    const owned = await begun(competitors[3]!, n, ids, queue);
+    const piggyback = (i: number) => claiming(`more ${n} ${i}`, now, { queues: [queue], limit: 3 });
+    const late = { op: `late ${n}`, now, jobs: [job(`full ${n} z`, now, { queue, priority: 9 })], claim: piggyback(3) };
     const replies = await Promise.all([
       ...[0, 1, 2].map((i) => {
-        const writes = [{ id: held[i]!, token: `held ${ids[0]} ${i}`, transition: completed }];
-        return competitors[i]!.save({ ...saving(`settle ${ids[0]} ${i}`, now, writes), claim: ride(i) });
+        const writes = [{ id: owned[i]!, token: `owned ${ids[0]} ${i}`, transition: completed }];
+        return competitors[i]!.save({ ...saving(`settle ${ids[0]} ${i}`, now, writes), claim: piggyback(i) });
       }),
       competitors[3]!.enqueue(late),
     ]);
@@ -70,7 +70,7 @@ const fullQueue: Race = {
 };
 
 const limitedQueue: Race = {
-  title: "riding: ends that admit to a limit against claims that open it, in a queue that counts",
+  title: "piggyback: ends that admit to a limit against claims that open it, in a queue that counts",
   async round(competitors, n) {
     const now = instant(n);
     const queue = `counted ${n}`;
@@ -105,4 +105,4 @@ const limitedQueue: Race = {
 };
 
 /** All of them. */
-export const RIDING_RACES: readonly Race[] = [settleAndClaim, fullQueue, limitedQueue];
+export const PIGGYBACK_RACES: readonly Race[] = [settleAndClaim, fullQueue, limitedQueue];

@@ -1,5 +1,5 @@
 /**
- * How does a worker get jobs? By claims of its own, and by claims that ride in batches which go to the storage anyway: with
+ * How does a worker get jobs? By claims of its own, and by claims piggybacked on batches that go to the storage anyway: with
  * jobs that are being enqueued, or with what running jobs save.
  *
  * Jobs are claimed by the names of the tasks this program knows. A task with a limit of its own is claimed by itself when
@@ -7,7 +7,7 @@
  * reply may have happened: its token is asked for again, and brings the same jobs.
  */
 import type { Engine } from "../engine/engine.ts";
-import type { Ride } from "../engine/enqueuer.ts";
+import type { PiggybackClaim } from "../engine/enqueuer.ts";
 import { timed } from "../engine/timed.ts";
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../storage/port.ts";
 
@@ -34,8 +34,8 @@ export interface Claimed {
   nextAt: number | null;
 }
 
-/** What a claimer needs of its worker. */
-export interface ClaimerOptions {
+/** What a fetcher needs of its worker. */
+export interface FetcherOptions {
   claimMs: number;
   /** The queues to serve. */
   queues(): string[];
@@ -51,25 +51,25 @@ const MAX_QUEUES = 50;
 const RESENDS = 5;
 
 /** Claims for one worker. */
-export class Claimer {
+export class Fetcher {
   readonly #engine: Engine;
-  readonly #options: ClaimerOptions;
+  readonly #options: FetcherOptions;
   /** Which queue has the first turn in the next claim. */
   #firstQueue = 0;
   /** Claims whose reply is missing; one that is being asked for again is not among them, so that nobody else does. */
   readonly #unanswered: Sent[] = [];
   #asking = 0;
-  #riding = false;
+  #piggybacking = false;
 
   /** @param engine the engine */
-  constructor(engine: Engine, options: ClaimerOptions) {
+  constructor(engine: Engine, options: FetcherOptions) {
     this.#engine = engine;
     this.#options = options;
   }
 
-  /** Whether a claim is under way in another batch. */
-  get riding(): boolean {
-    return this.#riding;
+  /** Whether a piggybacked claim is in flight. */
+  get piggybacking(): boolean {
+    return this.#piggybacking;
   }
 
   /** Claims up to `room` jobs. @returns null when the storage failed */
@@ -103,26 +103,26 @@ export class Claimer {
   }
 
   /**
-   * A claim to ride in another batch, where one claim is enough and no other is under way.
+   * A claim to piggyback on another batch, where one claim is enough and no other is under way.
    *
    * @param room how many jobs may start once the batch is done
    * @param answered hears what it brought, after the jobs were taken; null: ask again
    */
-  ride(room: number, answered: (claimed: Claimed | null) => void): Ride | null {
-    if (room <= 0 || this.#riding || this.#asking > 0 || this.#unanswered.length > 0) return null;
+  piggyback(room: number, answered: (claimed: Claimed | null) => void): PiggybackClaim | null {
+    if (room <= 0 || this.#piggybacking || this.#asking > 0 || this.#unanswered.length > 0) return null;
     const { names, limited } = this.#startable(room);
     const [queues, ...others] = this.#queuesInTurn();
     if (limited.length > 0 || names.length === 0 || queues === undefined || others.length > 0) return null;
     const token = this.#engine.ids.token();
     const limit = this.#atMost(room);
     const sent: Sent = { tasks: names, queues, limit, token, tries: 0, sentMs: this.#engine.clock.monotonic() };
-    this.#riding = true;
+    this.#piggybacking = true;
     const over = (claimed: Claimed | null): void => {
-      this.#riding = false;
+      this.#piggybacking = false;
       answered(claimed);
     };
     return {
-      at: (now) => this.#request(sent, now),
+      request: (now) => this.#request(sent, now),
       answered: (reply) => over(reply ? this.#takeAll(sent, reply) : null),
       failed: () => {
         this.#unanswered.push(sent);

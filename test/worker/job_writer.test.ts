@@ -1,7 +1,7 @@
 /** Group commit by itself: what is gathered, what replaces what, how much goes into one batch. */
 import { expect, test } from "vitest";
 import type { JobWrite, SaveReply, SaveRequest, StepRecord } from "../../src/storage/port.ts";
-import { Saver } from "../../src/worker/saver.ts";
+import { JobWriter } from "../../src/worker/job_writer.ts";
 import { Bench } from "../execution/harness.ts";
 
 function step(name: string, output: string): StepRecord {
@@ -31,8 +31,8 @@ const write = (id: string, parts: Partial<JobWrite>): JobWrite => ({
   ...parts,
 });
 
-/** A saver whose batches are answered when the test says so. */
-function slowSaver(maxBatchRows = 100) {
+/** A writer whose batches are answered when the test says so. */
+function slowWriter(maxBatchRows = 100) {
   const bench = new Bench();
   const node = bench.node();
   const sent: SaveRequest[] = [];
@@ -47,25 +47,25 @@ function slowSaver(maxBatchRows = 100) {
       }),
   };
   Object.assign(node.engine, { storage });
-  const saver = new Saver(node.engine, {
+  const writer = new JobWriter(node.engine, {
     claimMs: 1_000,
     running: () => 2,
-    mayHold: () => true,
-    ride: () => null,
+    mayOwn: () => true,
+    piggyback: () => null,
     prolonged: () => {},
   });
-  return { bench, saver, sent, answers };
+  return { bench, writer, sent, answers };
 }
 
 test("writes of one job that wait together become one: the later row wins, what is forgotten is not written", async () => {
-  const { bench, saver, sent, answers } = slowSaver();
-  const all = [saver.save(write("a", { steps: [step("x", "0")] }))];
+  const { bench, writer, sent, answers } = slowWriter();
+  const all = [writer.save(write("a", { steps: [step("x", "0")] }))];
   await bench.clock.settle();
   all.push(
-    saver.save(write("a", { steps: [step("x", "1"), step("y", "1"), step("z", "1")], progress: "1" })),
-    saver.save(write("b", { steps: [step("x", "b")] })),
-    saver.save(write("a", { steps: [step("y", "2")], forget: ["z"], progress: "2" })),
-    saver.save(write("a", { transition: { to: "completed", result: "r" } })),
+    writer.save(write("a", { steps: [step("x", "1"), step("y", "1"), step("z", "1")], progress: "1" })),
+    writer.save(write("b", { steps: [step("x", "b")] })),
+    writer.save(write("a", { steps: [step("y", "2")], forget: ["z"], progress: "2" })),
+    writer.save(write("a", { transition: { to: "completed", result: "r" } })),
   );
   answers.shift()!();
   await bench.clock.settle();
@@ -79,9 +79,9 @@ test("writes of one job that wait together become one: the later row wins, what 
 });
 
 test("a batch carries no more rows than the storage takes, but at least one job", async () => {
-  const { bench, saver, sent, answers } = slowSaver(10);
+  const { bench, writer, sent, answers } = slowWriter(10);
   const many = Array.from({ length: 30 }, (_, i) => step(`s${i}`, ""));
-  const all = ["a", "b", "c", "d"].map((id) => saver.save(write(id, { steps: id === "b" ? many : many.slice(0, 4) })));
+  const all = ["a", "b", "c", "d"].map((id) => writer.save(write(id, { steps: id === "b" ? many : many.slice(0, 4) })));
   for (let i = 0; i < 4; i++) {
     await bench.clock.settle();
     answers.shift()?.();

@@ -6,15 +6,15 @@
  * exception of the storage means "unknown": the same batch is sent again with the same `op`, and so does nothing twice.
  * When it has failed a few times its jobs are sent one by one, beside the others, so that a write that the database
  * refuses holds up nobody else. A job gives up when its claim must be considered lost. Where the writes make jobs ready
- * that this worker would go and claim, its claim rides along.
+ * that this worker would go and claim, its claim is piggybacked on the batch.
  */
 import { delay } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Ride } from "../engine/enqueuer.ts";
+import type { PiggybackClaim } from "../engine/enqueuer.ts";
 import { timed } from "../engine/timed.ts";
 import type { JobState, JobWrite, SaveReply } from "../storage/port.ts";
 
-/** What became of a write; null: the claim is lost. `claimed`: a claim rode along and was answered. */
+/** What became of a write; null: the claim is lost. `claimed`: a piggybacked claim was answered. */
 export type Saved = { state: JobState; wakes: number; claimed: boolean } | null;
 
 interface Entry {
@@ -32,14 +32,14 @@ const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 5_000;
 
 /** Writes for all running jobs of one worker. */
-export class Saver {
+export class JobWriter {
   readonly #engine: Engine;
   readonly #claimMs: number;
   /** Whether the job's claim may still be ours when the storage does not answer. */
-  readonly #mayHold: (id: string) => boolean;
+  readonly #mayOwn: (id: string) => boolean;
   readonly #running: () => number;
   readonly #prolonged: (ids: string[], sentMs: number) => void;
-  readonly #ride: (writes: JobWrite[]) => Ride | null;
+  readonly #piggyback: (writes: JobWrite[]) => PiggybackClaim | null;
   #queue = new Map<string, Entry>();
   #sending = false;
   /** Jobs whose writes are being sent by themselves: what they write next must wait for that. */
@@ -47,25 +47,25 @@ export class Saver {
 
   /**
    * @param engine the engine
-   * @param options `claimMs`; `running()` says how many jobs may write; `mayHold(id)` whether it is worth trying on;
-   * `prolonged(ids, sentMs)` hears which claims a save has prolonged; `ride(writes)` gives a claim to go with them
+   * @param options `claimMs`; `running()` says how many jobs may write; `mayOwn(id)` whether it is worth trying on;
+   * `prolonged(ids, sentMs)` hears which claims a save has prolonged; `piggyback(writes)` gives a claim to go with them
    */
   constructor(
     engine: Engine,
     options: {
       claimMs: number;
       running: () => number;
-      mayHold: (id: string) => boolean;
+      mayOwn: (id: string) => boolean;
       prolonged: (ids: string[], sentMs: number) => void;
-      ride: (writes: JobWrite[]) => Ride | null;
+      piggyback: (writes: JobWrite[]) => PiggybackClaim | null;
     },
   ) {
     this.#engine = engine;
     this.#claimMs = options.claimMs;
-    this.#mayHold = options.mayHold;
+    this.#mayOwn = options.mayOwn;
     this.#running = options.running;
     this.#prolonged = options.prolonged;
-    this.#ride = options.ride;
+    this.#piggyback = options.piggyback;
   }
 
   /** Saves; resolves when it is stored, or null when the claim is lost. Never rejects. */
@@ -112,25 +112,25 @@ export class Saver {
 
   async #send(batch: Entry[]): Promise<void> {
     const op = this.#engine.ids.token();
-    const ride = this.#ride(batch.map((entry) => entry.write));
+    const piggyback = this.#piggyback(batch.map((entry) => entry.write));
     const firstMs = this.#engine.clock.monotonic();
     let left = batch;
     let delayMs = FIRST_DELAY_MS;
     for (let tries = 1; left.length > 0; tries++) {
-      const reply = await this.#try(op, left, ride);
+      const reply = await this.#try(op, left, piggyback);
       if (reply) {
         settle(left, reply);
-        ride?.answered(reply.claimed, firstMs);
+        piggyback?.answered(reply.claimed, firstMs);
         return;
       }
       if (tries >= WHOLE_TRIES && left.length > 1) {
-        ride?.failed();
+        piggyback?.failed();
         for (const entry of left) void this.#sendAlone(entry);
         return;
       }
       // The batch must stay as it was sent, so it is given up only as a whole.
-      if (!left.some((entry) => this.#mayHold(entry.write.id))) {
-        ride?.failed();
+      if (!left.some((entry) => this.#mayOwn(entry.write.id))) {
+        piggyback?.failed();
         settle(left, { saved: [] });
         left = [];
       } else {
@@ -148,13 +148,19 @@ export class Saver {
     this.#kick();
   }
 
-  async #try(op: string, batch: Entry[], ride: Ride | null): Promise<SaveReply | null> {
+  async #try(op: string, batch: Entry[], piggyback: PiggybackClaim | null): Promise<SaveReply | null> {
     const { clock, storage } = this.#engine;
     const writes = batch.map((entry) => entry.write);
     const sentMs = clock.monotonic();
     try {
       const now = clock.now();
-      const request = { op, now, claimMs: this.#claimMs, writes, ...(ride ? { claim: ride.at(now) } : {}) };
+      const request = {
+        op,
+        now,
+        claimMs: this.#claimMs,
+        writes,
+        ...(piggyback ? { claim: piggyback.request(now) } : {}),
+      };
       const reply = await timed(this.#engine, () => storage.save(request));
       this.#prolonged(
         reply.saved.filter((saved) => saved.state === "running").map((saved) => saved.id),

@@ -1,13 +1,13 @@
 /**
- * A wait that ends by time, by a call, or by an abort, whichever comes first.
+ * A sleep that ends by time, by a call of `wake()`, or by an abort, whichever comes first.
  *
  * `delay` of the clock ends by time or abort; where something wakes a waiter thousands of times a second, an
  * `AbortController` (and the error that each abort makes) for every wait is most of the cost.
  */
 import type { Clock, Timer } from "./clock.ts";
 
-/** One waiter that naps again and again. */
-export class Nap {
+/** One waiter that sleeps again and again. */
+export class InterruptibleSleep {
   readonly #clock: Clock;
   #end: (() => void) | undefined;
 
@@ -16,17 +16,17 @@ export class Nap {
     this.#clock = clock;
   }
 
-  /** Ends the nap that is under way; does nothing when none is. */
+  /** Ends the current sleep; does nothing when there is none. */
   wake(): void {
     this.#end?.();
   }
 
   /**
-   * Waits.
+   * Sleeps.
    *
    * @param ms how long at most; `Infinity`: without limit
    */
-  take(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted || ms <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       let timer: Timer | undefined;

@@ -1,20 +1,20 @@
 /**
- * With which batches does a claim ride? With those that bring something for this worker: jobs of its tasks that are due,
- * children, the end of a job that others wait for, or room in a worker that was full while more was there. And with the
+ * On which batches is a claim piggybacked? On those that bring something for this worker: jobs of its tasks that are due,
+ * children, the end of a job that others wait for, or room in a worker that was full while more was there. And on the
  * last of a pass, which must ask once more whether anything is left.
  *
- * What a riding claim has answered need not be asked again, so whoever hears of those jobs later asks here first.
+ * What a piggybacked claim has answered need not be asked for again.
  */
 import type { Engine } from "../engine/engine.ts";
-import type { Ride } from "../engine/enqueuer.ts";
+import type { PiggybackClaim } from "../engine/enqueuer.ts";
 import type { ClaimedJob, JobWrite, NewJob } from "../storage/port.ts";
-import type { Claimed, Claimer } from "./claimer.ts";
-import type { Pace } from "./pace.ts";
+import type { Claimed, Fetcher } from "./fetcher.ts";
+import type { PollTimer } from "./poll_timer.ts";
 
-/** What a rider needs of its worker. */
-export interface RiderOptions {
-  claimer: Claimer;
-  pace: Pace;
+/** What piggybacked claims need from their worker. */
+export interface PiggybackOptions {
+  fetcher: Fetcher;
+  pollTimer: PollTimer;
   /** The queues to serve. */
   queues(): string[];
   /** How many more jobs may run. */
@@ -31,17 +31,17 @@ export interface RiderOptions {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Lets claims of one worker ride. */
-export class Rider {
+/** Piggybacks the claims of one worker on other batches. */
+export class PiggybackClaims {
   readonly #engine: Engine;
-  readonly #options: RiderOptions;
+  readonly #options: PiggybackOptions;
   /** How many more jobs each loop that is under way may start. */
   readonly #allowances = new Set<() => number>();
   /** Jobs that are being enqueued with a claim. */
   #enqueued = NONE;
 
   /** @param engine the engine */
-  constructor(engine: Engine, options: RiderOptions) {
+  constructor(engine: Engine, options: PiggybackOptions) {
     this.#engine = engine;
     this.#options = options;
   }
@@ -62,22 +62,22 @@ export class Rider {
     return () => this.#allowances.delete(allowance);
   }
 
-  /** Whether a claim rides with the enqueue of this job, so that no other need look for it. */
+  /** Whether a claim is piggybacked on the enqueue of this job, so that no other claim is needed for it. */
   claims(id: string): boolean {
     return this.#enqueued.has(id);
   }
 
   /** A claim to go with jobs that are being enqueued, where this worker could start some of them. */
-  withJobs(jobs: readonly NewJob[]): Ride | null {
-    const ride = this.#brings(jobs) ? this.#ride(0) : null;
-    if (ride) this.#enqueued = new Set(jobs.map(({ id }) => id));
-    return ride;
+  withJobs(jobs: readonly NewJob[]): PiggybackClaim | null {
+    const piggyback = this.#brings(jobs) ? this.#piggyback(0) : null;
+    if (piggyback) this.#enqueued = new Set(jobs.map(({ id }) => id));
+    return piggyback;
   }
 
   /** A claim to go with what running jobs write, where that makes room or jobs for this worker. */
-  withWrites(writes: readonly JobWrite[]): Ride | null {
+  withWrites(writes: readonly JobWrite[]): PiggybackClaim | null {
     let leaving = 0;
-    let wanted = this.#options.pace.waitMs === 0;
+    let wanted = this.#options.pollTimer.waitMs === 0;
     for (const { id, transition, children } of writes) {
       wanted ||= this.#brings(children);
       if (!transition) continue;
@@ -85,7 +85,7 @@ export class Rider {
       const job = this.#options.job(id);
       wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
     }
-    return wanted || this.#options.last(leaving) ? this.#ride(leaving) : null;
+    return wanted || this.#options.last(leaving) ? this.#piggyback(leaving) : null;
   }
 
   #brings(jobs: readonly NewJob[]): boolean {
@@ -95,15 +95,15 @@ export class Rider {
   }
 
   /** @param leaving how many of the jobs that run leave with the batch */
-  #ride(leaving: number): Ride | null {
-    const { claimer, pace, room, sent, answered } = this.#options;
-    if (pace.failing) return null;
+  #piggyback(leaving: number): PiggybackClaim | null {
+    const { fetcher, pollTimer, room, sent, answered } = this.#options;
+    if (pollTimer.failing) return null;
     const allowed = Math.max(0, ...[...this.#allowances].map((allowance) => allowance()));
-    const ride = claimer.ride(Math.min(room() + leaving, allowed), (claimed) => {
+    const piggyback = fetcher.piggyback(Math.min(room() + leaving, allowed), (claimed) => {
       this.#enqueued = NONE;
       answered(claimed);
     });
-    if (ride) sent();
-    return ride;
+    if (piggyback) sent();
+    return piggyback;
   }
 }

@@ -15,7 +15,7 @@ const FIRST_PENALTY_MS = 200;
 const LAST_PENALTY_MS = 10_000;
 
 /** The pace of one worker's claims. */
-export class Pace {
+export class PollTimer {
   readonly #clock: Clock;
   #pollMs = FIRST_POLL_MS;
   #penaltyMs = 0;
