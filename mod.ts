@@ -50,17 +50,17 @@ export type { ScheduleDefinition } from "./src/schedule/definition.ts";
 export type { Exclude } from "./src/schedule/exclude.ts";
 export type { Explanation, Outcome } from "./src/schedule/explain.ts";
 export {
-  type SimulateContext,
-  type SimulatedOutcome,
-  type SimulateOptions,
-  type Simulation,
-  simulate,
+  type Forecast,
+  type ForecastContext,
+  type ForecastOccurrence,
+  type ForecastOptions,
+  forecastSchedule,
 } from "./src/schedule/forecast.ts";
 export type { HealthOptions, HealthReport, Problem, ProblemCode } from "./src/schedule/health.ts";
 export type { ScheduleInfo } from "./src/schedule/info.ts";
 export type {
   ListOptions,
-  OutcomeOptions,
+  OccurrenceOptions,
   PreviewedOccurrence,
   PreviewOptions,
   SchedulePage,

@@ -26,15 +26,15 @@ import {
 } from "./schedule/control.ts";
 import type { ScheduleSpec } from "./schedule/define.ts";
 import { type Explanation, explainOccurrence } from "./schedule/explain.ts";
-import { type SimulateOptions, type Simulation, simulate } from "./schedule/forecast.ts";
+import { type Forecast, type ForecastOptions, forecastSchedule } from "./schedule/forecast.ts";
 import { checkHealth, type HealthOptions, type HealthReport } from "./schedule/health.ts";
 import type { ScheduleInfo } from "./schedule/info.ts";
 import {
   getSchedule,
   type ListOptions,
-  listOutcomes,
+  listOccurrences,
   listSchedules,
-  type OutcomeOptions,
+  type OccurrenceOptions,
   type PreviewedOccurrence,
   type PreviewOptions,
   previewSchedule,
@@ -329,8 +329,8 @@ export class Belfry {
   }
 
   /** Lists what became of a schedule's occurrences, newest first. */
-  outcomes(name: string, options?: OutcomeOptions): Promise<OccurrenceRecord[]> {
-    return listOutcomes(this.engine, name, options);
+  occurrences(name: string, options?: OccurrenceOptions): Promise<OccurrenceRecord[]> {
+    return listOccurrences(this.engine, name, options);
   }
 
   /** Answers "why did it not run at 09:00?". @param at the occurrence, or its minute; local time where it has no offset */
@@ -344,8 +344,8 @@ export class Belfry {
   }
 
   /** Tells what a schedule would do, over outages and nights on which clocks change; stores nothing. */
-  simulate(spec: ScheduleSpec, options: SimulateOptions): Promise<Simulation> {
-    return simulate(spec, options, this.engine);
+  forecast(spec: ScheduleSpec, options: ForecastOptions): Promise<Forecast> {
+    return forecastSchedule(spec, options, this.engine);
   }
 
   // ---------------------------------------------------------------- time

@@ -20,8 +20,8 @@ import { readWhen, type When, writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { Planner } from "./planner.ts";
 
-/** What happens while a schedule is simulated. */
-export interface SimulateOptions {
+/** What happens during a forecast. */
+export interface ForecastOptions {
   /** When it is registered. */
   readonly from: When;
   /** When it ends. */
@@ -32,12 +32,12 @@ export interface SimulateOptions {
   readonly durations?: Duration | ((occurrence: Date) => Duration);
   /** Ticks come only this often, counted from 1970 (an edge trigger: `"1m"`). @default whenever something is due */
   readonly tickEvery?: Duration;
-  /** Stops after this many outcomes. @default 10,000 */
+  /** Stops after this many occurrences. @default 10,000 */
   readonly max?: number;
 }
 
 /** What would become of an occurrence, or of a run of skipped ones. */
-export interface SimulatedOutcome {
+export interface ForecastOccurrence {
   /** The occurrence, of a run the first; epoch ms. */
   readonly at: Instant;
   /** Local time of `at`. */
@@ -58,10 +58,10 @@ export interface SimulatedOutcome {
   readonly fate: "cancelled" | "expired" | null;
 }
 
-/** The answer of {@link simulate}. */
-export interface Simulation {
+/** The answer of {@link forecastSchedule}. */
+export interface Forecast {
   /** What becomes of the occurrences, in order. */
-  readonly outcomes: SimulatedOutcome[];
+  readonly occurrences: ForecastOccurrence[];
   /** How many fire. */
   readonly fired: number;
   /** How many are skipped. */
@@ -72,41 +72,41 @@ export interface Simulation {
   readonly nextAt: Instant | null;
   /** What may surprise, in sentences. */
   readonly warnings: string[];
-  /** It stopped at `max` outcomes. */
+  /** It stopped at `max` occurrences. */
   readonly more: boolean;
 }
 
 /** Where names of tasks, the default zone and Temporal come from. */
-export type SimulateContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
+export type ForecastContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const MAX_STEPS = 500_000;
 
 /**
- * Simulates a schedule.
+ * Forecasts what a schedule would do.
  *
  * @param context the engine whose default zone and tasks count; none: UTC
  * @throws what `defineSchedule` throws
  *
  * @example
  * ```ts ignore
- * const { outcomes } = await simulate(
+ * const { occurrences } = await forecastSchedule(
  *   { name: "nightly", expression: "30 2 * * *", task: "work", options: { timeZone: "Europe/Berlin" } },
  *   { from: "2026-03-27", to: "2026-03-31" },
  * );
  * ```
  */
-export async function simulate(
+export async function forecastSchedule(
   spec: ScheduleSpec,
-  options: SimulateOptions,
-  context: SimulateContext = {},
-): Promise<Simulation> {
+  options: ForecastOptions,
+  context: ForecastContext = {},
+): Promise<Forecast> {
   const { temporal, timeZone: zone = "UTC" } = context;
   const timeZone = spec.options?.timeZone ?? zone;
   const instant = (value: When, option: string): Instant => readWhen(value, option, timeZone, temporal);
   const [from, to] = [instant(options.from, "from"), instant(options.to, "to")];
-  if (to < from) throw new BelfryError("OPTION_INVALID", 'Cannot simulate: "to" is before "from"; swap them');
+  if (to < from) throw new BelfryError("OPTION_INVALID", 'Cannot forecast: "to" is before "from"; swap them');
   const definer = {
     tasks: new TaskRegistry(),
     codec: plainCodec,
@@ -124,25 +124,25 @@ export async function simulate(
   const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
   const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
   let state = { nextAt: run.rules.timing.next(from), fired: 0, lastAt: null as Instant | null };
-  while (state.nextAt !== null && state.nextAt <= to && run.outcomes.length < max) {
+  while (state.nextAt !== null && state.nextAt <= to && run.occurrences.length < max) {
     const now = tickAt(state.nextAt, downtime, everyMs);
     if (now > to) break;
     const planner = new Planner(run.rules, { ...state, busy: run.busyAt(now) }, now);
-    while (planner.due && run.outcomes.length < max) {
+    while (planner.due && run.occurrences.length < max) {
       const outcome = planner.decide(MAX_STEPS);
       run.add(outcome, now);
     }
     state = { nextAt: planner.at, fired: planner.fired, lastAt: planner.lastAt };
   }
-  const skipped = run.outcomes.reduce((sum, { reason, count }) => (reason === null ? sum : sum + count), 0);
+  const skipped = run.occurrences.reduce((sum, { reason, count }) => (reason === null ? sum : sum + count), 0);
   return {
-    outcomes: run.outcomes,
+    occurrences: run.occurrences,
     fired: state.fired,
     skipped,
     state: state.nextAt === null ? "ended" : "active",
     nextAt: state.nextAt,
     warnings,
-    more: run.outcomes.length >= max,
+    more: run.occurrences.length >= max,
   };
 }
 
@@ -163,18 +163,18 @@ function tickAt(at: Instant, downtime: readonly { from: Instant; to: Instant }[]
 }
 
 class Run {
-  readonly outcomes: Mutable<SimulatedOutcome>[] = [];
+  readonly occurrences: Mutable<ForecastOccurrence>[] = [];
   readonly rules: ReadSchedule;
   readonly #name: string;
-  readonly #durations: NonNullable<SimulateOptions["durations"]>;
+  readonly #durations: NonNullable<ForecastOptions["durations"]>;
   readonly #temporal: Engine["temporal"];
   /** Jobs that may still run, oldest first. */
-  #running: Mutable<SimulatedOutcome>[] = [];
+  #running: Mutable<ForecastOccurrence>[] = [];
 
   constructor(
     name: string,
     rules: ReadSchedule,
-    durations: NonNullable<SimulateOptions["durations"]>,
+    durations: NonNullable<ForecastOptions["durations"]>,
     temporal: Engine["temporal"],
   ) {
     this.#name = name;
@@ -192,8 +192,15 @@ class Run {
   add(planned: { at: Instant; untilAt: Instant; count: number; reason: SkipReason | null }, decidedAt: Instant): void {
     const { definition } = this.rules;
     const local = writeLocal(planned.at, definition.timeZone, this.#temporal);
-    const outcome: Mutable<SimulatedOutcome> = { ...planned, local, decidedAt, startAt: null, endAt: null, fate: null };
-    this.outcomes.push(outcome);
+    const outcome: Mutable<ForecastOccurrence> = {
+      ...planned,
+      local,
+      decidedAt,
+      startAt: null,
+      endAt: null,
+      fate: null,
+    };
+    this.occurrences.push(outcome);
     if (planned.reason !== null) return;
     if (definition.overlap === "cancel" && this.busyAt(decidedAt)) {
       for (const job of this.#running)

@@ -154,7 +154,7 @@ async function find(
 }
 
 /** Which outcomes to list. */
-export interface OutcomeOptions {
+export interface OccurrenceOptions {
   /** Those at or after it. */
   readonly from?: When;
   /** Those at or before it. */
@@ -170,15 +170,15 @@ export interface OutcomeOptions {
  *
  * @throws BelfryError `OPTION_INVALID`
  */
-export async function listOutcomes(
+export async function listOccurrences(
   engine: Engine,
   name: string,
-  options: OutcomeOptions = {},
+  options: OccurrenceOptions = {},
 ): Promise<OccurrenceRecord[]> {
   const { from, to, newestFirst = true } = options;
   const limit = wholeNumber(options.limit ?? 100, "limit", 1, 10_000);
   if (typeof name !== "string" || name === "")
-    throw new BelfryError("NAME_INVALID", "Cannot list outcomes: no schedule is named");
+    throw new BelfryError("NAME_INVALID", "Cannot list occurrences: no schedule is named");
   const record = await readSchedule(engine, name);
   const timeZone = (record && scheduleInfo(record, engine.temporal).definition?.timeZone) ?? engine.timeZone;
   const instant = (value: When, option: string): Instant => readWhen(value, option, timeZone, engine.temporal);

@@ -3,7 +3,7 @@ import { backfillSchedule } from "../../src/schedule/backfill.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
 import { explainOccurrence } from "../../src/schedule/explain.ts";
 import { checkHealth } from "../../src/schedule/health.ts";
-import { listOutcomes, listSchedules } from "../../src/schedule/list.ts";
+import { listOccurrences, listSchedules } from "../../src/schedule/list.ts";
 import { removeSchedule } from "../../src/schedule/register.ts";
 import { bench, DAY, HOUR, MINUTE, START } from "./kit.ts";
 
@@ -234,19 +234,19 @@ describe("listSchedules()", () => {
     expect(await names({ task: "nothing" })).toEqual([]);
   });
 
-  test("outcomes() lists the log, newest first, of local times too", async () => {
+  test("occurrences() lists the log, newest first, of local times too", async () => {
     const b = bench({ timeZone: "Asia/Tokyo" });
     await b.add("s", "0 * * * *");
     await b.clock.advance(5 * HOUR);
     await b.scheduler.tick({ oneShot: true });
-    expect((await listOutcomes(b.engine, "s", { limit: 2 })).map((row) => row.at)).toEqual([
+    expect((await listOccurrences(b.engine, "s", { limit: 2 })).map((row) => row.at)).toEqual([
       START + 5 * HOUR,
       START + 4 * HOUR,
     ]);
     expect(
-      (await listOutcomes(b.engine, "s", { from: "2026-01-01 10:00", to: "2026-01-01 11:00", newestFirst: false })).map(
-        (row) => row.at,
-      ),
+      (
+        await listOccurrences(b.engine, "s", { from: "2026-01-01 10:00", to: "2026-01-01 11:00", newestFirst: false })
+      ).map((row) => row.at),
     ).toEqual([START + HOUR, START + 2 * HOUR]);
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { type SimulateOptions, simulate } from "../../src/schedule/forecast.ts";
+import { type ForecastOptions, forecastSchedule } from "../../src/schedule/forecast.ts";
 import type { ScheduleOptions } from "../../src/schedule/options.ts";
 
 const spec = (expression: string, options: ScheduleOptions = {}) => ({ name: "s", expression, task: "work", options });
-const run = async (expression: string, options: ScheduleOptions, what: SimulateOptions): Promise<string[]> =>
-  (await simulate(spec(expression, options), what)).outcomes.map(
+const run = async (expression: string, options: ScheduleOptions, what: ForecastOptions): Promise<string[]> =>
+  (await forecastSchedule(spec(expression, options), what)).occurrences.map(
     ({ local, count, reason, fate }) =>
       `${local.slice(5, 16)} ${count > 1 ? `${count} ` : ""}${reason ?? fate ?? "runs"}`,
   );
 
-describe("simulate()", () => {
+describe("forecast()", () => {
   test("over a night on which clocks go forward", async () => {
     const berlin = { timeZone: "Europe/Berlin" };
     const nights = { from: "2026-03-27 12:00", to: "2026-03-31" };
@@ -58,8 +58,8 @@ describe("simulate()", () => {
       "01-01 03:00 cancelled",
       "01-01 04:00 runs",
     ]);
-    const { outcomes } = await simulate(spec("0 * * * *", { overlap: "queue" }), long);
-    expect(outcomes.map(({ startAt, at }) => (startAt! - at) / 60_000)).toEqual([0, 30, 60, 90]);
+    const { occurrences } = await forecastSchedule(spec("0 * * * *", { overlap: "queue" }), long);
+    expect(occurrences.map(({ startAt, at }) => (startAt! - at) / 60_000)).toEqual([0, 30, 60, 90]);
     expect(await run("0 * * * *", { overlap: "queue", expiresIn: "45m" }, long)).toEqual([
       "01-01 01:00 runs",
       "01-01 02:00 runs",
@@ -69,19 +69,26 @@ describe("simulate()", () => {
   });
 
   test("with ticks that come once a minute, and an end", async () => {
-    const { outcomes, state, nextAt, fired } = await simulate(spec("@every 20s", { maxFires: 5 }), {
+    const { occurrences, state, nextAt, fired } = await forecastSchedule(spec("@every 20s", { maxFires: 5 }), {
       from: "2026-01-01",
       to: "2026-01-02",
       tickEvery: "1m",
     });
-    expect(outcomes.map(({ decidedAt, at }) => (decidedAt - at) / 1_000)).toEqual([40, 20, 0, 40, 20, 0]);
-    expect(outcomes.at(-1)!.reason).toBe("ended");
+    expect(occurrences.map(({ decidedAt, at }) => (decidedAt - at) / 1_000)).toEqual([40, 20, 0, 40, 20, 0]);
+    expect(occurrences.at(-1)!.reason).toBe("ended");
     expect({ state, nextAt, fired }).toEqual({ state: "ended", nextAt: null, fired: 5 });
   });
 
   test("refuses what registering would refuse, and stops at max", async () => {
-    await expect(simulate(spec("0 0 31 2 *"), { from: 0, to: 1 })).rejects.toMatchObject({ code: "CRON_NEVER" });
-    await expect(simulate(spec("* * * * *"), { from: 1, to: 0 })).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    expect(await simulate(spec("* * * * *"), { from: 0, to: 864e5, max: 7 })).toMatchObject({ more: true, fired: 7 });
+    await expect(forecastSchedule(spec("0 0 31 2 *"), { from: 0, to: 1 })).rejects.toMatchObject({
+      code: "CRON_NEVER",
+    });
+    await expect(forecastSchedule(spec("* * * * *"), { from: 1, to: 0 })).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+    });
+    expect(await forecastSchedule(spec("* * * * *"), { from: 0, to: 864e5, max: 7 })).toMatchObject({
+      more: true,
+      fired: 7,
+    });
   });
 });

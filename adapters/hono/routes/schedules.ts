@@ -188,7 +188,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       query: schemas.occurrencesQuery,
       status: 200,
       gives: answers.occurrences,
-      run: async ({ belfry }, { param, query }) => ({ items: await belfry.outcomes(param.name, query) }),
+      run: async ({ belfry }, { param, query }) => ({ items: await belfry.occurrences(param.name, query) }),
     },
   },
 };
