@@ -47,7 +47,7 @@ export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
 export type { ScheduleSpec } from "./src/schedule/define.ts";
 export type { ScheduleDefinition } from "./src/schedule/definition.ts";
-export type { Exclude } from "./src/schedule/exclude.ts";
+export type { Exclusion } from "./src/schedule/exclude.ts";
 export type { Explanation, Outcome } from "./src/schedule/explain.ts";
 export {
   type Forecast,

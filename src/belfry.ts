@@ -302,7 +302,7 @@ export class Belfry {
     return pauseSchedule(this.engine, name, options);
   }
 
-  /** Makes a paused schedule active again. @param options `catchUp`: fire what it missed, by its policy */
+  /** Makes a paused schedule active again. @param options `missed: "fire"`: fire what it missed, by its policy */
   async resume(name: string, options?: ResumeOptions): Promise<ScheduleInfo> {
     const schedule = await resumeSchedule(this.engine, name, options);
     this.#drive.scheduler.wake();

@@ -188,7 +188,7 @@ async function catchUp(): Promise<Figures> {
   for (let i = 0; i < 10; i++) await belfry.pause(`s${i}`);
   const drain = (kind: string): Promise<number> =>
     timed(async () => {
-      for (let i = 0; i < 10; i++) await belfry.resume(`${kind}${i}`, { catchUp: true });
+      for (let i = 0; i < 10; i++) await belfry.resume(`${kind}${i}`, { missed: "fire" });
       while ((await belfry.tick({ work: false })).more);
     });
   clock.at = start + 7 * 86_400_000;

@@ -1,9 +1,9 @@
 /**
  * Operating a schedule by hand: pause, resume, and run it now.
  *
- * A paused schedule keeps its place, so resuming can catch up by its policy; without `catchUp` what it missed is recorded
- * as skipped, `paused`, in the same put that makes it active, and nothing bursts. A job that is triggered is no
- * occurrence: it is not in the log, counts against no `maxFires`, and moves nothing.
+ * A paused schedule keeps its place, so resuming with `missed: "fire"` can catch up by its policy. By default what it
+ * missed is recorded as skipped, `paused`, in the put that makes it active, and nothing bursts. A triggered job is not an
+ * occurrence: it is not in the log, does not count against `maxFires`, and does not move the schedule.
  */
 import { encodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
@@ -40,20 +40,24 @@ export async function pauseSchedule(
 
 /** Options of {@link resumeSchedule}. */
 export interface ResumeOptions {
-  /** Whether what was missed while paused is made up for, by the schedule's own `catchUp` policy. @default false */
-  readonly catchUp?: boolean;
+  /**
+   * What becomes of occurrences missed while paused: `"fire"` decides them by the schedule's own `catchUp` policy, `"skip"`
+   * records them as skipped. @default "skip"
+   */
+  readonly missed?: "fire" | "skip";
 }
 
 /**
  * Makes a paused schedule active again; does nothing to one that is active or ended.
  *
- * @throws BelfryError `SCHEDULE_UNKNOWN`; `SCHEDULE_BROKEN` where it cannot be planned
+ * @throws BelfryError `SCHEDULE_UNKNOWN`, `OPTION_INVALID`; `SCHEDULE_BROKEN` where it cannot be planned
  */
 export async function resumeSchedule(
   engine: Engine,
   name: string,
-  { catchUp = false }: ResumeOptions = {},
+  { missed = "skip" }: ResumeOptions = {},
 ): Promise<ScheduleInfo> {
+  oneOf(missed, "missed", ["fire", "skip"]);
   const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);
     if (record.state === "active" || record.state === "ended") return record;
@@ -61,7 +65,7 @@ export async function resumeSchedule(
     const now = engine.clock.now();
     const draft = new FiringDraft(name, read.definition);
     let { nextAt, lastAt } = record;
-    if (record.state === "paused" && !catchUp && nextAt !== null && nextAt <= now) {
+    if (record.state === "paused" && missed === "skip" && nextAt !== null && nextAt <= now) {
       lastAt = skipUntil(read, nextAt, now, (outcome) => draft.add(outcome, engine, now));
       nextAt = read.timing.next(lastAt);
     }

@@ -6,7 +6,7 @@
  * calendars are shared by text, warnings are looked for when something is written, and nothing is awaited that is there.
  */
 import { encodeNow } from "../base/codec.ts";
-import { type Duration, parseDuration } from "../base/duration.ts";
+import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import { BelfryError, CronSyntaxError, nearest } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
 import { Cron } from "../cron/cron.ts";
@@ -19,7 +19,7 @@ import { parseRetry } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
 import { type TaskReference, taskName } from "../task/task.ts";
 import { DEFAULTS, type ScheduleDefinition, writeDefinition } from "./definition.ts";
-import { askExcluded, writeExcluded } from "./exclude.ts";
+import { writeExcluded } from "./exclude.ts";
 import { readWhen, writeLocal } from "./local_time.ts";
 import {
   type Expression,
@@ -31,7 +31,7 @@ import {
   type ScheduleOptions,
   wholeNumber,
 } from "./options.ts";
-import { calendar, Timing, type TimingRule, writeAt } from "./timing.ts";
+import { calendar, writeAt } from "./timing.ts";
 import { scheduleWarnings } from "./warnings.ts";
 
 /** A schedule as it is written in code. */
@@ -136,7 +136,7 @@ function inSchedule(name: string, error: unknown): unknown {
 
 function canonical(
   engine: Engine,
-  { name, expression: written, options = {}, createdAt }: ScheduleSpec,
+  { name, expression: written, options = {} }: ScheduleSpec,
   { task, input, known }: { task: string; input: string; known: TaskDefinition | undefined },
 ): ScheduleDefinition {
   const { temporal } = engine;
@@ -157,7 +157,6 @@ function canonical(
     startAt: bound(options.startAt, "startAt"),
     endAt: bound(options.endAt, "endAt"),
     exclude: NONE,
-    excludeUntilAt: null,
     maxFires: options.maxFires === undefined ? null : wholeNumber(options.maxFires, "maxFires", 1, 2 ** 31),
     task,
     queue: options.queue === undefined ? (known?.queue ?? DEFAULTS.queue) : checkName(options.queue, "queue"),
@@ -169,7 +168,6 @@ function canonical(
     overlap:
       options.overlap === undefined ? "allow" : oneOf(options.overlap, "overlap", ["allow", "skip", "queue", "cancel"]),
     jitterMs: duration(options.jitter, "jitter", 0) ?? 0,
-    spreadMs: duration(options.spread, "spread", 0) ?? 0,
     retry: options.retry === undefined ? null : parseRetry(options.retry, `schedule "${name}"`),
     timeoutMs: duration(options.timeout, "timeout", 1),
     rate: known?.rate ?? null,
@@ -181,10 +179,7 @@ function canonical(
     paused: options.paused === undefined ? false : readFlag(options.paused, "paused"),
   };
   checkBounds(definition, temporal);
-  if (options.exclude !== undefined) {
-    const now = engine.clock.now();
-    Object.assign(definition, readExclude(options.exclude, definition, createdAt ?? now, now, temporal));
-  }
+  if (options.exclude !== undefined) definition.exclude = readExclude(options.exclude, { timeZone, temporal });
   return definition;
 }
 
@@ -195,17 +190,17 @@ const MAX_PRIORITY = 1_000_000;
 
 /** Refuses options that contradict each other. */
 function checkBounds(
-  { startAt, endAt, timeZone, expiresInMs, jitterMs, spreadMs }: ScheduleDefinition,
+  { startAt, endAt, timeZone, expiresInMs, jitterMs }: ScheduleDefinition,
   temporal: TemporalLike | undefined,
 ): void {
   if (startAt !== null && endAt !== null && endAt < startAt) {
     const show = (at: Instant): string => writeLocal(at, timeZone, temporal);
     throw new BelfryError("OPTION_INVALID", `endAt, ${show(endAt)}, is before startAt, ${show(startAt)}; swap them`);
   }
-  if (expiresInMs !== null && jitterMs + spreadMs >= expiresInMs) {
+  if (expiresInMs !== null && jitterMs >= expiresInMs) {
     throw new BelfryError(
       "OPTION_INVALID",
-      "jitter and spread together delay a job until it may have expired; make expiresIn longer than both",
+      `jitter of ${formatDuration(jitterMs)} may delay a job until it has expired (expiresIn ${formatDuration(expiresInMs)}); make expiresIn longer than jitter`,
     );
   }
 }
@@ -251,19 +246,17 @@ function readExpression(written: Expression, { name, timeZone, days, dst, tempor
 }
 
 function readExclude(
-  exclude: ScheduleOptions["exclude"],
-  rule: TimingRule,
-  createdAt: Instant,
-  now: Instant,
-  temporal: TemporalLike | undefined,
-): Pick<ScheduleDefinition, "exclude" | "excludeUntilAt"> {
-  if (exclude === undefined) return { exclude: [], excludeUntilAt: null };
-  if (typeof exclude === "function") {
-    const asked = askExcluded(exclude, new Timing(rule, createdAt, temporal), now);
-    return { exclude: asked.entries, excludeUntilAt: asked.untilAt };
-  }
-  if (!Array.isArray(exclude)) throw invalid("exclude", exclude, "a list of days and instants, or a function");
-  return { exclude: writeExcluded(exclude, { timeZone: rule.timeZone, temporal }), excludeUntilAt: null };
+  exclude: unknown,
+  context: { readonly timeZone: string; readonly temporal: TemporalLike | undefined },
+): string[] {
+  if (Array.isArray(exclude)) return writeExcluded(exclude, context);
+  throw invalid(
+    "exclude",
+    exclude,
+    typeof exclude === "function"
+      ? "a list of days, instants and ranges; call the function yourself and give its answers as a list"
+      : 'a list of days, instants and ranges like ["2026-12-25", "2026-12-30/2027-01-02"]',
+  );
 }
 
 function readFlag(value: unknown, option: string): boolean {

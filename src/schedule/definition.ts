@@ -19,8 +19,6 @@ import { Timing, type TimingRule } from "./timing.ts";
 export interface ScheduleDefinition extends TimingRule {
   /** Occurrences that are left out: see `schedule/exclude.ts`. */
   readonly exclude: readonly string[];
-  /** Up to when the function that gave `exclude` was asked; null for a list. */
-  readonly excludeUntilAt: Instant | null;
   /** How many occurrences fire in all; null: no end. */
   readonly maxFires: number | null;
   /** Name of the task. */
@@ -37,10 +35,8 @@ export interface ScheduleDefinition extends TimingRule {
   readonly expiresInMs: number | null;
   /** What to do while a job of the schedule is unfinished. */
   readonly overlap: Overlap;
-  /** By up to how much each job is delayed on its own, ms. */
+  /** Each job is delayed by less than this, by a hash of schedule and occurrence, ms. */
   readonly jitterMs: number;
-  /** By up to how much all jobs are delayed alike, ms. */
-  readonly spreadMs: number;
   /** Null: the task's. */
   readonly retry: RetryPolicy | null;
   /** Null: the task's. */
@@ -64,7 +60,6 @@ export const DEFAULTS: ScheduleDefinition = {
   startAt: null,
   endAt: null,
   exclude: [],
-  excludeUntilAt: null,
   maxFires: null,
   task: "",
   queue: "default",
@@ -74,7 +69,6 @@ export const DEFAULTS: ScheduleDefinition = {
   expiresInMs: null,
   overlap: "allow",
   jitterMs: 0,
-  spreadMs: 0,
   retry: null,
   timeoutMs: null,
   rate: null,
@@ -104,7 +98,6 @@ export function writeDefinition(d: ScheduleDefinition): string {
   if (d.startAt !== DEFAULTS.startAt) write("startAt", d.startAt);
   if (d.endAt !== DEFAULTS.endAt) write("endAt", d.endAt);
   if (d.exclude.length > 0) write("exclude", d.exclude);
-  if (d.excludeUntilAt !== DEFAULTS.excludeUntilAt) write("excludeUntilAt", d.excludeUntilAt);
   if (d.maxFires !== DEFAULTS.maxFires) write("maxFires", d.maxFires);
   write("task", d.task);
   if (d.queue !== DEFAULTS.queue) write("queue", d.queue);
@@ -114,7 +107,6 @@ export function writeDefinition(d: ScheduleDefinition): string {
   if (d.expiresInMs !== DEFAULTS.expiresInMs) write("expiresInMs", d.expiresInMs);
   if (d.overlap !== DEFAULTS.overlap) write("overlap", d.overlap);
   if (d.jitterMs !== DEFAULTS.jitterMs) write("jitterMs", d.jitterMs);
-  if (d.spreadMs !== DEFAULTS.spreadMs) write("spreadMs", d.spreadMs);
   if (d.retry !== DEFAULTS.retry) write("retry", d.retry);
   if (d.timeoutMs !== DEFAULTS.timeoutMs) write("timeoutMs", d.timeoutMs);
   if (d.rate !== DEFAULTS.rate) write("rate", d.rate);

@@ -1,23 +1,17 @@
 /**
- * Which occurrences are left out: holidays, maintenance windows, what a function says.
+ * Which occurrences does a schedule leave out? Holidays and maintenance windows, given as a list.
  *
- * Stored as text that means the same for ever: `2026-12-25` (a local day), `2026-12-24/2027-01-01` (days, both
- * included), `2026-12-24T18:00:00.000Z` (one instant) and `instant/instant` (both included). A function cannot be
- * stored: it is asked about each occurrence until the end of the next calendar year when the schedule is registered,
- * and its answers are stored as such ranges. So code that registers at every start stores the same answers all year,
- * and looks further ahead once a year; `health` warns where it was not asked again.
+ * Stored as text that keeps its meaning: `2026-12-25` (a day of the schedule's zone), `2026-12-24/2027-01-01` (days, both
+ * included), `2026-12-24T18:00:00.000Z` (one instant) and `instant/instant` (both included).
  */
 
 import { BelfryError } from "../base/error.ts";
 import type { TemporalLike } from "../cron/zone.ts";
 import { dayAfter, instantOfLocal, readDay, readWhen, type When } from "./local_time.ts";
-import type { Timing } from "./timing.ts";
 
-/** What may be left out: days (`"2026-12-25"`), instants, ranges of either; or a function asked at registration. */
-export type Exclude = readonly (When | { readonly from: When; readonly to: When })[] | ((occurrence: Date) => boolean);
+/** What may be left out: a day (`"2026-12-25"`), an instant, or a range of either, both ends included. */
+export type Exclusion = When | { readonly from: When; readonly to: When };
 
-/** How many occurrences a function is asked about at most. */
-const MAX_ASKED = 200_000;
 /** How many entries one schedule may store. */
 const MAX_ENTRIES = 2_000;
 
@@ -58,46 +52,6 @@ function writeRange(from: When, to: When, option: string, context: Context): str
     );
   }
   return first === last ? first : `${first}/${last}`;
-}
-
-/**
- * Asks a function about the occurrences from the beginning of this year to the end of the next (UTC).
- *
- * @returns ranges as they are stored, and the instant up to which it was asked
- */
-export function askExcluded(
-  exclude: (occurrence: Date) => boolean,
-  timing: Timing,
-  now: number,
-): { entries: string[]; untilAt: number } {
-  const year = new Date(now).getUTCFullYear();
-  const untilAt = Date.UTC(year + 2, 0, 1) - 1;
-  const entries: string[] = [];
-  let first: number | null = null;
-  let last = 0;
-  let asked = 0;
-  const end = (): void => {
-    if (first !== null)
-      entries.push(new Date(first).toISOString() + (last > first ? `/${new Date(last).toISOString()}` : ""));
-    first = null;
-  };
-  for (let at = timing.next(Date.UTC(year, 0, 1) - 1); at !== null && at <= untilAt; at = timing.next(at)) {
-    if (++asked > MAX_ASKED) {
-      throw new BelfryError(
-        "OPTION_INVALID",
-        `Cannot ask "exclude" about more than ${MAX_ASKED} occurrences, and this schedule has more until ` +
-          `${new Date(untilAt).toISOString().slice(0, 10)}; give a list of days or ranges instead of a function`,
-      );
-    }
-    if (!exclude(new Date(at))) end();
-    else {
-      first ??= at;
-      last = at;
-    }
-  }
-  end();
-  if (entries.length > MAX_ENTRIES) throw tooMany(entries.length);
-  return { entries, untilAt };
 }
 
 function tooMany(count: number): BelfryError {

@@ -61,7 +61,7 @@ export async function explainOccurrence(engine: Engine, name: string, at: When):
 
 const SKIPPED: Record<SkipReason, string> = {
   overlap: "an earlier job of this schedule was unfinished",
-  paused: "the schedule was paused, and resumed without catching up",
+  paused: 'the schedule was paused, and resumed with missed: "skip"',
   expired: "it was too late: more than expiresIn after it",
   "catch-up": "it was missed, and the catchUp policy drops it",
   ended: "the schedule had fired maxFires times",
@@ -259,7 +259,7 @@ class Inquiry {
     if (record.state === "paused") {
       return {
         outcome: "pending",
-        text: `${name} is paused${this.#because(record)}, so the occurrence at ${this.#show(at)} has not fired; resume with catchUp to make up for it.`,
+        text: `${name} is paused${this.#because(record)}, so the occurrence at ${this.#show(at)} has not fired; resume it with missed: "fire" to make up for it.`,
       };
     }
     return {

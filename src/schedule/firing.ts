@@ -8,19 +8,17 @@ import type { JobOptions } from "../task/options.ts";
 import type { ScheduleDefinition } from "./definition.ts";
 import { merge, type PlannedOutcome, type Planner } from "./planner.ts";
 
-/** Tells hashes of jitter and spread apart. */
+/** Keeps the hashes of jitter apart from those of `H`. */
 const JITTER = 11;
-const SPREAD = 12;
 
 /**
- * How long after its occurrence a job becomes available: the same on every host, ms.
+ * Tells how long after its occurrence a job becomes available, ms: at least 0, less than `jitterMs`.
  *
- * `spread` moves all jobs of a schedule by one part of it, so that schedules that share an expression do not start
- * together and each keeps its rhythm; `jitter` moves each job by its own.
+ * A hash of the schedule's name and the occurrence, so every host computes the same delay. Schedules that share an
+ * expression are spread over the range, and so are the occurrences of one schedule.
  */
-export function delayMs(name: string, at: Instant, { jitterMs, spreadMs }: ScheduleDefinition): number {
-  const jitter = jitterMs === 0 ? 0 : hashed(`${name}@${at}`, JITTER, jitterMs);
-  return jitter + (spreadMs === 0 ? 0 : hashed(name, SPREAD, spreadMs));
+export function delayMs(name: string, at: Instant, { jitterMs }: ScheduleDefinition): number {
+  return jitterMs === 0 ? 0 : hashed(`${name}@${at}`, JITTER, jitterMs);
 }
 
 /** Writes what the worker needs of a definition. */

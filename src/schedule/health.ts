@@ -1,9 +1,8 @@
 /**
  * Is anything wrong that nobody would notice? Names what has silently stopped: a missing or lagging ticker, schedules that
- * broke or paused themselves, active ones with nothing ahead, answers of a function that were asked too long ago, clocks
- * that are off. One or two round trips; `deep` reads every schedule, page by page.
+ * broke or paused themselves, active ones with nothing ahead, clocks that are off. One or two round trips; `deep` reads every schedule, page by page.
  */
-import { formatDuration } from "../base/duration.ts";
+import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
@@ -23,8 +22,6 @@ export type ProblemCode =
   | "stopped"
   /** A clock that ran ahead has decided occurrences that lie ahead: the schedule is silent until they have passed. */
   | "ahead"
-  /** The function in `exclude` was not asked for the time to come. */
-  | "exclude-ends"
   /** This host's clock is off. */
   | "clock";
 
@@ -58,8 +55,8 @@ export interface HealthReport {
 
 /** Options of {@link checkHealth}. */
 export interface HealthOptions {
-  /** How long an occurrence may be due before that is a problem, ms: triggers come once a minute on some platforms. @default 90,000 */
-  readonly maxLagMs?: number;
+  /** How long an occurrence may be due before that is a problem: some platforms trigger once a minute. @default "90s" */
+  readonly maxLag?: Duration;
   /** Reads every schedule, to name those that would break or have nothing ahead. @default false */
   readonly deep?: boolean;
 }
@@ -72,9 +69,14 @@ const MAX_AHEAD_MS = 60_000;
 /** At most this many problems of single schedules are named. */
 const MAX_NAMED = 100;
 
-/** Looks for what is wrong. */
+/**
+ * Looks for what is wrong.
+ *
+ * @throws BelfryError `DURATION_INVALID` where `maxLag` is no duration
+ */
 export async function checkHealth(engine: Engine, options: HealthOptions = {}): Promise<HealthReport> {
-  const { maxLagMs = MAX_LAG_MS, deep = false } = options;
+  const { maxLag = MAX_LAG_MS, deep = false } = options;
+  const maxLagMs = parseDuration(maxLag, "maxLag", { minMs: 0 });
   await engine.open();
   const stats = await timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
   const now = engine.clock.now();
@@ -150,15 +152,6 @@ function silent(record: ScheduleRecord, engine: Engine, now: Instant): Problem |
   const read = readDefinition(record, engine.temporal);
   if (read instanceof Error) {
     return { code: "broken", schedule, message: `Schedule "${schedule}" would break here: ${read.message}` };
-  }
-  const { excludeUntilAt } = read.definition;
-  if (excludeUntilAt !== null && excludeUntilAt < Math.max(now, nextAt)) {
-    const until = new Date(excludeUntilAt).toISOString().slice(0, 10);
-    return {
-      code: "exclude-ends",
-      schedule,
-      message: `The function in exclude of "${schedule}" was asked up to ${until} only; register it again`,
-    };
   }
   return null;
 }

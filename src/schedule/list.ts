@@ -93,7 +93,7 @@ export interface PreviewedOccurrence {
   readonly at: Instant;
   /** Its local time, for people: `2026-03-29 09:00:00 +02:00`. */
   readonly local: string;
-  /** When its job becomes available: later where there is `jitter` or `spread`. */
+  /** When its job becomes available: later where there is `jitter`. */
   readonly availableAt: Instant;
   /** It is left out by `exclude`. */
   readonly excluded: boolean;

@@ -10,7 +10,7 @@ import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { StorableRetry } from "../task/retry.ts";
-import type { Exclude } from "./exclude.ts";
+import type { Exclusion } from "./exclude.ts";
 import type { When } from "./local_time.ts";
 import type { CatchUpRule, Overlap } from "./planner.ts";
 
@@ -52,8 +52,8 @@ export interface ScheduleOptions<Input = unknown> {
   readonly endAt?: When;
   /** How many occurrences fire in all; then the schedule has ended. */
   readonly maxFires?: number;
-  /** Occurrences that are left out: days, instants, ranges of either, or a function asked at registration. */
-  readonly exclude?: Exclude;
+  /** Occurrences that are left out: days, instants, ranges of either. */
+  readonly exclude?: readonly Exclusion[];
   /** What becomes of missed occurrences. @default "all" */
   readonly catchUp?: CatchUp;
   /** A job that was not begun this long after its occurrence is not wanted any more. @default never expires */
@@ -63,10 +63,11 @@ export interface ScheduleOptions<Input = unknown> {
    * `"queue"` the new job behind it, `"cancel"` it. @default "allow"
    */
   readonly overlap?: Overlap;
-  /** Delays each job by a part of this, another for each occurrence, the same on every host. @default 0 */
+  /**
+   * Delays each job by less than this. The delay is a hash of the schedule's name and the occurrence: the same on every
+   * host, another for each occurrence. For one fixed offset per schedule write `H` in the expression. @default 0
+   */
   readonly jitter?: Duration;
-  /** Delays all jobs by one part of this, which the schedule's name decides. @default 0 */
-  readonly spread?: Duration;
   /** Queue of the jobs. @default the task's, "default" */
   readonly queue?: string;
   /** Higher runs first. @default 0 */
@@ -97,7 +98,6 @@ export const OPTION_NAMES: ReadonlySet<string> = new Set([
   "expiresIn",
   "overlap",
   "jitter",
-  "spread",
   "queue",
   "priority",
   "retry",

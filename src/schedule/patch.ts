@@ -43,10 +43,7 @@ export async function specOf(
   const { expression = definition.expression, task = definition.task, ...changes } = patch;
   const keeps: { -readonly [Field in keyof ScheduleDefinition]?: ScheduleDefinition[Field] } = {};
   if (changes.input === undefined) keeps.input = definition.input;
-  if (changes.exclude === undefined) {
-    keeps.exclude = definition.exclude;
-    keeps.excludeUntilAt = definition.excludeUntilAt;
-  }
+  if (changes.exclude === undefined) keeps.exclude = definition.exclude;
   if (patch.task === undefined) keeps.rate = definition.rate;
   const stored = optionsOf(definition);
   if (changes.input === undefined) {
@@ -66,7 +63,7 @@ function optionsOf(definition: ScheduleDefinition): {
 } {
   const { timeZone, days, dst, startAt, endAt, maxFires, queue, priority, overlap, tags, pauseAfterFailures, paused } =
     definition;
-  const { expiresInMs, jitterMs, spreadMs, retry, timeoutMs } = definition;
+  const { expiresInMs, jitterMs, retry, timeoutMs } = definition;
   return {
     timeZone,
     days,
@@ -78,7 +75,6 @@ function optionsOf(definition: ScheduleDefinition): {
     paused,
     catchUp: writtenCatchUp(definition.catchUp),
     jitter: jitterMs,
-    spread: spreadMs,
     ...(startAt === null ? {} : { startAt }),
     ...(endAt === null ? {} : { endAt }),
     ...(maxFires === null ? {} : { maxFires }),

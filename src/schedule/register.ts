@@ -44,11 +44,7 @@ export async function registerSchedule<Input>(engine: Engine, spec: ScheduleSpec
   const first = await defineSchedule(engine, spec as ScheduleSpec);
   return await untilWon(`schedule ${JSON.stringify(spec.name)}`, async () => {
     const record = await readSchedule(engine, spec.name);
-    const asks = typeof spec.options?.exclude === "function" && record !== null;
-    const defined = asks
-      ? await defineSchedule(engine, { ...spec, createdAt: record.createdAt } as ScheduleSpec)
-      : first;
-    return await register(engine, defined, record);
+    return await register(engine, first, record);
   });
 }
 

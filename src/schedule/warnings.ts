@@ -15,7 +15,7 @@ export function scheduleWarnings(
   { engine, now, createdAt }: { engine: Engine; now: Instant; createdAt: Instant },
 ): string[] {
   const { temporal, tasks } = engine;
-  const { timeZone, expression, task, jitterMs, spreadMs } = definition;
+  const { timeZone, expression, task, jitterMs } = definition;
   const warnings: string[] = [];
   const timing = new Timing(definition, createdAt, temporal);
   const first = timing.next(now);
@@ -23,7 +23,7 @@ export function scheduleWarnings(
     const last = timing.previous(now + 1);
     const end = last === null ? "" : `; the last one was ${writeLocal(last, timeZone, temporal)}`;
     warnings.push(`"${name}" has no occurrence after now${end}: it is stored as ended and will not fire`);
-  } else if (jitterMs + spreadMs > 0) {
+  } else if (jitterMs > 0) {
     const second = timing.next(first);
     if (second !== null && jitterMs > second - first) {
       warnings.push(

@@ -142,7 +142,6 @@ async function world(): Promise<Bench & { jobs: Record<string, string>; token: s
       expiresIn: "2h",
       overlap: "skip",
       jitter: "10s",
-      spread: "5s",
       queue: "mail",
       priority: 5,
     },
@@ -181,7 +180,7 @@ const VALID: Record<string, (world: World) => Sent[]> = {
   tickByGet: () => [["GET", "/tick?for=1ms"]],
   getHealth: () => [
     ["GET", "/health"],
-    ["GET", "/health?deep=true&maxLagMs=0"],
+    ["GET", "/health?deep=true&maxLag=0s"],
   ],
   getMetrics: () => [["GET", "/metrics"]],
   streamEvents: () => [],
@@ -210,7 +209,7 @@ const VALID: Record<string, (world: World) => Sent[]> = {
     ["POST", "/schedules/plain/pause", { note: "why" }],
     ["POST", "/schedules/plain/pause"],
   ],
-  resumeSchedule: () => [["POST", "/schedules/paused/resume", { catchUp: true }]],
+  resumeSchedule: () => [["POST", "/schedules/paused/resume", { missed: "fire" }]],
   triggerSchedule: () => [
     ["POST", "/schedules/plain/trigger", { input: { other: 1 }, overlap: "skip" }],
     ["POST", "/schedules/plain/trigger"],

@@ -71,7 +71,7 @@ async function run(seed: number, plain: Storage): Promise<void> {
         await quiet(
           random.chance(0.5)
             ? pauseSchedule(host.engine, "a")
-            : resumeSchedule(host.engine, "a", { catchUp: random.chance(0.5) }),
+            : resumeSchedule(host.engine, "a", { missed: random.chance(0.5) ? "fire" : "skip" }),
         );
         break;
       case 6:

@@ -85,7 +85,7 @@ const SITUATIONS: Record<string, (b: Bench) => Promise<void>> = {
     await b.finish("s");
     await pauseSchedule(b.engine, "s");
     await b.clock.advance(HOUR - QUARTER + LATE);
-    await resumeSchedule(b.engine, "s", { catchUp: true });
+    await resumeSchedule(b.engine, "s", { missed: "fire" });
     await tickAll(b);
   },
   "another timing while an hour was missed": async (b) => {

@@ -228,7 +228,6 @@ const definition: Field<wire.DefinitionAnswer> = named(
     startAt: maybeInstant,
     endAt: maybeInstant,
     exclude: words,
-    excludeUntilAt: maybeInstant,
     maxFires: nullable(whole(1)),
     task: word,
     queue: word,
@@ -238,7 +237,6 @@ const definition: Field<wire.DefinitionAnswer> = named(
     expiresInMs: nullable(count),
     overlap: oneOf("allow", "skip", "queue", "cancel"),
     jitterMs: count,
-    spreadMs: count,
     retry: nullable(retryPolicy),
     timeoutMs: nullable(count),
     rate: nullable(rate),
@@ -327,7 +325,7 @@ export const health: Field<wire.HealthAnswer> = named(
     problems: optional(
       v.array(
         v.object({
-          code: oneOf("no-ticker", "lagging", "broken", "failing", "stopped", "exclude-ends", "clock"),
+          code: oneOf("no-ticker", "lagging", "broken", "failing", "stopped", "ahead", "clock"),
           schedule: maybeWord,
           message: word,
         }),

@@ -36,8 +36,8 @@ export interface TickAnswer {
 export interface HealthQuery {
   /** Read every schedule, to name those that would break or have nothing ahead; needs the scope `read`. */
   deep?: boolean;
-  /** How long an occurrence may be due before that is a problem, ms. @default 90,000 */
-  maxLagMs?: number;
+  /** How long an occurrence may be due before that is a problem. @default 90s */
+  maxLag?: string;
 }
 
 /** How the engine is; all but `ok` is only told to callers with the scope `read`. */

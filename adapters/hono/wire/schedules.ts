@@ -47,7 +47,6 @@ export interface ScheduleOptionsBody {
   expiresIn?: WireDuration;
   overlap?: "allow" | "skip" | "queue" | "cancel";
   jitter?: WireDuration;
-  spread?: WireDuration;
   queue?: string;
   priority?: number;
   retry?: RetryOptions | number | false;
@@ -106,8 +105,8 @@ export interface PauseBody {
 
 /** How it goes on. */
 export interface ResumeBody {
-  /** Make up for what was missed. @default false */
-  catchUp?: boolean;
+  /** Whether occurrences missed while paused fire, by the schedule's `catchUp` policy, or are skipped. @default skip */
+  missed?: "fire" | "skip";
 }
 
 /** A job of a schedule, now. */

@@ -90,7 +90,7 @@ export const explainQuery: Field<wire.ExplainQuery> = v.strictObject({ at: text(
 /** `/health` */
 export const healthQuery: Field<wire.HealthQuery> = v.strictObject({
   deep: optional(flagText),
-  maxLagMs: optional(wholeText(0, 86_400_000)),
+  maxLag: optional(durationText),
 });
 /** `/events` */
 export const eventsQuery: Field<wire.EventsQuery> = v.strictObject({
@@ -231,7 +231,6 @@ const options = {
   expiresIn: duration,
   overlap,
   jitter: duration,
-  spread: duration,
   queue: name,
   priority: whole(),
   retry,
@@ -263,7 +262,10 @@ export const schedulePatchBody: Field<wire.SchedulePatchBody> = named(
 /** `POST /schedules/:name/pause` */
 export const pauseBody: Field<wire.PauseBody> = named("Pause", v.strictObject({ note: optional(text(1_000)) }));
 /** `POST /schedules/:name/resume` */
-export const resumeBody: Field<wire.ResumeBody> = named("Resume", v.strictObject({ catchUp: optional(flag) }));
+export const resumeBody: Field<wire.ResumeBody> = named(
+  "Resume",
+  v.strictObject({ missed: optional(oneOf("fire", "skip")) }),
+);
 /** `POST /schedules/:name/trigger` */
 export const triggerBody: Field<wire.TriggerBody> = named(
   "Trigger",

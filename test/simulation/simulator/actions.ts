@@ -144,7 +144,7 @@ const DO: Readonly<Record<ActionKind, Do>> = {
   },
 
   pause: (belfry, random) => belfry.pause(random.pick(SCHEDULES)),
-  resume: (belfry, random) => belfry.resume(random.pick(SCHEDULES), { catchUp: random.chance(0.5) }),
+  resume: (belfry, random) => belfry.resume(random.pick(SCHEDULES), { missed: random.chance(0.5) ? "fire" : "skip" }),
   remove: (belfry, random) => belfry.remove(random.pick(SCHEDULES)),
   trigger: (belfry, random) => belfry.trigger(random.pick(SCHEDULES)),
 
