@@ -5,12 +5,11 @@
  * In transaction mode a client's next batch meets any of a few connections to the server, and nothing of a session lasts.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, until } from "./ports.ts";
-import { UNPRIVILEGED } from "./postgres.ts";
+import { asUnprivileged, makeServerFolder } from "./unprivileged.ts";
 
 const binary = process.env["BELFRY_PGBOUNCER"] ?? "pgbouncer";
 
@@ -39,7 +38,7 @@ function listens(port: number): Promise<boolean> {
 export async function startPgbouncer(target: string, options: { connections: number }): Promise<Pgbouncer> {
   const { hostname, port, username, pathname } = new URL(target);
   const database = pathname.slice(1);
-  const folder = mkdtempSync(join(tmpdir(), "belfry-pool-"));
+  const folder = makeServerFolder("belfry-pool-");
   const listen = await freePort();
   const config = join(folder, "pgbouncer.ini");
   const settings = [
@@ -57,11 +56,9 @@ export async function startPgbouncer(target: string, options: { connections: num
     // Connections take turns, so that a client meets another one each time.
     "server_round_robin = 1",
   ];
-  writeFileSync(config, `${settings.join("\n")}\n`);
-  const asRoot = process.getuid?.() === 0;
-  if (asRoot) for (const path of [folder, config]) chownSync(path, UNPRIVILEGED, UNPRIVILEGED);
+  writeFileSync(config, `${settings.join("\n")}\n`, { mode: 0o644 });
   const child: ChildProcess = spawn(binary, ["-q", config], {
-    ...(asRoot ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {}),
+    ...asUnprivileged,
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe"],
   });

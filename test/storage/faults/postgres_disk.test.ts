@@ -10,7 +10,7 @@ import pg from "pg";
 import { afterAll, expect, inject, it } from "vitest";
 import { postgres } from "../../../adapters/postgres.ts";
 import { Belfry } from "../../../mod.ts";
-import { UNPRIVILEGED } from "../../engines/postgres.ts";
+import { UNPRIVILEGED } from "../../engines/unprivileged.ts";
 import { instant, job } from "../races/rows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "belfry-disk-"));
