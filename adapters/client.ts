@@ -281,7 +281,7 @@ export function remote(options: ClientOptions): Storage {
     // The server's time counts.
     const json = { ...rest, now: undefined, ...(claim ? { claim: { ...claim, now: undefined } } : {}) };
     try {
-      return await send<T>("POST", `/worker/${operation}`, { json });
+      return await send<T>("POST", `/storage/${operation}`, { json });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { status } = error;

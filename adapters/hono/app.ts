@@ -18,12 +18,13 @@ import { Metrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemOf, Refusal } from "./problem.ts";
 import { coreRoutes } from "./routes/core.ts";
+import { jobProtocolRoutes } from "./routes/job_protocol.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import type { AnyRoute, AppParts, RouteTable } from "./routes/route.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
-import { workerRoutes } from "./routes/storage_calls.ts";
+import { storageProtocolRoutes } from "./routes/storage_protocol.ts";
 import { checkSignature, SIGNATURE_HEADER } from "./signature.ts";
 import { VERSION } from "./version.ts";
 import { problem as problemSchema } from "./wire/answers.ts";
@@ -50,7 +51,8 @@ const ROUTES: RouteTable<BelfrySchema> = {
   ...scheduleRoutes,
   ...jobRoutes,
   ...queueRoutes,
-  ...workerRoutes,
+  ...jobProtocolRoutes,
+  ...storageProtocolRoutes,
 };
 /** The same when their types do not matter: each checks its own input before its function sees it. */
 const TABLE = ROUTES as object as Readonly<Record<string, Readonly<Record<string, AnyRoute>>>>;

@@ -145,7 +145,18 @@ export function openApiDocument(
 }
 
 function operation(writer: Writer, path: string, route: AnyRoute, info: DocumentInfo, problem: JsonSchema): JsonSchema {
-  const { id, summary, scopes, param, query, json, status, also = {}, gives } = route;
+  const {
+    id,
+    summary,
+    tag = path.split("/")[1] || "app",
+    scopes,
+    param,
+    query,
+    json,
+    status,
+    also = {},
+    gives,
+  } = route;
   const fromPath = param
     ? writer.entries(param).map(([name, schema]) => ({ name, in: "path", required: true, schema }))
     : [];
@@ -169,7 +180,7 @@ function operation(writer: Writer, path: string, route: AnyRoute, info: Document
     operationId: id,
     summary,
     description: needs,
-    tags: [path.split("/")[1] || "app"],
+    tags: [tag],
     security,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(json

@@ -2,7 +2,7 @@
 
     BELFRY_URL=http://127.0.0.1:3000 BELFRY_TOKEN=... python3 worker.py [--queue python] [--once]
 
-The token needs the scope "work"; no database is reached from here. The protocol is four calls (docs/http.md):
+The token needs the scope "work"; no database is reached from here. The job protocol is four calls (docs/http.md):
 
     POST /queues/{queue}/claim   jobs with their history, under a token that names this claim
     POST /jobs/{id}/renew        "I am still at it"; 409 when the job is another's by now

@@ -289,13 +289,13 @@ const VALID: Record<string, (world: World) => Sent[]> = {
       { worker: "w", limit: 5, tasks: ["else"], for: "1m", token: "a-token-of-my-own-01" },
     ],
   ],
-  workerClaim: () => [
-    ["POST", "/worker/claim", { token: "t", worker: "w", queues: ["far2"], tasks: null, limit: 1, claimMs: 5_000 }],
+  storageClaim: () => [
+    ["POST", "/storage/claim", { token: "t", worker: "w", queues: ["far2"], tasks: null, limit: 1, claimMs: 5_000 }],
   ],
-  workerRenew: ({ jobs, token }) => [
-    ["POST", "/worker/renew", { claimMs: 5_000, claims: [{ id: jobs["claimed"], token }] }],
+  storageRenew: ({ jobs, token }) => [
+    ["POST", "/storage/renew", { claimMs: 5_000, claims: [{ id: jobs["claimed"], token }] }],
   ],
-  workerSave: ({ jobs, token }) => {
+  storageSave: ({ jobs, token }) => {
     const write = {
       id: jobs["claimed"],
       token,
@@ -304,9 +304,9 @@ const VALID: Record<string, (world: World) => Sent[]> = {
       children: [],
       transition: { to: "completed", result: "1" },
     };
-    return [["POST", "/worker/save", { op: "o", claimMs: 5_000, writes: [write] }]];
+    return [["POST", "/storage/save", { op: "o", claimMs: 5_000, writes: [write] }]];
   },
-  workerEnqueue: () => {
+  storageEnqueue: () => {
     const job = {
       id: "far-1",
       task: "t",
@@ -321,18 +321,18 @@ const VALID: Record<string, (world: World) => Sent[]> = {
     return [
       [
         "POST",
-        "/worker/enqueue",
+        "/storage/enqueue",
         { op: "o", jobs: [{ ...job, schedule: null, scheduledAt: null, parentId: null, limit: null }] },
       ],
     ];
   },
-  workerSignal: ({ jobs }) => [
-    ["POST", "/worker/signal", { signals: [{ jobId: jobs["waits"], name: "go", key: "k", payload: "1" }] }],
+  storageSignal: ({ jobs }) => [
+    ["POST", "/storage/signal", { signals: [{ jobId: jobs["waits"], name: "go", key: "k", payload: "1" }] }],
   ],
-  workerCancel: ({ jobs }) => [["POST", "/worker/cancel", { op: "o", ids: [jobs["waits"]], error: "{}" }]],
-  workerRetry: ({ jobs }) => [["POST", "/worker/retry", { op: "o", jobs: [{ id: jobs["failed"], forget: [] }] }]],
-  workerJob: ({ jobs }) => [["POST", "/worker/job", { id: jobs["done"] }]],
-  workerJobs: () => [["POST", "/worker/jobs", { states: ["failed"], limit: 10 }]],
+  storageCancel: ({ jobs }) => [["POST", "/storage/cancel", { op: "o", ids: [jobs["waits"]], error: "{}" }]],
+  storageRetry: ({ jobs }) => [["POST", "/storage/retry", { op: "o", jobs: [{ id: jobs["failed"], forget: [] }] }]],
+  storageJob: ({ jobs }) => [["POST", "/storage/job", { id: jobs["done"] }]],
+  storageJobs: () => [["POST", "/storage/jobs", { states: ["failed"], limit: 10 }]],
 };
 
 describe("openapi.json", () => {

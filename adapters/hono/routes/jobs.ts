@@ -1,19 +1,20 @@
 /**
- * Jobs over HTTP: enqueue, list, look at one, cancel, put back, signal; and the worker protocol's writes on one job.
+ * Jobs over HTTP: enqueue, list, read one, cancel, retry, signal.
  */
 
 import { BelfryError } from "../../../src/base/error.ts";
 import * as answers from "../wire/answers.ts";
 import * as schemas from "../wire/schemas.ts";
-import { renewClaim, saveSteps, settleJob } from "../worker_protocol.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
-import type { BelfrySchema } from "./schema.ts";
+import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
 
 const DEFAULT_PAGE = 50;
 
-/** Routes under `/jobs`. */
-export const jobRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/jobs${string}`>>> = {
+type JobPath = Exclude<Extract<keyof BelfrySchema, `/jobs${string}`>, JobProtocolPath>;
+
+/** Routes under `/jobs`, without those of the job protocol. */
+export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
   "/jobs": {
     $get: {
       id: "listJobs",
@@ -104,42 +105,6 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema
         const options = json.key === undefined ? {} : { key: json.key };
         return { outcome: await belfry.signal(param.id, param.name, json.value, options) };
       },
-    },
-  },
-  "/jobs/:id/renew": {
-    $post: {
-      id: "renewClaim",
-      summary: "Worker protocol: prolongs a claim.",
-      scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.renewBody,
-      status: 200,
-      gives: answers.renewed,
-      run: ({ belfry }, { param, json }) => renewClaim(belfry.engine, param.id, json),
-    },
-  },
-  "/jobs/:id/steps": {
-    $post: {
-      id: "saveSteps",
-      summary: "Worker protocol: saves steps of a running job, and prolongs its claim.",
-      scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.stepsBody,
-      status: 200,
-      gives: answers.settled,
-      run: ({ belfry }, { param, json }) => saveSteps(belfry.engine, param.id, json),
-    },
-  },
-  "/jobs/:id/settle": {
-    $post: {
-      id: "settleJob",
-      summary: "Worker protocol: ends a run: completed, failed, released, sleeping or waiting.",
-      scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.settleBody,
-      status: 200,
-      gives: answers.settled,
-      run: ({ belfry }, { param, json }) => settleJob(belfry.engine, param.id, json),
     },
   },
 };

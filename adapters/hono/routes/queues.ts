@@ -1,5 +1,5 @@
 /**
- * Queues over HTTP: depths, settings, pause and resume; and the worker protocol's claim.
+ * Queues over HTTP: depths, settings, pause and resume.
  */
 import * as v from "valibot";
 import { parseDuration } from "../../../src/base/duration.ts";
@@ -8,9 +8,8 @@ import type { Belfry } from "../../../src/belfry.ts";
 import * as answers from "../wire/answers.ts";
 import type { QueueAnswer, QueueBody, QueueSettings } from "../wire/mod.ts";
 import * as schemas from "../wire/schemas.ts";
-import { claimJobs } from "../worker_protocol.ts";
 import type { RouteTable } from "./route.ts";
-import type { BelfrySchema } from "./schema.ts";
+import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
 
 async function configure(belfry: Belfry, name: string, { rate, ...same }: QueueBody): Promise<QueueSettings> {
   checkName(name, "queue");
@@ -28,8 +27,10 @@ async function listQueues(belfry: Belfry): Promise<QueueAnswer[]> {
   });
 }
 
-/** Routes under `/queues`. */
-export const queueRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/queues${string}`>>> = {
+type QueuePath = Exclude<Extract<keyof BelfrySchema, `/queues${string}`>, JobProtocolPath>;
+
+/** Routes under `/queues`, without the claim of the job protocol. */
+export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
   "/queues": {
     $get: {
       id: "listQueues",
@@ -74,18 +75,6 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySche
       status: 200,
       gives: answers.queueSettings,
       run: ({ belfry }, { param }) => configure(belfry, param.queue, { paused: false }),
-    },
-  },
-  "/queues/:queue/claim": {
-    $post: {
-      id: "claimJobs",
-      summary: "Worker protocol: claims jobs with their history.",
-      scopes: ["work"],
-      param: schemas.queuePath,
-      json: schemas.claimBody,
-      status: 200,
-      gives: answers.claimed,
-      run: ({ belfry }, { param, json }) => claimJobs(belfry.engine, param.queue, json),
     },
   },
 };

@@ -66,6 +66,8 @@ export interface Route<C> {
   /** Its name in `openapi.json` and in generated clients. */
   readonly id: string;
   readonly summary: string;
+  /** Under which heading `openapi.json` lists it. @default the first part of its path */
+  readonly tag?: string;
   /** Any one of them lets a caller pass; `"public"`: nobody is asked. */
   readonly scopes: readonly Scope[] | "public";
   readonly param?: SchemaOf<Part<Takes<C>, "param">>;

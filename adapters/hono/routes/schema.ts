@@ -4,7 +4,7 @@
 import type { Hono } from "hono";
 import type * as port from "../../../src/storage/port.ts";
 import type * as wire from "../wire/mod.ts";
-import type { Sent } from "../wire/storage_calls.ts";
+import type { Sent } from "../wire/storage_protocol.ts";
 import type { Call } from "./route.ts";
 
 type ByName = { name: string };
@@ -61,18 +61,24 @@ export type BelfrySchema = {
   };
   "/queues/:queue/claim": { $post: Call<{ param: { queue: string }; json: wire.ClaimBody }, wire.ClaimAnswer> };
 
-  "/worker/claim": Batch<Sent<port.ClaimRequest>, port.ClaimReply>;
-  "/worker/renew": Batch<Sent<port.RenewRequest>, port.RenewReply>;
-  "/worker/save": Batch<Sent<port.SaveRequest>, port.SaveReply>;
-  "/worker/enqueue": Batch<Sent<port.EnqueueRequest>, port.EnqueueReply>;
-  "/worker/signal": Batch<Sent<port.SignalRequest>, port.SignalReply>;
-  "/worker/cancel": Batch<Sent<port.CancelRequest>, { ids: string[] }>;
-  "/worker/retry": Batch<Sent<port.RetryRequest>, { ids: string[] }>;
-  "/worker/job": Batch<{ id: string }, { job: port.ClaimedJob | null }>;
-  "/worker/jobs": Batch<port.ListJobsRequest, { jobs: port.JobRecord[] }>;
+  "/storage/claim": Batch<Sent<port.ClaimRequest>, port.ClaimReply>;
+  "/storage/renew": Batch<Sent<port.RenewRequest>, port.RenewReply>;
+  "/storage/save": Batch<Sent<port.SaveRequest>, port.SaveReply>;
+  "/storage/enqueue": Batch<Sent<port.EnqueueRequest>, port.EnqueueReply>;
+  "/storage/signal": Batch<Sent<port.SignalRequest>, port.SignalReply>;
+  "/storage/cancel": Batch<Sent<port.CancelRequest>, { ids: string[] }>;
+  "/storage/retry": Batch<Sent<port.RetryRequest>, { ids: string[] }>;
+  "/storage/job": Batch<{ id: string }, { job: port.ClaimedJob | null }>;
+  "/storage/jobs": Batch<port.ListJobsRequest, { jobs: port.JobRecord[] }>;
 };
 
 type Batch<In extends object, Out> = { $post: Call<{ json: In }, Out & { time: number }> };
+
+/** Paths of the job protocol: what a worker in any language calls. */
+export type JobProtocolPath = "/queues/:queue/claim" | "/jobs/:id/renew" | "/jobs/:id/steps" | "/jobs/:id/settle";
+
+/** Paths of the storage protocol: batches of the storage port, sent by `remote()` of `belfry/client`. */
+export type StorageProtocolPath = Extract<keyof BelfrySchema, `/storage/${string}`>;
 
 /** The app's type, for the typed client: `hc<BelfryApp>("https://example.com/belfry")`. */
 export type BelfryApp = Hono<object, BelfrySchema, "/">;

@@ -156,7 +156,7 @@ export const signalled: Field<wire.SignalOutcome> = named(
   v.object({ outcome: oneOf("accepted", "duplicate") }),
 );
 
-// ---------------------------------------------------------------- queues and the worker protocol
+// ---------------------------------------------------------------- queues and the job protocol
 
 /** A queue. */
 export const queue: Field<wire.QueueAnswer> = named(

@@ -156,7 +156,7 @@ export const queueBody: Field<wire.QueueBody> = named(
   }),
 );
 
-// ---------------------------------------------------------------- worker protocol
+// ---------------------------------------------------------------- job protocol
 
 const step: Field<wire.StepBody> = named(
   "Step",

@@ -172,6 +172,22 @@ describe("openapi.json", () => {
     ).toBe(304);
   });
 
+  it("lists the job protocol and the storage protocol under tags of their own", async () => {
+    const { body } = await bench().call("GET", "/openapi.json", { as: null });
+    const tagged: Record<string, string[]> = {};
+    for (const [path, methods] of Object.entries(body.paths as Record<string, Record<string, { tags: string[] }>>)) {
+      for (const { tags } of Object.values(methods)) tagged[tags[0]!] = [...(tagged[tags[0]!] ?? []), path];
+    }
+    expect(tagged["job protocol"]!.sort()).toEqual([
+      "/jobs/{id}/renew",
+      "/jobs/{id}/settle",
+      "/jobs/{id}/steps",
+      "/queues/{queue}/claim",
+    ]);
+    expect(tagged["storage protocol"]!.length).toBeGreaterThan(5);
+    expect(tagged["storage protocol"]!.filter((path) => !path.startsWith("/storage/"))).toEqual([]);
+  });
+
   it("names the path that the app is mounted at as its server", async () => {
     const outer = new Hono().route("/deep/belfry", bench().app);
     const found = (await (await outer.request("/deep/belfry/openapi.json")).json()) as { servers: object[] };

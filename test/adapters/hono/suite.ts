@@ -249,7 +249,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
     });
   });
 
-  describe(`app on ${name}: worker protocol`, () => {
+  describe(`app on ${name}: job protocol`, () => {
     test("claims, saves steps, settles; another worker takes over what a dead one left, with its history", async ({
       call,
       clock,

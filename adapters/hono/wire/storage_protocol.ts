@@ -1,7 +1,8 @@
 /**
- * The worker's slice of the storage port over HTTP, for `belfry/client`: batches as they are, payloads as they are stored.
+ * The storage protocol: requests of the storage port over HTTP, for `remote()` of `belfry/client`. Batches travel as they
+ * are, payloads as they are stored.
  *
- * A worker that runs far away uses the engine's own worker on these calls. The server keeps what safety rests on: its own
+ * A remote worker runs the engine's own worker on these calls. The server keeps what safety rests on: its own
  * clock is `now` in every batch and comes back as `time`, so a worker whose clock is wrong neither holds claims too long
  * nor loses them. What it may not do is left out: schedules, queues, purging, export.
  */
@@ -64,7 +65,7 @@ const transition: Field<port.JobTransition> = v.variant("to", [
   v.strictObject({ to: v.literal("waiting"), availableAt: maybeInstant, wakes: count }),
 ]);
 
-/** `POST /worker/claim` */
+/** `POST /storage/claim` */
 export const claim: Field<Sent<port.ClaimRequest>> = v.strictObject({
   token,
   worker: name,
@@ -73,12 +74,12 @@ export const claim: Field<Sent<port.ClaimRequest>> = v.strictObject({
   limit: whole(1, MAX_ROWS),
   claimMs,
 });
-/** `POST /worker/renew` */
+/** `POST /storage/renew` */
 export const renew: Field<Sent<port.RenewRequest>> = v.strictObject({
   claimMs,
   claims: list(v.strictObject({ id: name, token }), 10_000),
 });
-/** `POST /worker/save` */
+/** `POST /storage/save` */
 export const save: Field<Sent<port.SaveRequest>> = v.strictObject({
   op: token,
   claimMs,
@@ -96,30 +97,30 @@ export const save: Field<Sent<port.SaveRequest>> = v.strictObject({
   ),
   claim: optional(claim),
 });
-/** `POST /worker/enqueue` */
+/** `POST /storage/enqueue` */
 export const enqueue: Field<Sent<port.EnqueueRequest>> = v.strictObject({
   op: token,
   jobs: list(newJob, MAX_ROWS),
   claim: optional(claim),
 });
-/** `POST /worker/signal` */
+/** `POST /storage/signal` */
 export const signal: Field<Sent<port.SignalRequest>> = v.strictObject({
   signals: list(v.strictObject({ jobId: name, name, key: name, payload }), MAX_ROWS),
 });
-/** `POST /worker/cancel` */
+/** `POST /storage/cancel` */
 export const cancel: Field<Sent<port.CancelRequest>> = v.strictObject({
   op: token,
   ids: list(name, MAX_ROWS),
   error: payload,
 });
-/** `POST /worker/retry` */
+/** `POST /storage/retry` */
 export const retry: Field<Sent<port.RetryRequest>> = v.strictObject({
   op: token,
   jobs: list(v.strictObject({ id: name, forget: list(name, 10_000) }), MAX_ROWS),
 });
-/** `POST /worker/job` */
+/** `POST /storage/job` */
 export const job: Field<{ id: string }> = v.strictObject({ id: name });
-/** `POST /worker/jobs` */
+/** `POST /storage/jobs` */
 export const jobs: Field<port.ListJobsRequest> = v.strictObject({
   states: optional(list(oneOf("ready", "running", "waiting", "completed", "failed", "cancelled", "expired"), 7)),
   queue: optional(name),

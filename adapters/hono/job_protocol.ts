@@ -1,5 +1,5 @@
 /**
- * The worker protocol for programs in other languages: claim, renew, save steps, settle.
+ * The job protocol, for workers in any language: claim, renew, save steps, settle.
  *
  * Each call is one intention of the storage port with payloads as plain JSON; the server encodes them, numbers the steps
  * and applies the job's retry policy, so that a worker is a loop of four HTTP calls. The claim's token decides every

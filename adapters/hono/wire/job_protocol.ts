@@ -1,5 +1,5 @@
 /**
- * What travels between the server and workers in any language: claims, renewals, steps and settlements.
+ * The job protocol: what travels between the server and workers in any language. Claims, renewals, steps, settlements.
  */
 
 import type { JobState } from "../../../src/storage/port.ts";

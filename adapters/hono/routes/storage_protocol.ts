@@ -1,5 +1,6 @@
 /**
- * The batch protocol of `belfry/client`: the worker's slice of the storage port, one POST a batch.
+ * Routes of the storage protocol: the operations of the storage port that a worker needs, one POST for each batch.
+ * `remote()` of `belfry/client` calls them, so that the engine's own worker runs without a database.
  */
 import type * as v from "valibot";
 import type { Engine } from "../../../src/engine/engine.ts";
@@ -7,11 +8,11 @@ import { emitEnqueued } from "../../../src/engine/enqueuer.ts";
 import { timed } from "../../../src/engine/timed.ts";
 import { isOver } from "../../../src/job/ending.ts";
 import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../../src/storage/port.ts";
-import * as port from "../wire/storage_calls.ts";
+import * as port from "../wire/storage_protocol.ts";
 import type { Call, Route, RouteTable } from "./route.ts";
-import type { BelfrySchema } from "./schema.ts";
+import type { BelfrySchema, StorageProtocolPath } from "./schema.ts";
 
-type WorkerPath = Extract<keyof BelfrySchema, `/worker/${string}`>;
+const TAG = "storage protocol";
 
 /** Makes the row of one batch. Answers always carry the server's time. */
 function batch<In extends object, Out extends object>(
@@ -27,7 +28,8 @@ function batch<In extends object, Out extends object>(
   };
   const row = {
     id,
-    summary: `Batch protocol of belfry/client: ${summary}`,
+    tag: TAG,
+    summary,
     scopes: ["work"],
     json,
     status: 200,
@@ -62,34 +64,34 @@ async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
   return reply;
 }
 
-/** Routes under `/worker`. */
-export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
-  "/worker/claim": batch(
-    "workerClaim",
-    "claims jobs of several queues, with their history.",
+/** Routes under `/storage`. */
+export const storageProtocolRoutes: RouteTable<Pick<BelfrySchema, StorageProtocolPath>> = {
+  "/storage/claim": batch(
+    "storageClaim",
+    "Claims jobs of several queues, with their history.",
     port.claim,
     (engine, request) => timed(engine, () => engine.storage.claim(request)),
   ),
-  "/worker/renew": batch("workerRenew", "prolongs claims.", port.renew, (engine, request) =>
+  "/storage/renew": batch("storageRenew", "Prolongs claims.", port.renew, (engine, request) =>
     timed(engine, () => engine.storage.renew(request)),
   ),
-  "/worker/save": batch(
-    "workerSave",
-    "saves steps and settles jobs; may claim with it.",
+  "/storage/save": batch(
+    "storageSave",
+    "Saves steps and settles jobs; may claim with it.",
     port.save,
     (engine, request) => save(engine, whole(request)),
   ),
-  "/worker/enqueue": batch("workerEnqueue", "inserts jobs; may claim with it.", port.enqueue, (engine, request) =>
+  "/storage/enqueue": batch("storageEnqueue", "Inserts jobs; may claim with it.", port.enqueue, (engine, request) =>
     enqueue(engine, whole(request)),
   ),
-  "/worker/signal": batch("workerSignal", "sends signals.", port.signal, async (engine, request) => {
+  "/storage/signal": batch("storageSignal", "Sends signals.", port.signal, async (engine, request) => {
     const reply = await timed(engine, () => engine.storage.signal(request));
     request.signals.forEach(({ jobId, name, key }, i) => {
       if (reply.outcomes[i] === "accepted") engine.events.emit("signal:sent", { id: jobId, signal: name, key });
     });
     return reply;
   }),
-  "/worker/cancel": batch("workerCancel", "cancels jobs.", port.cancel, async (engine, request) => {
+  "/storage/cancel": batch("storageCancel", "Cancels jobs.", port.cancel, async (engine, request) => {
     const ids = await engine.storage.cancel(request);
     for (const id of ids) {
       engine.events.emit("job:cancelled", { id });
@@ -97,15 +99,15 @@ export const workerRoutes: RouteTable<Pick<BelfrySchema, WorkerPath>> = {
     }
     return { ids };
   }),
-  "/worker/retry": batch("workerRetry", "puts jobs back.", port.retry, async (engine, request) => ({
+  "/storage/retry": batch("storageRetry", "Puts jobs back.", port.retry, async (engine, request) => ({
     ids: await engine.storage.retry(request),
   })),
-  "/worker/job": batch("workerJob", "reads one job as it is stored.", port.job, async (engine, { id }) => ({
+  "/storage/job": batch("storageJob", "Reads one job as it is stored.", port.job, async (engine, { id }) => ({
     job: await engine.storage.getJob({ id }),
   })),
-  "/worker/jobs": batch(
-    "workerJobs",
-    "lists jobs as they are stored.",
+  "/storage/jobs": batch(
+    "storageJobs",
+    "Lists jobs as they are stored.",
     port.jobs,
     async (engine, { now: _now, ...request }) => ({
       jobs: await engine.storage.listJobs(request),

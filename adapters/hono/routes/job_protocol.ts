@@ -1,0 +1,67 @@
+/**
+ * Routes of the job protocol, for workers in any language: claim jobs of a queue, renew a claim, save steps, settle.
+ * `../job_protocol.ts` says how they work.
+ */
+import { claimJobs, renewClaim, saveSteps, settleJob } from "../job_protocol.ts";
+import * as answers from "../wire/answers.ts";
+import * as schemas from "../wire/schemas.ts";
+import type { RouteTable } from "./route.ts";
+import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
+
+const TAG = "job protocol";
+
+/** The four calls of a worker. */
+export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> = {
+  "/queues/:queue/claim": {
+    $post: {
+      id: "claimJobs",
+      tag: TAG,
+      summary: "Claims jobs with their history.",
+      scopes: ["work"],
+      param: schemas.queuePath,
+      json: schemas.claimBody,
+      status: 200,
+      gives: answers.claimed,
+      run: ({ belfry }, { param, json }) => claimJobs(belfry.engine, param.queue, json),
+    },
+  },
+  "/jobs/:id/renew": {
+    $post: {
+      id: "renewClaim",
+      tag: TAG,
+      summary: "Prolongs a claim.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.renewBody,
+      status: 200,
+      gives: answers.renewed,
+      run: ({ belfry }, { param, json }) => renewClaim(belfry.engine, param.id, json),
+    },
+  },
+  "/jobs/:id/steps": {
+    $post: {
+      id: "saveSteps",
+      tag: TAG,
+      summary: "Saves steps of a running job, and prolongs its claim.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.stepsBody,
+      status: 200,
+      gives: answers.settled,
+      run: ({ belfry }, { param, json }) => saveSteps(belfry.engine, param.id, json),
+    },
+  },
+  "/jobs/:id/settle": {
+    $post: {
+      id: "settleJob",
+      tag: TAG,
+      summary: "Ends a run: completed, failed, released, sleeping or waiting.",
+      scopes: ["work"],
+      param: schemas.idPath,
+      json: schemas.settleBody,
+      status: 200,
+      gives: answers.settled,
+      run: ({ belfry }, { param, json }) => settleJob(belfry.engine, param.id, json),
+    },
+  },
+};
