@@ -56,7 +56,7 @@ export {
   type ForecastOptions,
   forecastSchedule,
 } from "./src/schedule/forecast.ts";
-export type { HealthOptions, HealthReport, Problem, ProblemCode } from "./src/schedule/health.ts";
+export type { HealthCode, HealthOptions, HealthProblem, HealthReport } from "./src/schedule/health.ts";
 export type { ScheduleInfo } from "./src/schedule/info.ts";
 export type {
   ListOptions,

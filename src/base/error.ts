@@ -5,6 +5,42 @@
  * people. A message says what was attempted, quotes the input, says what is wrong and what to do.
  */
 
+/** All codes, in the order in which {@link ErrorCode} explains them. */
+export const ERROR_CODES = [
+  "CRON_SYNTAX",
+  "CRON_NEVER",
+  "ZONE_UNKNOWN",
+  "DURATION_INVALID",
+  "OPTION_INVALID",
+  "NAME_INVALID",
+  "TASK_DUPLICATE",
+  "TASK_UNKNOWN",
+  "INPUT_INVALID",
+  "PAYLOAD_UNSERIALIZABLE",
+  "PAYLOAD_TOO_LARGE",
+  "PAYLOAD_UNREADABLE",
+  "SCHEDULE_BROKEN",
+  "SCHEDULE_UNKNOWN",
+  "JOB_UNKNOWN",
+  "QUEUE_UNKNOWN",
+  "JOB_STATE",
+  "JOB_FAILED",
+  "JOB_CANCELLED",
+  "JOB_EXPIRED",
+  "RESULT_TIMEOUT",
+  "STEP_TIMEOUT",
+  "JOB_TIMEOUT",
+  "REPLAY_MISMATCH",
+  "CLAIM_LOST",
+  "SIGNAL_TIMEOUT",
+  "SCHEMA_NEWER",
+  "SCHEMA_INVALID",
+  "STORAGE_UNUSABLE",
+  "STORAGE_UNAVAILABLE",
+  "STORAGE_BUSY",
+  "CLOSED",
+] as const;
+
 /**
  * Stable codes of {@link BelfryError}.
  *
@@ -35,39 +71,7 @@
  * - `STORAGE_BUSY`: another writer held the database's lock longer than the busy timeout.
  * - `CLOSED`: the object was closed.
  */
-export type ErrorCode =
-  | "CRON_SYNTAX"
-  | "CRON_NEVER"
-  | "ZONE_UNKNOWN"
-  | "DURATION_INVALID"
-  | "OPTION_INVALID"
-  | "NAME_INVALID"
-  | "TASK_DUPLICATE"
-  | "TASK_UNKNOWN"
-  | "INPUT_INVALID"
-  | "PAYLOAD_UNSERIALIZABLE"
-  | "PAYLOAD_TOO_LARGE"
-  | "PAYLOAD_UNREADABLE"
-  | "SCHEDULE_BROKEN"
-  | "SCHEDULE_UNKNOWN"
-  | "JOB_UNKNOWN"
-  | "QUEUE_UNKNOWN"
-  | "JOB_STATE"
-  | "JOB_FAILED"
-  | "JOB_CANCELLED"
-  | "JOB_EXPIRED"
-  | "RESULT_TIMEOUT"
-  | "STEP_TIMEOUT"
-  | "JOB_TIMEOUT"
-  | "REPLAY_MISMATCH"
-  | "CLAIM_LOST"
-  | "SIGNAL_TIMEOUT"
-  | "SCHEMA_NEWER"
-  | "SCHEMA_INVALID"
-  | "STORAGE_UNUSABLE"
-  | "STORAGE_UNAVAILABLE"
-  | "STORAGE_BUSY"
-  | "CLOSED";
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
  * Carries a stable {@link ErrorCode} for what a caller may handle.

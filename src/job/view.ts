@@ -6,7 +6,7 @@
 import { decodePayload } from "../base/codec.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
-import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord } from "../storage/port.ts";
+import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord, StepState } from "../storage/port.ts";
 import { type Failure, parseFailure } from "../task/failure.ts";
 import { type JobOptions, parseJobOptions } from "../task/options.ts";
 import { ATTEMPT_NOTE } from "./notes.ts";
@@ -42,7 +42,7 @@ export interface JobSummary {
 export interface JobStep {
   name: string;
   kind: StepKind;
-  state: "pending" | "done" | "failed";
+  state: StepState;
   tries: number;
   output: unknown;
   error: Failure | null;

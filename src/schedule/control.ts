@@ -15,7 +15,7 @@ import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { FiringDraft, jobLimit, jobOptions } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { oneOf } from "./options.ts";
-import { type Overlap, skipUntil } from "./planner.ts";
+import { OVERLAPS, type Overlap, skipUntil } from "./planner.ts";
 import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 
 /**
@@ -99,7 +99,7 @@ export interface Triggered {
 export async function triggerSchedule(engine: Engine, name: string, options: TriggerOptions = {}): Promise<Triggered> {
   const record = await needSchedule(engine, name);
   const { definition } = need(engine, record);
-  const overlap = oneOf(options.overlap ?? definition.overlap, "overlap", ["allow", "skip", "queue", "cancel"]);
+  const overlap = oneOf(options.overlap ?? definition.overlap, "overlap", OVERLAPS);
   const at = engine.clock.now();
   const input = "input" in options ? await encodeInput(engine, definition.task, options.input) : definition.input;
   if (overlap === "skip" && (await isBusy(engine, name))) return { jobId: null, at };

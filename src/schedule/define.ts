@@ -31,6 +31,7 @@ import {
   type ScheduleOptions,
   wholeNumber,
 } from "./options.ts";
+import { OVERLAPS } from "./planner.ts";
 import { calendar, writeAt } from "./timing.ts";
 import { scheduleWarnings } from "./warnings.ts";
 
@@ -165,8 +166,7 @@ function canonical(
     input,
     catchUp: options.catchUp === undefined ? "all" : readCatchUp(options.catchUp),
     expiresInMs: duration(options.expiresIn, "expiresIn", 1),
-    overlap:
-      options.overlap === undefined ? "allow" : oneOf(options.overlap, "overlap", ["allow", "skip", "queue", "cancel"]),
+    overlap: options.overlap === undefined ? "allow" : oneOf(options.overlap, "overlap", OVERLAPS),
     jitterMs: duration(options.jitter, "jitter", 0) ?? 0,
     retry: options.retry === undefined ? null : parseRetry(options.retry, `schedule "${name}"`),
     timeoutMs: duration(options.timeout, "timeout", 1),

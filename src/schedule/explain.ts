@@ -12,6 +12,9 @@ import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { readMoment, type When, writeLocal } from "./local_time.ts";
 import { readSchedule } from "./store.ts";
 
+/** All answers to what became of an occurrence. */
+export const OUTCOMES = ["fired", "skipped", "pending", "upcoming", "none", "unknown"] as const;
+
 /**
  * What became of an occurrence.
  *
@@ -19,7 +22,7 @@ import { readSchedule } from "./store.ts";
  *   decided it yet; `upcoming`: it lies ahead.
  * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or nothing is known any more.
  */
-export type Outcome = "fired" | "skipped" | "pending" | "upcoming" | "none" | "unknown";
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** The answer of {@link explainOccurrence}. */
 export interface Explanation {

@@ -8,27 +8,34 @@ import { timed } from "../engine/timed.ts";
 import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { readDefinition } from "./definition.ts";
 
-/** What may be wrong. */
-export type ProblemCode =
-  /** A schedule is due, and no process holds the lease. */
-  | "no-ticker"
-  /** A schedule is due for longer than it should be, although a process leads. */
-  | "lagging"
-  /** A schedule cannot be read or planned. */
-  | "broken"
-  /** A schedule paused itself because its jobs failed. */
-  | "failing"
-  /** An active schedule has no next occurrence. */
-  | "stopped"
-  /** A clock that ran ahead has decided occurrences that lie ahead: the schedule is silent until they have passed. */
-  | "ahead"
-  /** This host's clock is off. */
-  | "clock";
+/** All kinds of problems that {@link checkHealth} finds. */
+export const HEALTH_CODES = [
+  "no-ticker",
+  "lagging",
+  "broken",
+  "failing",
+  "stopped",
+  "ahead",
+  "exclude-ends",
+  "clock",
+] as const;
+
+/**
+ * What may be wrong.
+ *
+ * - `no-ticker`: a schedule is due, and no process holds the lease; `lagging`: it is due for longer than it should be,
+ *   although a process leads.
+ * - `broken`: a schedule cannot be read or planned; `failing`: it paused itself because its jobs failed; `stopped`: it is
+ *   active and has no next occurrence; `ahead`: a clock that ran ahead has decided occurrences that lie ahead, so it is
+ *   silent until they have passed; `exclude-ends`: the function in its `exclude` was not asked for the time to come.
+ * - `clock`: this host's clock is off.
+ */
+export type HealthCode = (typeof HEALTH_CODES)[number];
 
 /** One thing that is wrong. */
-export interface Problem {
+export interface HealthProblem {
   /** What kind of problem: API, unlike the message. */
-  readonly code: ProblemCode;
+  readonly code: HealthCode;
   /** Which schedule; null where it is about all. */
   readonly schedule: string | null;
   /** What is wrong and what to do. */
@@ -40,7 +47,7 @@ export interface HealthReport {
   /** Nothing is wrong. */
   readonly ok: boolean;
   /** What is wrong, the general before single schedules. */
-  readonly problems: Problem[];
+  readonly problems: HealthProblem[];
   /** Who leads; null where nobody does (between one-shot ticks that is usual). */
   readonly lease: LeaseRecord | null;
   /** The earliest occurrence of any active schedule; in the past when the ticker lags. */
@@ -82,7 +89,7 @@ export async function checkHealth(engine: Engine, options: HealthOptions = {}): 
   const now = engine.clock.now();
   const { lease, nextAt, schedules } = stats;
   const lagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);
-  const problems: Problem[] = [];
+  const problems: HealthProblem[] = [];
   if (lagMs > maxLagMs) problems.push(lagging(lagMs, lease, now));
   if (Math.abs(engine.clock.skewMs) > MAX_SKEW_MS) {
     const off = `${formatDuration(Math.abs(engine.clock.skewMs))} ${engine.clock.skewMs > 0 ? "behind" : "ahead of"}`;
@@ -100,7 +107,7 @@ export async function checkHealth(engine: Engine, options: HealthOptions = {}): 
   return { ok: problems.length === 0, problems, lease, nextAt, lagMs, schedules, skewMs: engine.clock.skewMs };
 }
 
-function lagging(lagMs: number, lease: LeaseRecord | null, now: Instant): Problem {
+function lagging(lagMs: number, lease: LeaseRecord | null, now: Instant): HealthProblem {
   const due = `A schedule has been due for ${formatDuration(Math.round(lagMs / 1000) * 1000)}`;
   if (lease === null || lease.expiresAt <= now) {
     const message = `${due} and no process ticks: start one with belfry.run(), or let a platform trigger call belfry.tick()`;
@@ -113,7 +120,7 @@ function lagging(lagMs: number, lease: LeaseRecord | null, now: Instant): Proble
   };
 }
 
-function broken({ name, note }: ScheduleRecord): Problem {
+function broken({ name, note }: ScheduleRecord): HealthProblem {
   return {
     code: "broken",
     schedule: name,
@@ -121,7 +128,7 @@ function broken({ name, note }: ScheduleRecord): Problem {
   };
 }
 
-function failing({ name, note, failures, pauseAfterFailures }: ScheduleRecord): Problem | null {
+function failing({ name, note, failures, pauseAfterFailures }: ScheduleRecord): HealthProblem | null {
   if (pauseAfterFailures === null || failures < pauseAfterFailures) return null;
   return {
     code: "failing",
@@ -130,7 +137,7 @@ function failing({ name, note, failures, pauseAfterFailures }: ScheduleRecord): 
   };
 }
 
-function silent(record: ScheduleRecord, engine: Engine, now: Instant): Problem | null {
+function silent(record: ScheduleRecord, engine: Engine, now: Instant): HealthProblem | null {
   const { name: schedule, nextAt, lastAt } = record;
   if (nextAt === null) {
     return {
@@ -159,8 +166,8 @@ function silent(record: ScheduleRecord, engine: Engine, now: Instant): Problem |
 async function look(
   engine: Engine,
   state: ScheduleState,
-  problems: Problem[],
-  judge: (record: ScheduleRecord) => Problem | null,
+  problems: HealthProblem[],
+  judge: (record: ScheduleRecord) => HealthProblem | null,
 ): Promise<void> {
   const limit = Math.min(1_000, engine.storage.capabilities.maxBatchRows);
   let named = 0;

@@ -22,8 +22,11 @@ export interface CatchUpRule {
   readonly max: number;
 }
 
+/** All overlap policies. */
+export const OVERLAPS = ["allow", "skip", "queue", "cancel"] as const;
+
 /** What to do when a job of the schedule is unfinished as the next occurrence comes. */
-export type Overlap = "allow" | "skip" | "queue" | "cancel";
+export type Overlap = (typeof OVERLAPS)[number];
 
 /** What of a definition the planner looks at. */
 export interface PlanRules {

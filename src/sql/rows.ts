@@ -15,6 +15,7 @@ import type {
   SkipReason,
   StepKind,
   StepRecord,
+  StepState,
 } from "../storage/port.ts";
 import type { Row } from "./driver.ts";
 
@@ -121,7 +122,7 @@ export function stepOf(row: Row): StepRecord {
     jobId: row["job_id"] as string,
     name: row["name"] as string,
     kind: row["kind"] as StepKind,
-    state: row["state"] as StepRecord["state"],
+    state: row["state"] as StepState,
     seq: intOrNull(row["seq"]),
     attempt: int(row["attempt"]),
     output: textOrNull(row["output"]),

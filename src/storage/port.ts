@@ -16,6 +16,10 @@
  *   Names are compared byte for byte.
  */
 
+import type { JobState, ScheduleState, SkipReason, StepKind, StepState } from "./states.ts";
+
+export type { JobState, ScheduleState, SkipReason, StepKind, StepState } from "./states.ts";
+
 /** Epoch milliseconds. */
 export type Instant = number;
 
@@ -42,16 +46,6 @@ export interface Timed {
 }
 
 // ---------------------------------------------------------------- schedules
-
-/**
- * State of a schedule.
- *
- * - `active`: fires when `nextAt` is reached; `nextAt` is never null.
- * - `paused`: fires nothing; `nextAt` stays where it was when it paused, so that resuming can catch up.
- * - `ended`: past its `endAt`, its `maxFires` or its last occurrence; `nextAt` is null.
- * - `broken`: its definition cannot be read or planned; `note` says why.
- */
-export type ScheduleState = "active" | "paused" | "ended" | "broken";
 
 /** A schedule as it is stored. */
 export interface ScheduleRecord {
@@ -87,9 +81,6 @@ export interface DueSchedule extends ScheduleRecord {
   /** A job of this schedule is unfinished. Only looked up where `watchesJobs`; otherwise false. */
   busy: boolean;
 }
-
-/** Why an occurrence did not fire. */
-export type SkipReason = "overlap" | "paused" | "expired" | "catch-up" | "ended" | "excluded";
 
 /** The outcome of an occurrence, or of a run of skipped ones. Unique by `(schedule, at)`. */
 export interface OccurrenceRecord {
@@ -245,24 +236,6 @@ export interface ListOccurrencesRequest {
 
 // ---------------------------------------------------------------- jobs
 
-/**
- * State of a job.
- *
- * ```text
- *             enqueue            claim              save
- *                │       ┌────────────────┐  ┌──────────────> completed
- *                v       │                v  │
- *              ready ────┘             running ─────────────> failed
- *              ^ ^ │                    │ │  │
- *              │ │ │  expiresAt passes  │ │  └─ retry, sleep, give back ─> ready
- *              │ │ └────> expired       │ └──── waits ───────> waiting
- *              │ └── claim runs out ────┘                         │
- *              └──────────── signal, child ended, timeout ────────┘
- *   any unfinished state ── cancel ──> cancelled;   failed | cancelled | expired ── retry ──> ready
- * ```
- */
-export type JobState = "ready" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "expired";
-
 /** A global limit that a job counts against while it is admitted (from admission until it is finished). */
 export interface JobLimit {
   key: string;
@@ -335,16 +308,12 @@ export interface JobRecord {
   finishedAt: Instant | null;
 }
 
-/** Kind of a step: what the code asked for. */
-export type StepKind = "step" | "sleep" | "wait" | "invoke" | "spawn" | "value" | "patch";
-
 /** A step as it is stored: unique by `(jobId, name)`. */
 export interface StepRecord {
   jobId: string;
   name: string;
   kind: StepKind;
-  /** `pending`: begun, not over (a sleep, a wait, a running child, a failed try that will be repeated). */
-  state: "pending" | "done" | "failed";
+  state: StepState;
   /** Place in the job's history in the order in which steps were over, from 0; null while pending. */
   seq: number | null;
   /** Number of tries that are over. */

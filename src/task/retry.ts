@@ -12,8 +12,11 @@
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 
+/** All ways in which delays grow. */
+export const BACKOFFS = ["exponential", "linear", "constant"] as const;
+
 /** How delays grow. */
-export type Backoff = "exponential" | "linear" | "constant";
+export type Backoff = (typeof BACKOFFS)[number];
 
 /** A retry policy as it is stored. */
 export interface RetryPolicy {
@@ -120,7 +123,7 @@ export function parseRetry(retry: StorableRetry, what: string): RetryPolicy {
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 1_000_000) {
     refuse("maxAttempts", maxAttempts, "but must be a whole number from 1 to 1,000,000 (1: no retry)");
   }
-  if (!["exponential", "linear", "constant"].includes(backoff)) {
+  if (!BACKOFFS.includes(backoff)) {
     refuse("backoff", backoff, 'but must be "exponential", "linear" or "constant"');
   }
   if (!["full", "none"].includes(jitter)) refuse("jitter", jitter, 'but must be "full" or "none"');

@@ -1,7 +1,7 @@
 /**
  * What travels about the engine: ticks, health, events.
  */
-import type { ProblemCode as HealthProblemCode } from "../../../src/schedule/health.ts";
+import type { HealthCode } from "../../../src/schedule/health.ts";
 import type { LeaseRecord, ScheduleState } from "../../../src/storage/port.ts";
 
 /** How far a tick may go. */
@@ -44,7 +44,7 @@ export interface HealthQuery {
 export interface HealthAnswer {
   /** Nothing is wrong. Where something is, the answer's status is 503. */
   ok: boolean;
-  problems?: { code: HealthProblemCode; schedule: string | null; message: string }[];
+  problems?: { code: HealthCode; schedule: string | null; message: string }[];
   /** How many schedules there are, by state. */
   schedules?: Record<ScheduleState, number>;
   /** The earliest occurrence of any active schedule; in the past when the ticker lags. */
