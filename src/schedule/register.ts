@@ -1,24 +1,25 @@
 /**
- * How a schedule gets into the storage, changes there, and leaves it.
+ * How does a schedule get into the storage, change there, and leave it?
  *
- * Registering is safe at every start of every process: a definition that is stored already changes nothing, the next
- * occurrence least of all. A changed one is written in place. When its timing changed, what the old timing had missed is
- * decided by the old policy first, so nothing is lost or judged by rules it never had, and the new timing is planned from
- * now; when only other options changed, the next occurrence stays where it is.
+ * Registering is safe at every start of every process: a definition that is stored already changes nothing, its next
+ * occurrence included. A changed one is written in place; what that does to the schedule's place and to what it had missed
+ * is decided by the table in `transition.ts`. Here are the effects around it: read, fire a backlog that does not fit into
+ * one put, write from the revision that was read, and start again when another process was faster.
  *
- * Everything is checked before anything is written; every write names the revision it was made from.
+ * Everything is checked before anything is written.
  */
 import { decodePayload } from "../base/codec.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "../storage/port.ts";
 import { type DefinedSchedule, defineSchedule, type ScheduleSpec } from "./define.ts";
-import { type ReadSchedule, readDefinition, rulesOf, type ScheduleDefinition, sameTiming } from "./definition.ts";
+import { readDefinition, rulesOf } from "./definition.ts";
 import { FiringDraft } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { type SchedulePatch, specOf } from "./patch.ts";
-import { Planner, skipUntil } from "./planner.ts";
+import { Planner } from "./planner.ts";
 import { isBusy, needSchedule, putSchedules, readSchedule, untilWon } from "./store.ts";
+import { closeOutOf, type StoredSchedule, transition } from "./transition.ts";
 
 /** What registering did. */
 export interface Registered {
@@ -115,7 +116,7 @@ export async function settleAndRegister(
 }
 
 /**
- * Decides what registering writes.
+ * Makes the put that registers a definition.
  *
  * @param record what is stored; null where nothing is
  * @param context `owner`: whose it becomes, null leaves it as it is; `now`: up to when the old timing is closed out
@@ -127,77 +128,70 @@ export async function planChange(
   record: ScheduleRecord | null,
   { owner, now }: { owner: string | null; now: Instant },
 ): Promise<SchedulePut | null> {
-  if (record === null) return creation(engine, defined, owner, now);
+  if (record === null) return put(engine, defined, blank(defined.name, owner, now), null, now);
   const kept = record.definition === defined.text ? defined : await keepInput(engine, defined, record);
-  const { definition, text } = kept;
-  const owned = owner ?? record.owner;
-  if (record.definition === text && record.owner === owned && record.state !== "broken") return null;
-  const before = readDefinition(record, engine.temporal);
-  const rules = rulesOf(definition, record.createdAt, engine.temporal);
-  const change = closeOut(engine, record, before, definition, now);
-  const same = !(before instanceof Error) && sameTiming(before.definition, definition);
-  // One that could not be read keeps its place where the place fits: then what it missed is caught up.
-  const stays = same || (before instanceof Error && record.nextAt !== null && rules.timing.has(record.nextAt));
-  const lastAt = change.lastAt ?? record.lastAt;
-  // Never back before what has its outcome, whatever this host's clock says: a run of skipped ones that began there would
-  // find its place taken and go unrecorded.
-  const after = Math.max(now, lastAt ?? now);
-  let nextAt = stays && record.nextAt !== null ? record.nextAt : rules.timing.next(after);
-  if (nextAt !== null && definition.endAt !== null && nextAt > definition.endAt) nextAt = null;
-  const fired = record.fired + change.fired;
-  if (definition.maxFires !== null && fired >= definition.maxFires) nextAt = null;
-  const pausedBefore = !(before instanceof Error) && before.definition.paused;
-  const paused = definition.paused === pausedBefore ? record.state === "paused" : definition.paused;
+  const owned = { ...record, owner: owner ?? record.owner };
+  const stored = record.definition === kept.text && record.owner === owned.owner && record.state !== "broken";
+  return stored ? null : put(engine, kept, owned, readStored(engine, record, now), now);
+}
+
+function put(
+  engine: Engine,
+  { name, definition, text }: DefinedSchedule,
+  record: ScheduleRecord,
+  stored: StoredSchedule | null,
+  now: Instant,
+): SchedulePut {
+  const { fields, outcomes } = transition(stored, rulesOf(definition, record.createdAt, engine.temporal), now);
+  const draft = stored === null || stored.read instanceof Error ? null : new FiringDraft(name, stored.read.definition);
+  for (const outcome of outcomes) draft?.add(outcome, engine, now);
   return {
-    revision: record.revision,
+    revision: stored === null ? null : record.revision,
     record: {
       ...record,
+      ...fields,
       definition: text,
-      state: paused ? "paused" : nextAt === null ? "ended" : "active",
-      nextAt,
-      fired,
-      lastAt,
-      failures: record.state === "paused" && !paused ? 0 : record.failures,
       pauseAfterFailures: definition.pauseAfterFailures,
-      watchesJobs: watches(definition),
-      note: paused ? record.note : null,
-      owner: owned,
+      // Only overlap `skip` needs to know at each tick whether a job is unfinished.
+      watchesJobs: definition.overlap === "skip",
       updatedAt: now,
     },
-    jobs: change.draft?.jobs ?? [],
-    occurrences: change.draft?.occurrences(now) ?? [],
+    jobs: draft?.jobs ?? [],
+    occurrences: draft?.occurrences(now) ?? [],
   };
 }
 
-function creation(engine: Engine, defined: DefinedSchedule, owner: string | null, now: Instant): SchedulePut {
-  const { name, definition, text } = defined;
-  const nextAt = rulesOf(definition, now, engine.temporal).timing.next(now);
+/** A row that {@link put} fills in. */
+function blank(name: string, owner: string | null, now: Instant): ScheduleRecord {
   return {
-    revision: null,
-    record: {
-      name,
-      definition: text,
-      state: definition.paused ? "paused" : nextAt === null ? "ended" : "active",
-      nextAt,
-      revision: 0,
-      fired: 0,
-      failures: 0,
-      pauseAfterFailures: definition.pauseAfterFailures,
-      watchesJobs: watches(definition),
-      lastAt: null,
-      note: null,
-      owner,
-      createdAt: now,
-      updatedAt: now,
-    },
-    jobs: [],
-    occurrences: [],
+    name,
+    definition: "",
+    state: "active",
+    nextAt: null,
+    revision: 0,
+    fired: 0,
+    failures: 0,
+    pauseAfterFailures: null,
+    watchesJobs: false,
+    lastAt: null,
+    note: null,
+    owner,
+    createdAt: now,
+    updatedAt: now,
   };
 }
 
-/** Whether the planner needs to know if a job is unfinished. */
-function watches({ overlap }: ScheduleDefinition): boolean {
-  return overlap === "skip";
+/** Reads a stored schedule; a broken one that can be read but not planned counts as unreadable, so it can be replaced. */
+export function readStored(engine: Engine, record: ScheduleRecord, now: Instant): StoredSchedule {
+  const read = readDefinition(record, engine.temporal);
+  if (record.state !== "broken" || read instanceof Error) return { record, read };
+  try {
+    const planner = new Planner(read, { ...record, busy: false }, now);
+    if (planner.due) planner.decide(1);
+    return { record, read };
+  } catch (error) {
+    return { record, read: error instanceof Error ? error : new Error(String(error)) };
+  }
 }
 
 /** How many jobs of missed occurrences the put that changes a schedule may carry; more are fired before. */
@@ -205,61 +199,26 @@ const MAX_CLOSED_OUT = 50;
 /** What one batch may count of skipped occurrences. */
 const MAX_STEPS = 500_000;
 
-interface CloseOut {
-  draft: FiringDraft | null;
-  fired: number;
-  lastAt: Instant | null;
-}
-
-/** Whether the old timing has missed something that a new one must not inherit. */
-export function needsCloseOut(
-  record: ScheduleRecord,
-  before: ReadSchedule | Error,
-  definition: ScheduleDefinition,
-  now: Instant,
-): before is ReadSchedule {
-  if (before instanceof Error || sameTiming(before.definition, definition)) return false;
-  return record.nextAt !== null && record.nextAt <= now && (record.state === "active" || record.state === "paused");
-}
-
-/** Decides what the old timing had missed, by its own policy, up to `now`; what {@link drain} left fits into a put. */
-function closeOut(
-  engine: Engine,
-  record: ScheduleRecord,
-  before: ReadSchedule | Error,
-  definition: ScheduleDefinition,
-  now: Instant,
-): CloseOut {
-  if (!needsCloseOut(record, before, definition, now)) return { draft: null, fired: 0, lastAt: null };
-  const draft = new FiringDraft(record.name, before.definition);
-  if (record.state === "paused") {
-    const lastAt = skipUntil(before, record.nextAt!, now, (outcome) => draft.add(outcome, engine, now));
-    return { draft, fired: 0, lastAt };
-  }
-  const planner = new Planner(before, { ...record, busy: false }, now);
-  while (planner.due) draft.add(planner.decide(MAX_STEPS), engine, now);
-  return { draft, fired: planner.fired - record.fired, lastAt: planner.lastAt };
-}
-
 /**
- * Fires what the old timing of a schedule had missed, where that is too much for the put that changes it, or needs to
- * know of the jobs that run.
+ * Fires what the old timing of a schedule had missed, where that is too much for the put that changes it, or depends on
+ * whether a job is unfinished.
  *
  * @returns the schedule as it is afterwards; undefined where somebody else moved it
  */
 async function drain(
   engine: Engine,
-  { definition }: DefinedSchedule,
+  next: DefinedSchedule,
   record: ScheduleRecord,
   now: Instant,
 ): Promise<ScheduleRecord | undefined> {
   let current = record;
   for (;;) {
-    const before = readDefinition(current, engine.temporal);
-    if (current.state !== "active" || !needsCloseOut(current, before, definition, now)) return current;
-    const busy = before.overlap === "skip" && (await isBusy(engine, current.name));
-    const planner = new Planner(before, { ...current, busy }, now);
-    const draft = new FiringDraft(current.name, before.definition);
+    const stored = readStored(engine, current, now);
+    const { read } = stored;
+    if (read instanceof Error || closeOutOf(stored, next, now) !== "decide") return current;
+    const busy = read.overlap === "skip" && (await isBusy(engine, current.name));
+    const planner = new Planner(read, { ...current, busy }, now);
+    const draft = new FiringDraft(current.name, read.definition);
     while (planner.due && draft.jobs.length < MAX_CLOSED_OUT) draft.add(planner.decide(MAX_STEPS), engine, now);
     if (!planner.due && !planner.cancels && !busy) return current;
     const firing = draft.firing(current, planner, now);

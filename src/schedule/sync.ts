@@ -14,10 +14,10 @@ import { checkName } from "../base/names.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SchedulePut, ScheduleRecord } from "../storage/port.ts";
 import { DefinedSchedule, defineNow, defineSchedule, type ScheduleSpec } from "./define.ts";
-import { readDefinition } from "./definition.ts";
 import { wholeNumber } from "./options.ts";
-import { needsCloseOut, planChange, settleAndRegister } from "./register.ts";
+import { planChange, readStored, settleAndRegister } from "./register.ts";
 import { putSchedules, readSchedule, untilWon } from "./store.ts";
+import { closeOutOf } from "./transition.ts";
 
 /** Options of {@link syncSchedules}. */
 export interface SyncOptions {
@@ -245,8 +245,7 @@ class Sync {
     const { owner } = this.#owner;
     const defined = await this.#define(spec, record);
     const now = this.#engine.clock.now();
-    const before = record === null ? null : readDefinition(record, this.#engine.temporal);
-    if (record !== null && before !== null && needsCloseOut(record, before, defined.definition, now)) {
+    if (record !== null && closeOutOf(readStored(this.#engine, record, now), defined, now) !== "nothing") {
       this.#again.set(record.name, spec);
       return;
     }

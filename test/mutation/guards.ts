@@ -186,9 +186,9 @@ export const GUARDS: readonly Guard[] = [
   engine("a fire names its term", "tick/scheduler", "lease: { holder, token }, firings", "lease: null, firings"),
   engine(
     "an edited schedule does not go back",
-    "schedule/register",
-    "const after = Math.max(now, lastAt ?? now);",
-    "const after = now;",
+    "schedule/transition",
+    "after: Math.max(now, lastAt ?? now)",
+    "after: now",
   ),
   engine(
     "a recorded value is told, not drawn again",
