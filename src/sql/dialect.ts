@@ -12,7 +12,7 @@ import type { Cell } from "./driver.ts";
 export type ColumnType = "text" | "int";
 
 /** Columns of a list that travels as one JSON parameter, in order. */
-export type ListColumns = readonly (readonly [name: string, type: ColumnType])[];
+export type ListColumns<C extends string = string> = readonly (readonly [name: C, type: ColumnType])[];
 
 /** What differs. */
 export interface Dialect {

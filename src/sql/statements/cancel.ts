@@ -4,9 +4,10 @@
  */
 import type { CancelRequest, RetryRequest } from "../../storage/port.ts";
 import type { Args, Query, Sql } from "../driver.ts";
+import { listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
-import { listOf, STEP_NAMES } from "./lists.ts";
+import { STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
@@ -37,8 +38,8 @@ export function cancelStatements(t: Templates): CancelStatements {
         held = CASE WHEN limit_key IS NULL THEN 0 ELSE 1 END, expires_at = NULL, alarm_at = NULL, finished_at = NULL,
         result = NULL, error = NULL
       WHERE ${asked} AND state IN ('failed', 'cancelled', 'expired') AND (mark IS NULL OR mark < :from OR mark >= :to)`),
-    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT f.job_id, f.name
-      FROM ${d.list("forgets", STEP_NAMES.columns)} AS f JOIN {jobs} AS j ON j.id = f.job_id WHERE j.mark = :mark)`),
+    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
+      FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`),
     retried: t.sql(`SELECT id FROM {jobs} WHERE ${asked} AND state = 'ready' AND mark >= :from AND mark < :to`),
   };
 }

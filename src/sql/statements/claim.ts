@@ -118,10 +118,16 @@ export function claimStatements(t: Templates): ClaimStatements {
       WHERE j.id IN (SELECT id FROM due) AND j.alarm_at <= :now`),
     openLimits: t.sql(`UPDATE {limits} SET mark = :mark WHERE next_at <= :now
       AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${taken})`),
-    countStarts: t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'queue:' || q.name, :now, :token, count(*)
-      FROM {queues} AS q JOIN {jobs} AS j ON j.queue = q.name
-      WHERE q.rate_count IS NOT NULL AND q.name ${d.oneOf("queues")}
-        AND j.claim_token = :token AND j.mark = :mark GROUP BY q.name ON CONFLICT DO NOTHING`),
+    countStarts: t.insert({
+      into: "starts",
+      rows: {
+        values: { scope: "'queue:' || q.name", at: ":now", op: ":token", count: "count(*)" },
+        from: `{queues} AS q JOIN {jobs} AS j ON j.queue = q.name
+          WHERE q.rate_count IS NOT NULL AND q.name ${d.oneOf("queues")} AND j.claim_token = :token AND j.mark = :mark
+          GROUP BY q.name`,
+      },
+      conflict: "DO NOTHING",
+    }),
     history: historyStatements(t, taken),
     take(queues, tasks) {
       const name = `${queues} ${tasks}`;

@@ -131,9 +131,13 @@ export function importPage(t: Templates, page: StoragePage): Query[] {
     return [{ sql, args }];
   }
   const extra = WORKED_OUT[table.name] ?? {};
-  const names = columns.map(([column]) => column);
-  const sql = t.sql(`INSERT INTO {${table.name}} (${[...names, ...Object.keys(extra)].join(", ")})
-    SELECT ${[...names.map((name) => `item.${name}`), ...Object.values(extra)].join(", ")} FROM ${list} AS item
-    WHERE ${table.name === "starts" ? UNCOUNTED : "true"} ORDER BY item.ord ON CONFLICT DO NOTHING`);
+  const sql = t.insert({
+    into: table.name,
+    rows: {
+      values: { ...Object.fromEntries(columns.map(([column]) => [column, `item.${column}`])), ...extra },
+      from: `${list} AS item WHERE ${table.name === "starts" ? UNCOUNTED : "true"} ORDER BY item.ord`,
+    },
+    conflict: "DO NOTHING",
+  });
   return [{ sql, args }];
 }

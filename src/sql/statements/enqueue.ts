@@ -3,12 +3,13 @@
  */
 import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
+import { listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import { TIED } from "../schema.ts";
 import type { Templates } from "../template.ts";
 import type { ConsequenceStatements } from "./consequence.ts";
-import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import { JOBS, listOf } from "./lists.ts";
+import { insertedJob } from "./limit.ts";
+import { JOBS } from "./lists.ts";
 
 /** Statements of enqueueing. */
 export interface EnqueueStatements {
@@ -21,22 +22,22 @@ export interface EnqueueStatements {
 
 /** Prepares the statements. */
 export function enqueueStatements(t: Templates): EnqueueStatements {
-  const list = t.dialect.list("jobs", JOBS.columns);
   return {
-    insert: t.each(
-      JOBS.columns,
-      `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
-      FROM [[jobs item]] WHERE true ORDER BY item.ord ON CONFLICT DO NOTHING`,
-    ),
+    insert: t.insert({
+      into: "jobs",
+      rows: { list: JOBS, param: "jobs", values: insertedJob },
+      conflict: "DO NOTHING",
+    }),
     tieParents: t.sql(`UPDATE {jobs} SET tied = tied | ${TIED.children} WHERE (tied & ${TIED.children}) = 0
-      AND id IN (SELECT item.parent_id FROM ${list} AS item WHERE item.parent_id IS NOT NULL)`),
-    others: t.each(
-      JOBS.columns,
-      `SELECT item.ord AS ord, COALESCE(j.id, k.id) AS id
-      FROM [[jobs item]] LEFT JOIN {jobs} AS j ON j.id = item.id
-      LEFT JOIN {jobs} AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
-      WHERE j.id IS NULL OR COALESCE(j.born, '') <> :op`,
-    ),
+      AND id IN (SELECT item.parent_id FROM ${t.list(JOBS, "jobs")} AS item WHERE item.parent_id IS NOT NULL)`),
+    others: t.select({
+      list: JOBS,
+      param: "jobs",
+      select: (item) => `${item.ord} AS ord, COALESCE(j.id, k.id) AS id`,
+      join: (item) => `LEFT JOIN {jobs} AS j ON j.id = ${item.id}
+        LEFT JOIN {jobs} AS k ON k.task = ${item.task} AND k.key = ${item.key} AND k.key IS NOT NULL`,
+      where: () => "j.id IS NULL OR COALESCE(j.born, '') <> :op",
+    }),
   };
 }
 

@@ -7,29 +7,27 @@
  */
 import type { FireReply, FireRequest, Firing } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
+import { listKind, listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
-import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import { columnsOf, JOBS, type ListKind, listOf, OCCURRENCES } from "./lists.ts";
+import { insertedJob } from "./limit.ts";
+import { JOBS, OCCURRENCES, valuesOf } from "./lists.ts";
 
 /** JSON error of jobs that their schedule's next occurrence cancelled. */
 const OVERLAP_ERROR =
   '{"name":"BelfryError","code":"JOB_CANCELLED","message":"the next occurrence of its schedule cancelled it"}';
 
-const FIRINGS: ListKind<Firing> = {
-  columns: [
-    ["name", "text"],
-    ["expected", "int"],
-    ["state", "text"],
-    ["next_at", "int"],
-    ["fired", "int"],
-    ["last_at", "int"],
-    ["note", "text"],
-    ["cancels", "int"],
-  ],
-  cells: (f) => [f.name, f.revision, f.state, f.nextAt, f.fired, f.lastAt, f.note, f.cancelUnfinished ? 1 : 0],
-};
+const FIRINGS = listKind<Firing>()({
+  name: ["text", (firing) => firing.name],
+  expected: ["int", (firing) => firing.revision],
+  state: ["text", (firing) => firing.state],
+  next_at: ["int", (firing) => firing.nextAt],
+  fired: ["int", (firing) => firing.fired],
+  last_at: ["int", (firing) => firing.lastAt],
+  note: ["text", (firing) => firing.note],
+  cancels: ["int", (firing) => (firing.cancelUnfinished ? 1 : 0)],
+});
 
 /** Statements of a fire. */
 export interface FireStatements {
@@ -49,47 +47,63 @@ export interface FireStatements {
 /** Prepares the statements. */
 export function fireStatements(t: Templates): FireStatements {
   const d = t.dialect;
-  const list = d.list("firings", FIRINGS.columns);
   const move = (lease: string): Sql =>
-    t.each(
-      FIRINGS.columns,
-      `UPDATE {schedules} AS s SET mark = :mark, revision = s.revision + 1, updated_at = :now,
-        state = f.state, next_at = f.next_at, fired = f.fired, last_at = f.last_at, note = f.note
-      FROM [[firings f]] WHERE s.name = f.name AND s.revision = f.expected${lease}`,
-    );
+    t.update({
+      update: "{schedules} AS s",
+      list: FIRINGS,
+      param: "firings",
+      set: (item) => `mark = :mark, revision = s.revision + 1, updated_at = :now, state = ${item.state},
+        next_at = ${item.next_at}, fired = ${item.fired}, last_at = ${item.last_at}, note = ${item.note}`,
+      where: (item) => `s.name = ${item.name} AND s.revision = ${item.expected}${lease}`,
+    });
   return {
     move: move(""),
     moveLeased: move(
       ` AND EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND holder = :holder AND token = :term${d.forShare})`,
     ),
     cancelUnfinished: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
-      WHERE finished_at IS NULL AND schedule IN (SELECT f.name FROM ${list} AS f JOIN {schedules} AS s ON s.name = f.name
-        WHERE f.cancels = 1 AND s.mark = :mark)`),
-    insertJobs: t.each(
-      JOBS.columns,
-      `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
-      FROM [[jobs item]], {schedules} AS s WHERE s.name = item.schedule AND s.mark = :mark AND NOT EXISTS
-        (SELECT 1 FROM {occurrences} AS o WHERE o.schedule = item.schedule AND o.at = item.scheduled_at)
-      ORDER BY item.ord ON CONFLICT DO NOTHING`,
-    ),
-    record: t.each(
-      OCCURRENCES.columns,
-      `INSERT INTO {occurrences} (${columnsOf(OCCURRENCES)})
-      SELECT ${columnsOf(OCCURRENCES, "item")} FROM [[occurrences item]], {schedules} AS s
-      WHERE s.name = item.schedule AND s.mark = :mark ORDER BY item.ord ON CONFLICT DO NOTHING`,
-    ),
+      WHERE finished_at IS NULL AND schedule IN (SELECT item.name FROM ${t.list(FIRINGS, "firings")} AS item
+        JOIN {schedules} AS s ON s.name = item.name WHERE item.cancels = 1 AND s.mark = :mark)`),
+    insertJobs: t.insert({
+      into: "jobs",
+      rows: {
+        list: JOBS,
+        param: "jobs",
+        values: insertedJob,
+        guard: (item) => ({
+          from: "{schedules} AS s",
+          where: `s.name = ${item.schedule} AND s.mark = :mark AND NOT EXISTS (SELECT 1 FROM {occurrences} AS o
+            WHERE o.schedule = ${item.schedule} AND o.at = ${item.scheduled_at})`,
+        }),
+      },
+      conflict: "DO NOTHING",
+    }),
+    record: t.insert({
+      into: "occurrences",
+      rows: {
+        list: OCCURRENCES,
+        param: "occurrences",
+        values: (item) => valuesOf(OCCURRENCES, item),
+        guard: (item) => ({ from: "{schedules} AS s", where: `s.name = ${item.schedule} AND s.mark = :mark` }),
+      },
+      conflict: "DO NOTHING",
+    }),
     resign: t.sql("UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :term"),
     leads: t.sql("SELECT 1 AS leads FROM {lease} WHERE id = 1 AND holder = :holder AND token = :term"),
-    unmoved: t.each(
-      FIRINGS.columns,
-      `SELECT f.ord AS ord FROM [[firings f]] LEFT JOIN {schedules} AS s ON s.name = f.name
-      WHERE s.mark IS NULL OR s.mark < :from OR s.mark >= :to`,
-    ),
-    others: t.each(
-      JOBS.columns,
-      `SELECT item.ord AS ord FROM [[jobs item]] LEFT JOIN {jobs} AS j ON j.id = item.id
-      WHERE j.born IS NULL OR j.born <> :op`,
-    ),
+    unmoved: t.select({
+      list: FIRINGS,
+      param: "firings",
+      select: (item) => `${item.ord} AS ord`,
+      join: (item) => `LEFT JOIN {schedules} AS s ON s.name = ${item.name}`,
+      where: () => "s.mark IS NULL OR s.mark < :from OR s.mark >= :to",
+    }),
+    others: t.select({
+      list: JOBS,
+      param: "jobs",
+      select: (item) => `${item.ord} AS ord`,
+      join: (item) => `LEFT JOIN {jobs} AS j ON j.id = ${item.id}`,
+      where: () => "j.born IS NULL OR j.born <> :op",
+    }),
   };
 }
 

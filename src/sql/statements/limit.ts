@@ -7,8 +7,10 @@
  * A batch that marks no key pays six statements that find nothing.
  */
 import type { Sql } from "../driver.ts";
+import type { Values } from "../each.ts";
+import type { ColumnOf, Item } from "../list.ts";
 import type { Templates } from "../template.ts";
-import { columnsOf, JOBS } from "./lists.ts";
+import { JOBS, valuesOf } from "./lists.ts";
 
 /** Most jobs of a key admitted in one batch; the next claim goes on. */
 const MAX_ADMITTED = 1000;
@@ -42,17 +44,29 @@ export interface LimitStatements {
 /** Prepares the statements of admission. */
 export function limitStatements(t: Templates): LimitStatements {
   const d = t.dialect;
-  const upsert = (from: string): Sql =>
-    t.sql(`INSERT INTO {limits} (key, concurrency, rate_count, rate_per_ms, room, next_at, mark)
-      SELECT limit_key, limit_concurrency, limit_count, limit_per_ms, 0, NULL, :mark FROM (${from}) AS latest
-      WHERE place = 1 ORDER BY limit_key
-      ON CONFLICT (key) DO UPDATE SET concurrency = excluded.concurrency, rate_count = excluded.rate_count,
-        rate_per_ms = excluded.rate_per_ms, mark = excluded.mark`);
+  const upsert = (latest: string): Sql =>
+    t.insert({
+      into: "limits",
+      rows: {
+        values: {
+          key: "limit_key",
+          concurrency: "limit_concurrency",
+          rate_count: "limit_count",
+          rate_per_ms: "limit_per_ms",
+          room: "0",
+          next_at: "NULL",
+          mark: ":mark",
+        },
+        from: `(${latest}) AS latest WHERE place = 1 ORDER BY limit_key`,
+      },
+      conflict: `(key) DO UPDATE SET concurrency = excluded.concurrency, rate_count = excluded.rate_count,
+        rate_per_ms = excluded.rate_per_ms, mark = excluded.mark`,
+    });
   const settings = "j.limit_key, j.limit_concurrency, j.limit_count, j.limit_per_ms";
   return {
     markInserted:
       upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY item.ord DESC) AS place
-      FROM ${d.list("jobs", JOBS.columns)} AS item JOIN {jobs} AS j ON j.id = item.id
+      FROM ${t.list(JOBS, "jobs")} AS item JOIN {jobs} AS j ON j.id = item.id
       WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
     markRevived: upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY j.id DESC) AS place
       FROM ${d.texts("ids")} AS item JOIN {jobs} AS j ON j.id = item.value
@@ -73,9 +87,14 @@ export function limitStatements(t: Templates): LimitStatements {
           order: "priority DESC, available_at, id",
         })}) AND held = 1 AND due = 1`,
       ),
-      t.sql(`INSERT INTO {starts} (scope, at, op, count) SELECT 'limit:' || key, :now, :mark, room FROM {limits}
-        WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0
-        ON CONFLICT (scope, at, op) DO UPDATE SET count = {starts}.count + excluded.count`),
+      t.insert({
+        into: "starts",
+        rows: {
+          values: { scope: "'limit:' || key", at: ":now", op: ":mark", count: "room" },
+          from: "{limits} WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0",
+        },
+        conflict: "(scope, at, op) DO UPDATE SET count = {starts}.count + excluded.count",
+      }),
       t.sql(`UPDATE {limits} AS l SET mark = NULL, next_at = CASE WHEN ${PLACES} <= 0 OR l.rate_count <= 0 THEN NULL
         WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1)
           THEN CASE WHEN l.rate_count IS NULL THEN :now ELSE COALESCE(${FREE_AT}, :now) END
@@ -87,9 +106,17 @@ export function limitStatements(t: Templates): LimitStatements {
   };
 }
 
-/** Columns of a job to insert. */
-export const INSERTED_COLUMNS: string = `${columnsOf(JOBS)}, state, resuming, attempt, claims, wakes, created_at, born, mark`;
-
-/** Values of {@link INSERTED_COLUMNS} from a list of jobs named `item`. */
-export const INSERTED_VALUES: string = `${columnsOf(JOBS, "item")}, 'ready', 0, 0, 0, 0, :now, :op,
-  CASE WHEN item.limit_key IS NULL THEN NULL ELSE :mark END`;
+/** Values of a row for a job to insert; a job with a limit is marked, so that its limit admits it. */
+export function insertedJob(item: Item<ColumnOf<typeof JOBS>>): Values {
+  return {
+    ...valuesOf(JOBS, item),
+    state: "'ready'",
+    resuming: "0",
+    attempt: "0",
+    claims: "0",
+    wakes: "0",
+    created_at: ":now",
+    born: ":op",
+    mark: `CASE WHEN ${item.limit_key} IS NULL THEN NULL ELSE :mark END`,
+  };
+}

@@ -1,241 +1,179 @@
 /**
- * Which lists travel to the database, and how are records laid out in them? One JSON parameter each.
+ * Which lists travel to the database, and how are records laid out in them?
  */
 import type { JobTransition, JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage/port.ts";
-import type { Dialect, ListColumns } from "../dialect.ts";
-import { type Cell, List } from "../driver.ts";
+import { type Item, type ListKind, listKind, listWith } from "../list.ts";
 import { TIED } from "../schema.ts";
 
-/** A kind of list: its columns and how an item is laid out. */
-export interface ListKind<T> {
-  readonly columns: ListColumns;
-  readonly cells: (item: T, now: number) => Cell[];
-}
-
-/** Lays items out as a list parameter of a batch at `now`. */
-export function listOf<T>(dialect: Dialect, kind: ListKind<T>, items: readonly T[], now: number = 0): List {
-  const rows = items.map((item) => kind.cells(item, now));
-  return new List(rows, () => dialect.encodeList(kind.columns, rows));
-}
-
 /** Jobs to insert. */
-export const JOBS: ListKind<NewJob> = {
-  columns: [
-    ["id", "text"],
-    ["task", "text"],
-    ["queue", "text"],
-    ["priority", "int"],
-    ["available_at", "int"],
-    ["expires_at", "int"],
-    ["key", "text"],
-    ["input", "text"],
-    ["options", "text"],
-    ["schedule", "text"],
-    ["scheduled_at", "int"],
-    ["parent_id", "text"],
-    ["limit_key", "text"],
-    ["limit_concurrency", "int"],
-    ["limit_count", "int"],
-    ["limit_per_ms", "int"],
-    ["tied", "int"],
-    ["held", "int"],
-    ["due", "int"],
-    ["alarm_at", "int"],
-  ],
-  cells: (job, now) => [
-    job.id,
-    job.task,
-    job.queue,
-    job.priority,
-    job.availableAt,
-    job.expiresAt,
-    job.key,
-    job.input,
-    job.options,
-    job.schedule,
-    job.scheduledAt,
-    job.parentId,
-    job.limit?.key ?? null,
-    job.limit?.concurrency ?? null,
-    job.limit?.rate?.count ?? null,
-    job.limit?.rate?.perMs ?? null,
+export const JOBS = listKind<NewJob>()({
+  id: ["text", (job) => job.id],
+  task: ["text", (job) => job.task],
+  queue: ["text", (job) => job.queue],
+  priority: ["int", (job) => job.priority],
+  available_at: ["int", (job) => job.availableAt],
+  expires_at: ["int", (job) => job.expiresAt],
+  key: ["text", (job) => job.key],
+  input: ["text", (job) => job.input],
+  options: ["text", (job) => job.options],
+  schedule: ["text", (job) => job.schedule],
+  scheduled_at: ["int", (job) => job.scheduledAt],
+  parent_id: ["text", (job) => job.parentId],
+  limit_key: ["text", (job) => job.limit?.key ?? null],
+  limit_concurrency: ["int", (job) => job.limit?.concurrency ?? null],
+  limit_count: ["int", (job) => job.limit?.rate?.count ?? null],
+  limit_per_ms: ["int", (job) => job.limit?.rate?.perMs ?? null],
+  tied: ["int", tiedOf],
+  held: ["int", (job) => (job.limit === null ? 0 : 1)],
+  due: ["int", (job, now) => (job.availableAt <= now ? 1 : 0)],
+  alarm_at: ["int", alarmOf],
+});
+
+function tiedOf(job: NewJob): number {
+  return (
     (job.schedule === null ? 0 : TIED.schedule) |
-      (job.parentId === null ? 0 : TIED.parent) |
-      (job.limit === null ? 0 : TIED.limit),
-    job.limit === null ? 0 : 1,
-    job.availableAt <= now ? 1 : 0,
-    // A held job waits for its limit, which knows when it comes due.
-    job.limit === null && job.availableAt > now && (job.expiresAt === null || job.availableAt < job.expiresAt)
-      ? job.availableAt
-      : job.expiresAt,
-  ],
-};
+    (job.parentId === null ? 0 : TIED.parent) |
+    (job.limit === null ? 0 : TIED.limit)
+  );
+}
+
+function alarmOf({ limit, availableAt, expiresAt }: NewJob, now: number): number | null {
+  // A held job waits for its limit, which knows when it comes due.
+  const waits = limit === null && availableAt > now;
+  return waits && (expiresAt === null || availableAt < expiresAt) ? availableAt : expiresAt;
+}
 
 /** Jobs to insert with what a running job writes; `writer` is that job. */
-export const CHILDREN: ListKind<{ writer: string; job: NewJob }> = {
-  columns: [...JOBS.columns, ["writer", "text"]],
-  cells: ({ writer, job }, now) => [...JOBS.cells(job, now), writer],
-};
+export const CHILDREN = listWith(
+  JOBS,
+  ({ job }: { writer: string; job: NewJob }) => job,
+  listKind<{ writer: string; job: NewJob }>()({ writer: ["text", ({ writer }) => writer] }),
+);
 
 /** Outcomes to record. */
-export const OCCURRENCES: ListKind<OccurrenceRecord> = {
-  columns: [
-    ["schedule", "text"],
-    ["at", "int"],
-    ["until_at", "int"],
-    ["count", "int"],
-    ["job_id", "text"],
-    ["reason", "text"],
-    ["recorded_at", "int"],
-  ],
-  cells: (o) => [o.schedule, o.at, o.untilAt, o.count, o.jobId, o.reason, o.recordedAt],
-};
+export const OCCURRENCES = listKind<OccurrenceRecord>()({
+  schedule: ["text", (occurrence) => occurrence.schedule],
+  at: ["int", (occurrence) => occurrence.at],
+  until_at: ["int", (occurrence) => occurrence.untilAt],
+  count: ["int", (occurrence) => occurrence.count],
+  job_id: ["text", (occurrence) => occurrence.jobId],
+  reason: ["text", (occurrence) => occurrence.reason],
+  recorded_at: ["int", (occurrence) => occurrence.recordedAt],
+});
 
 /** Schedules to write; `expected` is the revision that was read. */
-export const SCHEDULES: ListKind<SchedulePut> = {
-  columns: [
-    ["name", "text"],
-    ["expected", "int"],
-    ["definition", "text"],
-    ["state", "text"],
-    ["next_at", "int"],
-    ["fired", "int"],
-    ["failures", "int"],
-    ["pause_after_failures", "int"],
-    ["watches_jobs", "int"],
-    ["last_at", "int"],
-    ["note", "text"],
-    ["owner", "text"],
-    ["created_at", "int"],
-    ["updated_at", "int"],
-  ],
-  cells: ({ revision, record: r }) => [
-    r.name,
-    revision,
-    r.definition,
-    r.state,
-    r.nextAt,
-    r.fired,
-    r.failures,
-    r.pauseAfterFailures,
-    r.watchesJobs ? 1 : 0,
-    r.lastAt,
-    r.note,
-    r.owner,
-    r.createdAt,
-    r.updatedAt,
-  ],
-};
+export const SCHEDULES = listKind<SchedulePut>()({
+  name: ["text", ({ record }) => record.name],
+  expected: ["int", ({ revision }) => revision],
+  definition: ["text", ({ record }) => record.definition],
+  state: ["text", ({ record }) => record.state],
+  next_at: ["int", ({ record }) => record.nextAt],
+  fired: ["int", ({ record }) => record.fired],
+  failures: ["int", ({ record }) => record.failures],
+  pause_after_failures: ["int", ({ record }) => record.pauseAfterFailures],
+  watches_jobs: ["int", ({ record }) => (record.watchesJobs ? 1 : 0)],
+  last_at: ["int", ({ record }) => record.lastAt],
+  note: ["text", ({ record }) => record.note],
+  owner: ["text", ({ record }) => record.owner],
+  created_at: ["int", ({ record }) => record.createdAt],
+  updated_at: ["int", ({ record }) => record.updatedAt],
+});
 
-/** A job to write whose attempt is over for good. */
-export const ENDS: ListKind<JobWrite> = {
-  columns: [
-    ["id", "text"],
-    ["token", "text"],
-    ["state", "text"],
-    ["result", "text"],
-    ["error", "text"],
-    ["reports", "int"],
-    ["progress", "text"],
-    ["tied", "int"],
-  ],
-  cells: (write) => {
-    const go = write.transition as Extract<JobTransition, { to: "completed" | "failed" | "cancelled" | "expired" }>;
-    return [
-      write.id,
-      write.token,
-      go.to,
-      go.to === "completed" ? go.result : null,
-      go.to === "completed" ? null : go.error,
-      write.progress === undefined ? 0 : 1,
-      write.progress ?? null,
-      write.children.length > 0 ? TIED.children : 0,
-    ];
-  },
-};
+type End = Extract<JobTransition, { to: "completed" | "failed" | "cancelled" | "expired" }>;
+type Move = Extract<JobTransition, { to: "ready" | "waiting" }>;
 
-/** A job to write that goes on: `running`, `ready` or `waiting`. */
-export const GOES_ON: ListKind<JobWrite> = {
-  columns: [
-    ["id", "text"],
-    ["token", "text"],
-    ["state", "text"],
-    ["available_at", "int"],
-    ["alarm_at", "int"],
-    ["due", "int"],
-    ["resuming", "int"],
-    ["wakes", "int"],
-    ["error", "text"],
-    ["reports", "int"],
-    ["progress", "text"],
-    ["tied", "int"],
-  ],
-  cells: (write, now) => {
-    const go = write.transition as Extract<JobTransition, { to: "ready" | "waiting" }> | null;
-    const at = go?.availableAt ?? null;
-    const due = go?.to === "ready" && go.availableAt <= now;
-    return [
-      write.id,
-      write.token,
-      go?.to ?? "running",
-      at,
-      due ? null : at,
-      due ? 1 : 0,
-      go?.to === "waiting" || (go?.to === "ready" && go.resuming) ? 1 : 0,
-      go?.to === "waiting" ? go.wakes : null,
-      go?.to === "ready" ? go.error : null,
-      write.progress === undefined ? 0 : 1,
-      write.progress ?? null,
-      write.children.length > 0 ? TIED.children : 0,
-    ];
-  },
-};
+/** Whether a write reports progress, the progress, and what it adds to `tied`: alike for all kinds of writes. */
+const reports = (write: JobWrite): number => (write.progress === undefined ? 0 : 1);
+const progress = (write: JobWrite): string | null => write.progress ?? null;
+const tied = (write: JobWrite): number => (write.children.length > 0 ? TIED.children : 0);
+
+const endOf = (write: JobWrite): End => write.transition as End;
+
+/** Jobs to write whose attempt is over for good. */
+export const ENDS = listKind<JobWrite>()({
+  id: ["text", (write) => write.id],
+  token: ["text", (write) => write.token],
+  state: ["text", (write) => endOf(write).to],
+  result: ["text", (write) => resultOf(endOf(write))],
+  error: ["text", (write) => errorOf(endOf(write))],
+  reports: ["int", reports],
+  progress: ["text", progress],
+  tied: ["int", tied],
+});
+
+function resultOf(end: End): string | null {
+  return end.to === "completed" ? end.result : null;
+}
+
+function errorOf(end: End): string | null {
+  return end.to === "completed" ? null : end.error;
+}
+
+const moveOf = (write: JobWrite): Move | null => write.transition as Move | null;
+
+/** Jobs to write that go on: `running`, `ready` or `waiting`. */
+export const GOES_ON = listKind<JobWrite>()({
+  id: ["text", (write) => write.id],
+  token: ["text", (write) => write.token],
+  state: ["text", (write) => moveOf(write)?.to ?? "running"],
+  available_at: ["int", (write) => moveOf(write)?.availableAt ?? null],
+  alarm_at: ["int", (write, now) => (isDue(moveOf(write), now) ? null : (moveOf(write)?.availableAt ?? null))],
+  due: ["int", (write, now) => (isDue(moveOf(write), now) ? 1 : 0)],
+  resuming: ["int", (write) => (isResuming(moveOf(write)) ? 1 : 0)],
+  wakes: ["int", (write) => wakesOf(moveOf(write))],
+  error: ["text", (write) => retryErrorOf(moveOf(write))],
+  reports: ["int", reports],
+  progress: ["text", progress],
+  tied: ["int", tied],
+});
+
+function isDue(move: Move | null, now: number): boolean {
+  return move?.to === "ready" && move.availableAt <= now;
+}
+
+function isResuming(move: Move | null): boolean {
+  return move?.to === "waiting" || (move?.to === "ready" && move.resuming);
+}
+
+function wakesOf(move: Move | null): number | null {
+  return move?.to === "waiting" ? move.wakes : null;
+}
+
+function retryErrorOf(move: Move | null): string | null {
+  return move?.to === "ready" ? move.error : null;
+}
 
 /** Jobs named by their writes, to be read back. */
-export const WRITTEN: ListKind<JobWrite> = { columns: [["id", "text"]], cells: (write) => [write.id] };
+export const WRITTEN = listKind<JobWrite>()({ id: ["text", (write) => write.id] });
 
 /** Steps to save. */
-export const STEPS: ListKind<StepRecord> = {
-  columns: [
-    ["job_id", "text"],
-    ["name", "text"],
-    ["kind", "text"],
-    ["state", "text"],
-    ["seq", "int"],
-    ["attempt", "int"],
-    ["output", "text"],
-    ["error", "text"],
-    ["wake_at", "int"],
-    ["ref", "text"],
-    ["started_at", "int"],
-    ["finished_at", "int"],
-  ],
-  cells: (s) => [
-    s.jobId,
-    s.name,
-    s.kind,
-    s.state,
-    s.seq,
-    s.attempt,
-    s.output,
-    s.error,
-    s.wakeAt,
-    s.ref,
-    s.startedAt,
-    s.finishedAt,
-  ],
-};
+export const STEPS = listKind<StepRecord>()({
+  job_id: ["text", (step) => step.jobId],
+  name: ["text", (step) => step.name],
+  kind: ["text", (step) => step.kind],
+  state: ["text", (step) => step.state],
+  seq: ["int", (step) => step.seq],
+  attempt: ["int", (step) => step.attempt],
+  output: ["text", (step) => step.output],
+  error: ["text", (step) => step.error],
+  wake_at: ["int", (step) => step.wakeAt],
+  ref: ["text", (step) => step.ref],
+  started_at: ["int", (step) => step.startedAt],
+  finished_at: ["int", (step) => step.finishedAt],
+});
 
 /** Names of steps of jobs. */
-export const STEP_NAMES: ListKind<{ jobId: string; name: string }> = {
-  columns: [
-    ["job_id", "text"],
-    ["name", "text"],
-  ],
-  cells: ({ jobId, name }) => [jobId, name],
-};
+export const STEP_NAMES = listKind<{ jobId: string; name: string }>()({
+  job_id: ["text", ({ jobId }) => jobId],
+  name: ["text", ({ name }) => name],
+});
 
-/** Names of the columns of a list, with a table's alias before each where one is given. */
-export function columnsOf<T>(kind: ListKind<T>, alias?: string): string {
-  return kind.columns.map(([name]) => (alias ? `${alias}.${name}` : name)).join(", ");
+/** Names of the columns of a list, in order. */
+export function columnsOf<C extends string>(kind: ListKind<never, C>): C[] {
+  return kind.columns.map(([name]) => name);
+}
+
+/** Columns of a list as the values of a row to insert, each from the column of its name. */
+export function valuesOf<C extends string>(kind: ListKind<never, C>, item: Item<C>): Record<C, string> {
+  return Object.fromEntries(columnsOf(kind).map((name) => [name, item[name]])) as Record<C, string>;
 }

@@ -6,18 +6,16 @@
  */
 import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql } from "../driver.ts";
+import { itemOf, listKind, listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
 import type { ConsequenceStatements } from "./consequence.ts";
 import type { FireStatements } from "./fire.ts";
-import { columnsOf, JOBS, type ListKind, listOf, OCCURRENCES, SCHEDULES } from "./lists.ts";
+import { JOBS, OCCURRENCES, SCHEDULES, valuesOf } from "./lists.ts";
 
-const REMOVES: ListKind<{ name: string; revision: number }> = {
-  columns: [
-    ["name", "text"],
-    ["expected", "int"],
-  ],
-  cells: ({ name, revision }) => [name, revision],
-};
+const REMOVES = listKind<{ name: string; revision: number }>()({
+  name: ["text", ({ name }) => name],
+  expected: ["int", ({ revision }) => revision],
+});
 
 /** Statements of one batch of puts, with or without an owner. */
 interface PutStatements {
@@ -38,31 +36,39 @@ export interface ScheduleStatements {
 /** Prepares the statements. */
 export function scheduleStatements(t: Templates): ScheduleStatements {
   const d = t.dialect;
-  const list = d.list("puts", SCHEDULES.columns);
-  const columns = columnsOf(SCHEDULES).replace(" expected,", "");
-  const values = columnsOf(SCHEDULES, "p").replace(" p.expected,", "");
-  const assigned = SCHEDULES.columns
-    .filter(([name]) => name !== "name" && name !== "expected")
-    .map(([name]) => `${name} = p.${name}`)
+  const list = t.list(SCHEDULES, "puts");
+  const { expected: _, ...values } = valuesOf(SCHEDULES, itemOf(SCHEDULES.columns, "item."));
+  const assigned = Object.entries(values)
+    .filter(([column]) => column !== "name")
+    .map(([column, value]) => `${column} = ${value}`)
     .join(", ");
   const puts = (guard: string): PutStatements => ({
-    create: t.sql(`INSERT INTO {schedules} (${columns}, revision, mark) SELECT ${values}, 1, :mark FROM ${list} AS p
-      WHERE p.expected IS NULL${guard} ORDER BY p.name ON CONFLICT DO NOTHING`),
+    create: t.insert({
+      into: "schedules",
+      rows: {
+        values: { ...values, revision: "1", mark: ":mark" },
+        from: `${list} AS item WHERE item.expected IS NULL${guard} ORDER BY item.name`,
+      },
+      conflict: "DO NOTHING",
+    }),
     replace: t.sql(`UPDATE {schedules} AS s SET ${assigned}, revision = s.revision + 1, mark = :mark
-      FROM ${list} AS p WHERE s.name = p.name AND s.revision = p.expected${guard}`),
-    remove: t.sql(`DELETE FROM {schedules} WHERE name IN (SELECT r.name FROM ${d.list("removes", REMOVES.columns)} AS r
-        JOIN {schedules} AS s ON s.name = r.name WHERE s.revision = r.expected${guard}${d.forUpdateOf("s")})
+      FROM ${list} AS item WHERE s.name = item.name AND s.revision = item.expected${guard}`),
+    remove: t.sql(`DELETE FROM {schedules} WHERE name IN (SELECT item.name FROM ${t.list(REMOVES, "removes")} AS item
+        JOIN {schedules} AS s ON s.name = item.name WHERE s.revision = item.expected${guard}${d.forUpdateOf("s")})
       RETURNING name`),
   });
   return {
-    claimOwner: t.sql(`INSERT INTO {owners} (owner, generation, mark) VALUES (:owner, :generation, :mark)
-      ON CONFLICT (owner) DO UPDATE SET generation = excluded.generation, mark = excluded.mark
-        WHERE {owners}.generation <= excluded.generation`),
+    claimOwner: t.insert({
+      into: "owners",
+      rows: { values: { owner: ":owner", generation: ":generation", mark: ":mark" } },
+      conflict: `(owner) DO UPDATE SET generation = excluded.generation, mark = excluded.mark
+        WHERE {owners}.generation <= excluded.generation`,
+    }),
     generation: t.sql("SELECT generation FROM {owners} WHERE owner = :owner"),
     free: puts(""),
     owned: puts(" AND EXISTS (SELECT 1 FROM {owners} AS o WHERE o.owner = :owner AND o.mark = :mark)"),
-    written: t.sql(`SELECT s.name FROM ${list} AS p JOIN {schedules} AS s ON s.name = p.name
-      WHERE s.mark >= :from AND s.mark < :to ORDER BY p.ord`),
+    written: t.sql(`SELECT s.name FROM ${list} AS item JOIN {schedules} AS s ON s.name = item.name
+      WHERE s.mark >= :from AND s.mark < :to ORDER BY item.ord`),
   };
 }
 

@@ -5,21 +5,19 @@
  */
 import type { ListJobsRequest, ListOccurrencesRequest, ListSchedulesRequest, QueueRecord } from "../../storage/port.ts";
 import type { Args, Query, Sql } from "../driver.ts";
+import { itemOf, listKind, listOf } from "../list.ts";
 import { JOB_COLUMNS, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type HistoryStatements, historyStatements } from "./claim.ts";
-import { type ListKind, listOf } from "./lists.ts";
+import { valuesOf } from "./lists.ts";
 
-const QUEUES: ListKind<QueueRecord> = {
-  columns: [
-    ["name", "text"],
-    ["paused", "int"],
-    ["concurrency", "int"],
-    ["rate_count", "int"],
-    ["rate_per_ms", "int"],
-  ],
-  cells: (q) => [q.name, q.paused ? 1 : 0, q.concurrency, q.rate?.count ?? null, q.rate?.perMs ?? null],
-};
+const QUEUES = listKind<QueueRecord>()({
+  name: ["text", (queue) => queue.name],
+  paused: ["int", (queue) => (queue.paused ? 1 : 0)],
+  concurrency: ["int", (queue) => queue.concurrency],
+  rate_count: ["int", (queue) => queue.rate?.count ?? null],
+  rate_per_ms: ["int", (queue) => queue.rate?.perMs ?? null],
+});
 
 /** Statements of reading. */
 export interface ReadStatements {
@@ -33,10 +31,15 @@ export function readStatements(t: Templates): ReadStatements {
   return {
     job: historyStatements(t, "id = :id"),
     queues: t.sql("SELECT name, paused, concurrency, rate_count, rate_per_ms FROM {queues} ORDER BY name"),
-    putQueues: t.sql(`INSERT INTO {queues} (name, paused, concurrency, rate_count, rate_per_ms)
-      SELECT name, paused, concurrency, rate_count, rate_per_ms FROM ${t.dialect.list("queues", QUEUES.columns)} AS item
-      WHERE true ORDER BY name ON CONFLICT (name) DO UPDATE SET paused = excluded.paused,
-        concurrency = excluded.concurrency, rate_count = excluded.rate_count, rate_per_ms = excluded.rate_per_ms`),
+    putQueues: t.insert({
+      into: "queues",
+      rows: {
+        values: valuesOf(QUEUES, itemOf(QUEUES.columns, "item.")),
+        from: `${t.list(QUEUES, "queues")} AS item WHERE true ORDER BY item.name`,
+      },
+      conflict: `(name) DO UPDATE SET paused = excluded.paused, concurrency = excluded.concurrency,
+        rate_count = excluded.rate_count, rate_per_ms = excluded.rate_per_ms`,
+    }),
   };
 }
 

@@ -7,31 +7,18 @@
  */
 import type { JobState, JobWrite, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
 import type { Args, Query, Row, Sql, Value } from "../driver.ts";
+import { listKind, listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
 import type { EnqueueStatements } from "./enqueue.ts";
-import { INSERTED_COLUMNS, INSERTED_VALUES } from "./limit.ts";
-import {
-  CHILDREN,
-  columnsOf,
-  ENDS,
-  GOES_ON,
-  JOBS,
-  type ListKind,
-  listOf,
-  STEP_NAMES,
-  STEPS,
-  WRITTEN,
-} from "./lists.ts";
+import { insertedJob } from "./limit.ts";
+import { CHILDREN, columnsOf, ENDS, GOES_ON, JOBS, STEP_NAMES, STEPS, valuesOf, WRITTEN } from "./lists.ts";
 
-const CLAIMS: ListKind<{ id: string; token: string }> = {
-  columns: [
-    ["job_id", "text"],
-    ["token", "text"],
-  ],
-  cells: ({ id, token }) => [id, token],
-};
+const CLAIMS = listKind<{ id: string; token: string }>()({
+  job_id: ["text", ({ id }) => id],
+  token: ["text", ({ token }) => token],
+});
 
 /** Statements of running jobs. */
 export interface SaveStatements {
@@ -47,62 +34,86 @@ export interface SaveStatements {
 
 /** Prepares the statements. */
 export function saveStatements(t: Templates): SaveStatements {
-  const d = t.dialect;
-  const current = `j.id = w.id AND j.state = 'running' AND j.claim_token = w.token
+  /** A job is written only under its current claim, and not by a batch that wrote it before. */
+  const current = (item: { id: string; token: string }): string =>
+    `j.id = ${item.id} AND j.state = 'running' AND j.claim_token = ${item.token}
         AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`;
-  const progress = "CASE WHEN w.reports = 1 THEN w.progress ELSE j.progress END";
-  const stepColumns = columnsOf(STEPS);
-  const overwritten = STEPS.columns
+  /** What every write of a job sets. */
+  const written = (item: { tied: string; reports: string; progress: string }): string =>
+    `mark = :mark, tied = j.tied | ${item.tied},
+        progress = CASE WHEN ${item.reports} = 1 THEN ${item.progress} ELSE j.progress END`;
+  const overwritten = columnsOf(STEPS)
     .slice(2)
-    .map(([name]) => `${name} = excluded.${name}`)
+    .map((name) => `${name} = excluded.${name}`)
     .join(", ");
   return {
-    end: t.each(
-      ENDS.columns,
-      `UPDATE {jobs} AS j SET mark = :mark, tied = j.tied | w.tied, state = w.state,
-        result = w.result, error = w.error, progress = ${progress}, ${ENDED} FROM [[ends w]] WHERE ${current}`,
-    ),
-    goOn: t.each(
-      GOES_ON.columns,
-      `UPDATE {jobs} AS j SET mark = :mark, tied = j.tied | w.tied,
-        state = CASE WHEN j.wakes <> w.wakes THEN 'ready' ELSE w.state END,
-        error = COALESCE(w.error, j.error), progress = ${progress},
-        resuming = w.resuming, due = CASE WHEN j.wakes <> w.wakes THEN 1 ELSE w.due END,
-        available_at = CASE WHEN j.wakes <> w.wakes THEN :now ELSE w.available_at END,
-        alarm_at = CASE WHEN j.wakes <> w.wakes THEN NULL ELSE w.alarm_at END,
-        claim_token = NULL, claim_expires_at = NULL
-      FROM [[moves w]] WHERE ${current}`,
-    ),
-    keep: t.each(
-      GOES_ON.columns,
-      `UPDATE {jobs} AS j SET mark = :mark, tied = j.tied | w.tied, progress = ${progress},
-        alarm_at = :until, claim_expires_at = :until FROM [[keeps w]] WHERE ${current}`,
-    ),
-    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT f.job_id, f.name
-      FROM ${d.list("forgets", STEP_NAMES.columns)} AS f JOIN {jobs} AS j ON j.id = f.job_id WHERE j.mark = :mark)`),
-    putSteps: t.each(
-      STEPS.columns,
-      `INSERT INTO {steps} (${stepColumns}) SELECT ${columnsOf(STEPS, "item")}
-      FROM [[steps item]], {jobs} AS j WHERE j.id = item.job_id AND j.mark = :mark
-      ORDER BY item.ord ON CONFLICT (job_id, name) DO UPDATE SET ${overwritten} WHERE {steps}.state <> 'done'`,
-    ),
-    // A spawned job names no parent: what counts is whose write it came with.
-    children: t.each(
-      CHILDREN.columns,
-      `INSERT INTO {jobs} (${INSERTED_COLUMNS}) SELECT ${INSERTED_VALUES}
-      FROM [[children item]], {jobs} AS p WHERE p.id = item.writer AND p.mark = :mark
-      ORDER BY item.ord ON CONFLICT DO NOTHING`,
-    ),
-    saved: t.each(
-      WRITTEN.columns,
-      `SELECT j.id, j.state, j.wakes FROM [[writes w]], {jobs} AS j WHERE j.id = w.id
-      AND j.mark >= :from AND j.mark < :to ORDER BY w.ord`,
-    ),
-    renew: t.each(
-      CLAIMS.columns,
-      `UPDATE {jobs} AS j SET claim_expires_at = :until, alarm_at = :until
-      FROM [[claims c]] WHERE j.id = c.job_id AND j.claim_token = c.token RETURNING id`,
-    ),
+    end: t.update({
+      update: "{jobs} AS j",
+      list: ENDS,
+      param: "ends",
+      set: (item) =>
+        `${written(item)}, state = ${item.state}, result = ${item.result}, error = ${item.error}, ${ENDED}`,
+      where: current,
+    }),
+    goOn: t.update({
+      update: "{jobs} AS j",
+      list: GOES_ON,
+      param: "moves",
+      set: (item) => `${written(item)},
+        state = CASE WHEN j.wakes <> ${item.wakes} THEN 'ready' ELSE ${item.state} END,
+        error = COALESCE(${item.error}, j.error), resuming = ${item.resuming},
+        due = CASE WHEN j.wakes <> ${item.wakes} THEN 1 ELSE ${item.due} END,
+        available_at = CASE WHEN j.wakes <> ${item.wakes} THEN :now ELSE ${item.available_at} END,
+        alarm_at = CASE WHEN j.wakes <> ${item.wakes} THEN NULL ELSE ${item.alarm_at} END,
+        claim_token = NULL, claim_expires_at = NULL`,
+      where: current,
+    }),
+    keep: t.update({
+      update: "{jobs} AS j",
+      list: GOES_ON,
+      param: "keeps",
+      set: (item) => `${written(item)}, alarm_at = :until, claim_expires_at = :until`,
+      where: current,
+    }),
+    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
+      FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`),
+    putSteps: t.insert({
+      into: "steps",
+      rows: {
+        list: STEPS,
+        param: "steps",
+        values: (item) => valuesOf(STEPS, item),
+        guard: (item) => ({ from: "{jobs} AS j", where: `j.id = ${item.job_id} AND j.mark = :mark` }),
+      },
+      conflict: `(job_id, name) DO UPDATE SET ${overwritten} WHERE {steps}.state <> 'done'`,
+    }),
+    children: t.insert({
+      into: "jobs",
+      rows: {
+        list: CHILDREN,
+        param: "children",
+        values: insertedJob,
+        // A spawned job names no parent: what counts is whose write it came with.
+        guard: (item) => ({ from: "{jobs} AS p", where: `p.id = ${item.writer} AND p.mark = :mark` }),
+      },
+      conflict: "DO NOTHING",
+    }),
+    saved: t.select({
+      list: WRITTEN,
+      param: "writes",
+      select: () => "j.id, j.state, j.wakes",
+      from: "{jobs} AS j",
+      where: (item) => `j.id = ${item.id} AND j.mark >= :from AND j.mark < :to`,
+      ordered: true,
+    }),
+    renew: t.update({
+      update: "{jobs} AS j",
+      list: CLAIMS,
+      param: "claims",
+      set: () => "claim_expires_at = :until, alarm_at = :until",
+      where: (item) => `j.id = ${item.job_id} AND j.claim_token = ${item.token}`,
+      returning: "id",
+    }),
   };
 }
 

@@ -6,18 +6,16 @@
  */
 import type { SignalReply, SignalRequest } from "../../storage/port.ts";
 import type { Query, Row, Sql } from "../driver.ts";
+import { itemOf, listKind, listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
-import { type ListKind, listOf } from "./lists.ts";
+import { valuesOf } from "./lists.ts";
 
-const SIGNALS: ListKind<SignalRequest["signals"][number]> = {
-  columns: [
-    ["job_id", "text"],
-    ["name", "text"],
-    ["key", "text"],
-    ["payload", "text"],
-  ],
-  cells: (signal) => [signal.jobId, signal.name, signal.key, signal.payload],
-};
+const SIGNALS = listKind<SignalRequest["signals"][number]>()({
+  job_id: ["text", (signal) => signal.jobId],
+  name: ["text", (signal) => signal.name],
+  key: ["text", (signal) => signal.key],
+  payload: ["text", (signal) => signal.payload],
+});
 
 /** Statements of signals. */
 export interface SignalStatements {
@@ -30,18 +28,27 @@ export interface SignalStatements {
 /** Prepares the statements. */
 export function signalStatements(t: Templates): SignalStatements {
   const d = t.dialect;
-  const list = d.list("signals", SIGNALS.columns);
+  const list = t.list(SIGNALS, "signals");
   const known =
     "EXISTS (SELECT 1 FROM {signals} AS s WHERE s.job_id = item.job_id AND s.name = item.name AND s.key = item.key)";
   return {
     lock: t.sql(
       `SELECT id FROM {jobs} WHERE id IN (SELECT item.job_id FROM ${list} AS item) ORDER BY id${d.forUpdate}`,
     ),
-    insert: t.sql(`INSERT INTO {signals} (job_id, name, key, payload, sent_at, seq)
-      SELECT item.job_id, item.name, item.key, item.payload, :now,
-        j.wakes + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)
-      FROM ${list} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.finished_at IS NULL AND NOT ${known}
-      ORDER BY item.ord ON CONFLICT DO NOTHING RETURNING job_id, name, key`),
+    insert: t.insert({
+      into: "signals",
+      rows: {
+        values: {
+          ...valuesOf(SIGNALS, itemOf(SIGNALS.columns, "item.")),
+          sent_at: ":now",
+          seq: "j.wakes + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)",
+        },
+        from: `${list} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.finished_at IS NULL AND NOT ${known}
+          ORDER BY item.ord`,
+      },
+      conflict: "DO NOTHING",
+      returning: "job_id, name, key",
+    }),
     wake: t.sql(`UPDATE {jobs} AS j SET wakes = n.seq,
         state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END,
         due = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.due END,

@@ -61,7 +61,7 @@ const GUARDS: readonly Guard[] = [
     what: "a schedule moves only from the revision that was read",
     engine: "sqlite",
     race: "fire by revision",
-    cuts: [cut("statements/fire.ts", " AND s.revision = f.expected${lease}", "${lease}")],
+    cuts: [cut("statements/fire.ts", " AND s.revision = ${item.expected}${lease}", "${lease}")],
   },
   {
     what: "the same fire sent again is known by its mark",
@@ -79,19 +79,19 @@ const GUARDS: readonly Guard[] = [
     what: "an occurrence with an outcome gets no second job",
     engine: "sqlite",
     race: "one occurrence from two states",
-    cuts: [cut("statements/fire.ts", "o.schedule = item.schedule AND o.at", "1 = 0 AND o.at")],
+    cuts: [cut("statements/fire.ts", "o.schedule = ${item.schedule} AND o.at", "1 = 0 AND o.at")],
   },
   {
     what: "a schedule is replaced only from the revision that was read",
     engine: "sqlite",
     race: "registering",
-    cuts: [cut("statements/put.ts", " AND s.revision = p.expected${guard}", "${guard}")],
+    cuts: [cut("statements/put.ts", " AND s.revision = item.expected${guard}", "${guard}")],
   },
   {
     what: "a schedule is removed only at the revision that was read",
     engine: "sqlite",
     race: "registering",
-    cuts: [cut("statements/put.ts", "WHERE s.revision = r.expected${guard}", "WHERE 1 = 1${guard}")],
+    cuts: [cut("statements/put.ts", "WHERE s.revision = item.expected${guard}", "WHERE 1 = 1${guard}")],
   },
   {
     what: "an older generation does not write",
@@ -139,13 +139,15 @@ const GUARDS: readonly Guard[] = [
     what: "a save needs the claim",
     engine: "sqlite",
     race: "settle against reclaim",
-    cuts: [cut("statements/save.ts", "j.state = 'running' AND j.claim_token = w.token", "j.state = 'running'")],
+    cuts: [cut("statements/save.ts", "j.state = 'running' AND j.claim_token = ${item.token}", "j.state = 'running'")],
   },
   {
     what: "a renewal needs the claim",
     engine: "sqlite",
     race: "renew against reclaim",
-    cuts: [cut("statements/save.ts", "j.id = c.job_id AND j.claim_token = c.token", "j.id = c.job_id")],
+    cuts: [
+      cut("statements/save.ts", "j.id = ${item.job_id} AND j.claim_token = ${item.token}", "j.id = ${item.job_id}"),
+    ],
   },
   {
     what: "a claim that was prolonged or settled meanwhile is not freed",
@@ -175,8 +177,8 @@ const GUARDS: readonly Guard[] = [
     cuts: [
       cut(
         "statements/save.ts",
-        "state = CASE WHEN j.wakes <> w.wakes THEN 'ready' ELSE w.state END",
-        "state = w.state",
+        "state = CASE WHEN j.wakes <> ${item.wakes} THEN 'ready' ELSE ${item.state} END",
+        "state = ${item.state}",
       ),
     ],
   },
@@ -200,7 +202,7 @@ const GUARDS: readonly Guard[] = [
     engine: "sqlite",
     race: "children's ends",
     cuts: [
-      cut("statements/save.ts", "j.state = 'running' AND j.claim_token = w.token", "1 = 1"),
+      cut("statements/save.ts", "j.state = 'running' AND j.claim_token = ${item.token}", "1 = 1"),
       cut("statements/save.ts", "AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`", "`"),
     ],
   },
