@@ -40,11 +40,14 @@ export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type Tic
 export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
 export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/engine/events.ts";
 export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/engine/telemetry.ts";
-export type { RedriveFilter } from "./src/job/control.ts";
+export type { CancelOptions, SignalOptions } from "./src/job/control.ts";
 export type { JobHandle, ResultOptions } from "./src/job/handle.ts";
-export type { Job, JobStep, JobSummary, Unreadable } from "./src/job/view.ts";
+export type { JobStatements, Jobs } from "./src/job/jobs.ts";
+export type { CancelManyOptions, JobFilter, ManyJobsFilter, RetryManyOptions } from "./src/job/many.ts";
+export type { QueueInfo, QueueOptions, Queues } from "./src/job/queues.ts";
+export type { Job, JobStep, JobSummary, ListJobsOptions, Unreadable } from "./src/job/view.ts";
 export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
-export type { ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
+export type { PauseOptions, ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
 export type { ScheduleSpec } from "./src/schedule/define.ts";
 export type { ScheduleDefinition } from "./src/schedule/definition.ts";
 export type { Exclusion } from "./src/schedule/exclude.ts";
@@ -59,7 +62,7 @@ export {
 export type { HealthCode, HealthOptions, HealthProblem, HealthReport } from "./src/schedule/health.ts";
 export type { ScheduleInfo } from "./src/schedule/info.ts";
 export type {
-  ListOptions,
+  ListSchedulesOptions,
   OccurrenceOptions,
   PreviewedOccurrence,
   PreviewOptions,
@@ -70,6 +73,7 @@ export type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./src/
 export type { SchedulePatch } from "./src/schedule/patch.ts";
 export type { Overlap } from "./src/schedule/planner.ts";
 export type { Registered } from "./src/schedule/register.ts";
+export type { Schedules } from "./src/schedule/schedules.ts";
 export type { SyncOptions, SyncReport } from "./src/schedule/sync.ts";
 export type { TimingRule } from "./src/schedule/timing.ts";
 export { type CopyOptions, type CopyReport, copyStorage } from "./src/storage/copy.ts";
@@ -83,7 +87,6 @@ export type {
   ScheduleState,
   SkipReason,
   Statement,
-  StatsReply,
   Storage,
 } from "./src/storage/port.ts";
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/task/context.ts";

@@ -6,46 +6,20 @@
  * trigger calls; both may happen at once, here and elsewhere, and each occurrence still becomes one job.
  */
 
-import { BelfryError } from "./base/error.ts";
 import { Drive, type RunOptions, type TickOptions, type TickResult } from "./drive.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EventMap, EventName } from "./engine/events.ts";
-import { cancelJob, type RedriveFilter, redriveJobs, retryJob, signalJob } from "./job/control.ts";
 import { JobHandle } from "./job/handle.ts";
+import { Jobs } from "./job/jobs.ts";
 import { insertJobs, newJob } from "./job/make.ts";
-import { getJob, type Job, type JobSummary, listJobs, stats } from "./job/view.ts";
+import { Queues } from "./job/queues.ts";
 import { type BelfryOptions, readOptions } from "./options.ts";
-import { type Backfilled, type BackfillOptions, backfillSchedule } from "./schedule/backfill.ts";
-import {
-  pauseSchedule,
-  type ResumeOptions,
-  resumeSchedule,
-  type Triggered,
-  type TriggerOptions,
-  triggerSchedule,
-} from "./schedule/control.ts";
 import type { ScheduleSpec } from "./schedule/define.ts";
-import { type Explanation, explainOccurrence } from "./schedule/explain.ts";
-import { type Forecast, type ForecastOptions, forecastSchedule } from "./schedule/forecast.ts";
 import { checkHealth, type HealthOptions, type HealthReport } from "./schedule/health.ts";
-import type { ScheduleInfo } from "./schedule/info.ts";
-import {
-  getSchedule,
-  type ListOptions,
-  listOccurrences,
-  listSchedules,
-  type OccurrenceOptions,
-  type PreviewedOccurrence,
-  type PreviewOptions,
-  previewSchedule,
-  type SchedulePage,
-} from "./schedule/list.ts";
-import type { When } from "./schedule/local_time.ts";
 import type { Expression, ScheduleOptions } from "./schedule/options.ts";
-import type { SchedulePatch } from "./schedule/patch.ts";
-import { type Registered, registerSchedule, removeSchedule, updateSchedule } from "./schedule/register.ts";
+import { type Registered, registerSchedule } from "./schedule/register.ts";
+import { Schedules } from "./schedule/schedules.ts";
 import { type SyncOptions, type SyncReport, syncSchedules } from "./schedule/sync.ts";
-import type { ListJobsRequest, OccurrenceRecord, QueueRecord, Statement, StatsReply } from "./storage/port.ts";
 import type { TaskHandler, TaskOptions } from "./task/definition.ts";
 import type { EnqueueOptions } from "./task/options.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./task/schema.ts";
@@ -71,7 +45,17 @@ export type { BelfryOptions } from "./options.ts";
  * ```
  */
 export class Belfry {
-  /** What the rooms share; for adapters and tools. */
+  /** Lists and reads jobs; retries and cancels many at once. */
+  readonly jobs: Jobs;
+  /** Reads, changes and operates schedules; tells what they did and will do. */
+  readonly schedules: Schedules;
+  /** Shows how deep queues are; sets their limits; pauses and resumes them. */
+  readonly queues: Queues;
+  /**
+   * The parts that all rooms share, for Belfry's own adapters: no stable interface.
+   *
+   * @internal
+   */
   readonly engine: Engine;
   readonly #drive: Drive;
 
@@ -84,7 +68,14 @@ export class Belfry {
     const closing = new AbortController();
     const parts = readOptions(options, closing.signal);
     this.engine = parts.engine;
-    this.#drive = new Drive(parts, closing);
+    const drive = new Drive(parts, closing);
+    this.#drive = drive;
+    this.jobs = new Jobs(this.engine);
+    this.queues = new Queues(this.engine, () => drive.worker.wake());
+    this.schedules = new Schedules(this.engine, {
+      scheduler: () => drive.scheduler.wake(),
+      worker: () => drive.worker.wake(),
+    });
   }
 
   // ---------------------------------------------------------------- tasks and jobs
@@ -150,94 +141,9 @@ export class Belfry {
     return stored.map(({ id, created }) => new JobHandle(this.engine, id, created));
   }
 
-  /**
-   * Gives the statements that enqueue a job, to be run in the caller's own transaction or batch on the same database, so
-   * that "insert the order" and "enqueue its job" happen together. Where the transaction rolls back, there is no job.
-   *
-   * @returns the job's id, and the statements in order
-   * @throws BelfryError `OPTION_INVALID` where the storage has no statements, and as {@link enqueue}
-   */
-  async enqueueStatements(
-    task: TaskReference,
-    input?: unknown,
-    options?: EnqueueOptions,
-  ): Promise<{ id: string; statements: Statement[] }> {
-    const { storage, ids, clock } = this.engine;
-    if (!storage.enqueueStatements) {
-      throw new BelfryError(
-        "OPTION_INVALID",
-        `Cannot make statements: the storage ${storage.name} takes none; use enqueue`,
-      );
-    }
-    await this.engine.open();
-    const job = await newJob(this.engine, task, input, options);
-    return { id: job.id, statements: storage.enqueueStatements({ op: ids.token(), now: clock.now(), jobs: [job] }) };
-  }
-
-  /** Gives a handle to a job by its id; asks nothing. */
+  /** Gives a handle to a job by its id, without asking the storage. */
   job<Output = unknown>(id: string): JobHandle<Output> {
     return new JobHandle<Output>(this.engine, id);
-  }
-
-  /** Reads one job with its history. @returns null when there is none of this id */
-  getJob(id: string): Promise<Job | null> {
-    return getJob(this.engine, id);
-  }
-
-  /** Lists jobs, newest first. @param request `limit` is 100 by default */
-  listJobs(request: Partial<ListJobsRequest> = {}): Promise<JobSummary[]> {
-    return listJobs(this.engine, { limit: 100, ...request });
-  }
-
-  /**
-   * Cancels a job and all that it invoked.
-   *
-   * @returns the ids cancelled; empty when it was over already
-   * @throws BelfryError `JOB_UNKNOWN`
-   */
-  cancel(id: string, reason?: string): Promise<string[]> {
-    return cancelJob(this.engine, id, reason);
-  }
-
-  /**
-   * Puts a failed, cancelled or expired job back; it goes on from its saved steps.
-   *
-   * @returns the ids put back
-   * @throws BelfryError `JOB_UNKNOWN`, `JOB_STATE`
-   */
-  retry(id: string): Promise<string[]> {
-    return retryJob(this.engine, id);
-  }
-
-  /** Puts many failed jobs back. @param options `dryRun`: only say which */
-  redrive(filter?: RedriveFilter, options?: { dryRun?: boolean }): Promise<string[]> {
-    return redriveJobs(this.engine, filter, options);
-  }
-
-  /**
-   * Sends a value to a job that waits for it with `ctx.waitFor(name)`, or will.
-   *
-   * @param options `key`: the same key is taken once
-   * @throws BelfryError `JOB_UNKNOWN`, `JOB_STATE`, `PAYLOAD_UNSERIALIZABLE`, `NAME_INVALID`
-   */
-  signal(id: string, name: string, value?: unknown, options?: { key?: string }): Promise<"accepted" | "duplicate"> {
-    return signalJob(this.engine, id, name, value, options);
-  }
-
-  /** Depths of all queues, how many schedules there are by state, and who leads. */
-  stats(): Promise<StatsReply> {
-    return stats(this.engine);
-  }
-
-  /** Sets a queue's limits, or pauses it; what is not given stays as it is. */
-  async configureQueue(name: string, settings: Partial<Omit<QueueRecord, "name">>): Promise<QueueRecord> {
-    await this.engine.open();
-    const { storage, clock } = this.engine;
-    const stored = (await storage.listQueues()).find((queue) => queue.name === name);
-    const queue: QueueRecord = { paused: false, concurrency: null, rate: null, ...stored, ...settings, name };
-    await storage.putQueues({ now: clock.now(), queues: [queue] });
-    this.#drive.worker.wake();
-    return queue;
   }
 
   // ---------------------------------------------------------------- schedules
@@ -264,18 +170,6 @@ export class Belfry {
     return registered;
   }
 
-  /** Changes options of a stored schedule; what the patch does not name stays, null takes an option back to its default. */
-  async update(name: string, patch: SchedulePatch): Promise<Registered> {
-    const registered = await updateSchedule(this.engine, name, patch);
-    this.#drive.scheduler.wake();
-    return registered;
-  }
-
-  /** Removes a schedule; its unfinished jobs stay and run. @returns false where there was none */
-  remove(name: string): Promise<boolean> {
-    return removeSchedule(this.engine, name);
-  }
-
   /**
    * Makes the stored schedules of one owner equal to a list, whatever other versions of the program do meanwhile.
    *
@@ -287,65 +181,9 @@ export class Belfry {
     return report;
   }
 
-  /** Finds a schedule. @returns null where there is none of this name */
-  getSchedule(name: string): Promise<ScheduleInfo | null> {
-    return getSchedule(this.engine, name);
-  }
-
-  /** Lists schedules in order of name, page by page. */
-  listSchedules(options?: ListOptions): Promise<SchedulePage> {
-    return listSchedules(this.engine, options);
-  }
-
-  /** Pauses a schedule. @param options `note`: why @throws BelfryError `SCHEDULE_UNKNOWN` */
-  pause(name: string, options?: { note?: string }): Promise<ScheduleInfo> {
-    return pauseSchedule(this.engine, name, options);
-  }
-
-  /** Makes a paused schedule active again. @param options `missed: "fire"`: fire what it missed, by its policy */
-  async resume(name: string, options?: ResumeOptions): Promise<ScheduleInfo> {
-    const schedule = await resumeSchedule(this.engine, name, options);
-    this.#drive.scheduler.wake();
-    return schedule;
-  }
-
-  /** Makes a job of a schedule now, whatever its state. @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN` */
-  async trigger(name: string, options?: TriggerOptions): Promise<Triggered> {
-    const triggered = await triggerSchedule(this.engine, name, options);
-    this.#drive.worker.wake();
-    return triggered;
-  }
-
-  /** Makes jobs of a schedule's past occurrences that did not fire. @throws BelfryError `SCHEDULE_UNKNOWN`, `OPTION_INVALID` */
-  async backfill(name: string, options: BackfillOptions): Promise<Backfilled> {
-    const done = await backfillSchedule(this.engine, name, options);
-    this.#drive.worker.wake();
-    return done;
-  }
-
-  /** Lists the next occurrences of a stored schedule, or of one that is not registered. */
-  preview(schedule: string | ScheduleSpec, options?: PreviewOptions): Promise<PreviewedOccurrence[]> {
-    return previewSchedule(this.engine, schedule, options);
-  }
-
-  /** Lists what became of a schedule's occurrences, newest first. */
-  occurrences(name: string, options?: OccurrenceOptions): Promise<OccurrenceRecord[]> {
-    return listOccurrences(this.engine, name, options);
-  }
-
-  /** Answers "why did it not run at 09:00?". @param at the occurrence, or its minute; local time where it has no offset */
-  explain(name: string, at: When): Promise<Explanation> {
-    return explainOccurrence(this.engine, name, at);
-  }
-
   /** Looks for what is wrong and nobody would notice. */
   health(options?: HealthOptions): Promise<HealthReport> {
     return checkHealth(this.engine, options);
-  }
-
-  /** Tells what a schedule would do, over outages and nights on which clocks change; stores nothing. */
-  forecast(spec: ScheduleSpec, options: ForecastOptions): Promise<Forecast> {
-    return forecastSchedule(spec, options, this.engine);
   }
 
   // ---------------------------------------------------------------- time

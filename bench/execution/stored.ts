@@ -49,7 +49,7 @@ for (let at = 0; at < stored / 2; at += 500) {
 }
 await run(stored / 2);
 for (;;) {
-  const { queues } = await belfry.stats();
+  const queues = await belfry.queues.list();
   if (queues.every((queue) => queue.ready === 0 && queue.running === 0)) break;
   await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -185,10 +185,10 @@ async function catchUp(): Promise<Figures> {
   });
   if (fired !== occurrences) throw new Error(`${fired} of ${occurrences} fired`);
   const lastMb = memoryMb();
-  for (let i = 0; i < 10; i++) await belfry.pause(`s${i}`);
+  for (let i = 0; i < 10; i++) await belfry.schedules.pause(`s${i}`);
   const drain = (kind: string): Promise<number> =>
     timed(async () => {
-      for (let i = 0; i < 10; i++) await belfry.resume(`${kind}${i}`, { missed: "fire" });
+      for (let i = 0; i < 10; i++) await belfry.schedules.resume(`${kind}${i}`, { missed: "fire" });
       while ((await belfry.tick({ work: false })).more);
     });
   clock.at = start + 7 * 86_400_000;

@@ -1,8 +1,8 @@
 /**
- * A job in the hands of who enqueued it: its id, its end, and how to call it off.
+ * A handle to one stored job: reads it, waits for its end, cancels it, retries it, signals it.
  *
- * A result that is made in this process arrives at once: the worker tells a table of waiters, one for each engine. What
- * another process settles is found by polling, quick at first and slower the longer it lasts.
+ * A result that is made in this process arrives at once: the worker announces each ending to the waiters of its engine
+ * (`engine/endings.ts`). What another process settles is found by polling, quick at first and slower the longer it lasts.
  */
 
 import { decodePayload } from "../base/codec.ts";
@@ -12,10 +12,12 @@ import { InterruptibleSleep } from "../base/interruptible_sleep.ts";
 import type { Ending } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobState } from "../storage/port.ts";
-import { cancelJob } from "./control.ts";
+import { type CancelOptions, cancelJob, type SignalOptions, signalJob, unknownJob } from "./control.ts";
 import { endingError, isOver } from "./ending.ts";
+import { retryJob } from "./retry.ts";
+import { getJob, type Job } from "./view.ts";
 
-/** How to wait for a result. */
+/** Options of `job(id).result`. */
 export interface ResultOptions {
   /** How long at most. @default for ever */
   timeout?: Duration;
@@ -25,10 +27,10 @@ export interface ResultOptions {
 
 const FIRST_POLL_MS = 50;
 const LAST_POLL_MS = 2_000;
-/** Where nobody else can settle the job, polling only catches what events cannot tell (expiry). */
+/** Poll interval of storages that no other process shares: it only finds endings without an announcement (expiry). */
 const UNSHARED_POLL_MS = 1_000;
 
-/** A job, to wait for or to call off. */
+/** A handle to one stored job. */
 export class JobHandle<Output = unknown> {
   /** The job's id. */
   readonly id: string;
@@ -48,7 +50,18 @@ export class JobHandle<Output = unknown> {
   }
 
   /**
-   * The job's state now.
+   * Reads the job with its history.
+   *
+   * @throws BelfryError `JOB_UNKNOWN`
+   */
+  async get(): Promise<Job> {
+    const job = await getJob(this.#engine, this.id);
+    if (!job) throw unknownJob("read", this.id);
+    return job;
+  }
+
+  /**
+   * Reads the job's state.
    *
    * @throws BelfryError `JOB_UNKNOWN`
    */
@@ -57,7 +70,7 @@ export class JobHandle<Output = unknown> {
   }
 
   /**
-   * Waits for the end.
+   * Waits for the job's end.
    *
    * @returns what the handler returned
    * @throws BelfryError `JOB_FAILED`, `JOB_CANCELLED`, `JOB_EXPIRED` (`cause` is the job's error), `RESULT_TIMEOUT`,
@@ -74,20 +87,40 @@ export class JobHandle<Output = unknown> {
   }
 
   /**
-   * Cancels it and all that it invoked.
+   * Cancels the job and all that it invoked.
    *
-   * @returns false when it was over already
-   * @throws BelfryError `JOB_UNKNOWN`
+   * @returns the ids cancelled, descendants included; empty when the job was over already
+   * @throws BelfryError `JOB_UNKNOWN`, `OPTION_INVALID`
    */
-  async cancel(reason?: string): Promise<boolean> {
-    return (await cancelJob(this.#engine, this.id, reason)).includes(this.id);
+  cancel(options?: CancelOptions): Promise<string[]> {
+    return cancelJob(this.#engine, this.id, options);
+  }
+
+  /**
+   * Puts the job back after it failed, expired or was cancelled; it goes on from its saved steps.
+   *
+   * @returns the ids put back: the job, and the children that it failed for
+   * @throws BelfryError `JOB_UNKNOWN`, `JOB_STATE`
+   */
+  retry(): Promise<string[]> {
+    return retryJob(this.#engine, this.id);
+  }
+
+  /**
+   * Sends a value to the job, which waits for it with `ctx.waitFor(name)` or will wait for it later.
+   *
+   * @param value anything that JSON holds
+   * @returns `duplicate` when a signal with the same `key` was sent before
+   * @throws BelfryError `JOB_UNKNOWN`, `JOB_STATE`, `PAYLOAD_UNSERIALIZABLE`, `NAME_INVALID`, `OPTION_INVALID`
+   */
+  signal(name: string, value?: unknown, options?: SignalOptions): Promise<"accepted" | "duplicate"> {
+    return signalJob(this.#engine, this.id, name, value, options);
   }
 
   async #read(): Promise<Ending> {
     await this.#engine.open();
     const job = await this.#engine.storage.getJob({ id: this.id });
-    if (!job)
-      throw new BelfryError("JOB_UNKNOWN", `Cannot read job ${JSON.stringify(this.id)}: no job of that id is stored`);
+    if (!job) throw unknownJob("read", this.id);
     return job;
   }
 

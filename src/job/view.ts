@@ -5,10 +5,10 @@
  */
 import { decodePayload } from "../base/codec.ts";
 import type { Engine } from "../engine/engine.ts";
-import { timed } from "../engine/timed.ts";
-import type { JobRecord, JobState, ListJobsRequest, StepKind, StepRecord, StepState } from "../storage/port.ts";
+import type { JobRecord, JobState, StepKind, StepRecord, StepState } from "../storage/port.ts";
 import { type Failure, parseFailure } from "../task/failure.ts";
 import { type JobOptions, parseJobOptions } from "../task/options.ts";
+import type { JobFilter } from "./many.ts";
 import { ATTEMPT_NOTE } from "./notes.ts";
 
 /** A job without its history. */
@@ -125,16 +125,20 @@ async function viewStep(
   };
 }
 
-/** Lists jobs, newest first; `before` the last id of a page gives the next. */
-export async function listJobs(engine: Engine, request: ListJobsRequest): Promise<JobSummary[]> {
-  await engine.open();
-  return (await engine.storage.listJobs(request)).map(summary);
+/** Which jobs to list. */
+export interface ListJobsOptions extends JobFilter {
+  /** Only jobs made before the one of this id: the last id of a page gives the next page. */
+  before?: string;
+  /** List at most this many; 1 to 10,000. @default 100 */
+  limit?: number;
 }
 
-/** Depths of all queues, states of schedules, and the lease. */
-export async function stats(engine: Engine): ReturnType<Engine["storage"]["stats"]> {
+/** Lists jobs, newest first. */
+export async function listJobs(engine: Engine, options: ListJobsOptions = {}): Promise<JobSummary[]> {
+  const { limit = 100, states, ...filter } = options;
   await engine.open();
-  return timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
+  const request = { ...filter, limit, ...(states === undefined ? {} : { states: [...states] }) };
+  return (await engine.storage.listJobs(request)).map(summary);
 }
 
 function summary(record: JobRecord): JobSummary {

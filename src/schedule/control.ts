@@ -18,6 +18,12 @@ import { oneOf } from "./options.ts";
 import { OVERLAPS, type Overlap, skipUntil } from "./planner.ts";
 import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 
+/** Options of `schedules.pause`. */
+export interface PauseOptions {
+  /** Why, for people. */
+  readonly note?: string | null;
+}
+
 /**
  * Pauses a schedule; pausing a paused one only changes its note.
  *
@@ -27,7 +33,7 @@ import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 export async function pauseSchedule(
   engine: Engine,
   name: string,
-  { note = null }: { note?: string | null } = {},
+  { note = null }: PauseOptions = {},
 ): Promise<ScheduleInfo> {
   const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);

@@ -15,7 +15,7 @@ import { wholeNumber } from "./options.ts";
 import { needSchedule, readSchedule } from "./store.ts";
 
 /** Which schedules to list. */
-export interface ListOptions {
+export interface ListSchedulesOptions {
   /** Only those in this state. */
   readonly state?: ScheduleState;
   /** Only those that this owner declared with `sync`. */
@@ -41,7 +41,7 @@ export interface SchedulePage {
 }
 
 /** Lists schedules in order of name. */
-export async function listSchedules(engine: Engine, options: ListOptions = {}): Promise<SchedulePage> {
+export async function listSchedules(engine: Engine, options: ListSchedulesOptions = {}): Promise<SchedulePage> {
   const limit = wholeNumber(options.limit ?? 100, "limit", 1, 10_000);
   const { state, owner, prefix = "" } = options;
   const filtered = options.task !== undefined || options.tag !== undefined || prefix !== "";
@@ -73,7 +73,7 @@ export async function listSchedules(engine: Engine, options: ListOptions = {}): 
   }
 }
 
-function fits(record: ScheduleRecord, engine: Engine, { task, tag, state, owner }: ListOptions): boolean {
+function fits(record: ScheduleRecord, engine: Engine, { task, tag, state, owner }: ListSchedulesOptions): boolean {
   if ((state !== undefined && record.state !== state) || (owner !== undefined && record.owner !== owner)) return false;
   if (task === undefined && tag === undefined) return true;
   const { definition } = scheduleInfo(record, engine.temporal);

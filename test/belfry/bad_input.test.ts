@@ -101,9 +101,9 @@ const table: [what: string, act: (belfry: Belfry) => unknown, code: ErrorCode, s
   ["a crowd", () => new Belfry({ storage: memory(), concurrency: 0 }), "OPTION_INVALID", /1 to 10,000/],
   ["a handler that is none", (b) => b.task("t", "run" as unknown as () => void), "OPTION_INVALID", /function/],
   // what is not there
-  ["a signal to nobody", (b) => b.signal("no-such-job", "go"), "JOB_UNKNOWN", /no job of that id/],
-  ["cancelling nothing", (b) => b.cancel("no-such-job"), "JOB_UNKNOWN", /no job of that id/],
-  ["an update of nothing", (b) => b.update("nine", { priority: 1 }), "SCHEDULE_UNKNOWN", /nine/],
+  ["a signal to nobody", (b) => b.job("no-such-job").signal("go"), "JOB_UNKNOWN", /no job of that id/],
+  ["cancelling nothing", (b) => b.job("no-such-job").cancel(), "JOB_UNKNOWN", /no job of that id/],
+  ["an update of nothing", (b) => b.schedules.update("nine", { priority: 1 }), "SCHEDULE_UNKNOWN", /nine/],
 ];
 
 async function rows(storage: Storage): Promise<number> {
@@ -135,7 +135,7 @@ describe("bad input is refused before anything is written", () => {
   it("a misspelt name of a known schedule gets a hint", async () => {
     const belfry = new Belfry({ storage: memory(), clock: new FakeClock() });
     await belfry.schedule("daily-report", "@daily", "report");
-    await expect(belfry.update("daily-reprot", { priority: 1 })).rejects.toMatchObject({
+    await expect(belfry.schedules.update("daily-reprot", { priority: 1 })).rejects.toMatchObject({
       code: "SCHEDULE_UNKNOWN",
       message: expect.stringContaining("daily-report"),
     });

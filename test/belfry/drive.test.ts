@@ -93,7 +93,7 @@ describe("run() and close()", () => {
     await clock.advance("1s");
     await running;
     expect(calls).toContain("resign");
-    expect((await belfry.stats()).lease).toBeNull();
+    expect((await belfry.health()).lease).toBeNull();
     await belfry.close();
   });
 

@@ -90,7 +90,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
     living[Math.floor(random.next() * living.length)]!.life.dead = true;
     deaths++;
     launch();
-    const states = await Promise.all(unfinished.map((id) => enqueuer.getJob(id)));
+    const states = await Promise.all(unfinished.map((id) => enqueuer.jobs.get(id)));
     unfinished = unfinished.filter((_, i) => states[i]!.state !== "completed" && states[i]!.state !== "failed");
   }
   const ms = performance.now() - start;
@@ -103,7 +103,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
 
   const sum = (steps * (steps - 1)) / 2;
   for (const [i, id] of ids.entries()) {
-    const job = (await enqueuer.getJob(id))!;
+    const job = (await enqueuer.jobs.get(id))!;
     expect(job, JSON.stringify(job.error)).toMatchObject({ state: "completed", output: `w${i} ${sum}` });
   }
   expect(again).toEqual([]);

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { sha256 } from "../../src/base/sha256.ts";
 import { childId } from "../../src/execution/child_id.ts";
-import { cancelJob, retryJob } from "../../src/job/control.ts";
+import { cancelJob } from "../../src/job/control.ts";
+import { retryJob } from "../../src/job/retry.ts";
 import { listJobs } from "../../src/job/view.ts";
 import { FatalError } from "../../src/task/retry.ts";
 import { Bench } from "./harness.ts";

@@ -1,6 +1,7 @@
 /** Each fault of Resonate and honker in PEERS.md that concerns execution: here it must not happen. */
 import { describe, expect, test } from "vitest";
-import { retryJob, signalJob } from "../../src/job/control.ts";
+import { signalJob } from "../../src/job/control.ts";
+import { retryJob } from "../../src/job/retry.ts";
 import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "./harness.ts";
 

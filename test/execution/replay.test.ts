@@ -1,6 +1,6 @@
 /** Replay: the order the code saw first, names, values, patches, and history that does not fit. */
 import { describe, expect, test } from "vitest";
-import { retryJob } from "../../src/job/control.ts";
+import { retryJob } from "../../src/job/retry.ts";
 import type { Context } from "../../src/task/context.ts";
 import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "./harness.ts";

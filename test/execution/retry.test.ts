@@ -1,6 +1,7 @@
 /** Attempts: policies, their count over failures and crashes, poison, steps with tries of their own, what is forgotten. */
 import { describe, expect, test } from "vitest";
-import { redriveJobs, retryJob } from "../../src/job/control.ts";
+import { retryJobs } from "../../src/job/many.ts";
+import { retryJob } from "../../src/job/retry.ts";
 import {
   DEFAULT_RETRY,
   FatalError,
@@ -222,7 +223,7 @@ describe("attempts", () => {
     await node.stop();
   });
 
-  test("redrive() puts back many, and says which before", async () => {
+  test("retryMany() puts back many, and a dry run tells which", async () => {
     const bench = new Bench();
     let broken = true;
     bench.tasks.define("job", () => {
@@ -234,12 +235,12 @@ describe("attempts", () => {
     await bench.clock.settle();
     broken = false;
     const newest = ids.toReversed();
-    expect(await redriveJobs(node.engine, {}, { dryRun: true })).toEqual(newest);
-    expect(await redriveJobs(node.engine, { limit: 2 })).toEqual(newest.slice(0, 2));
-    expect(await redriveJobs(node.engine, { task: "job" })).toHaveLength(3);
+    expect(await retryJobs(node.engine, {}, { dryRun: true })).toEqual(newest);
+    expect(await retryJobs(node.engine, { limit: 2 })).toEqual(newest.slice(0, 2));
+    expect(await retryJobs(node.engine, { task: "job" })).toHaveLength(3);
     await bench.clock.settle();
     expect((await node.engine.storage.listJobs({ states: ["completed"], limit: 10 })).length).toBe(5);
-    await expect(redriveJobs(node.engine, { states: ["running"] })).rejects.toMatchObject({ code: "JOB_STATE" });
+    await expect(retryJobs(node.engine, { states: ["running"] })).rejects.toMatchObject({ code: "JOB_STATE" });
     await node.stop();
   });
 

@@ -79,7 +79,7 @@ for (const make of [memory, () => sqlite(":memory:")]) {
     while ((await belfry.tick()).ran > 0);
     const [first, , last] = await job.result();
     expect(ran.sort()).toEqual(["first", "last"]);
-    for (const id of [first, last]) expect((await belfry.getJob(id as string))?.state).toBe("completed");
+    for (const id of [first, last]) expect((await belfry.jobs.get(id as string))?.state).toBe("completed");
     await belfry.close();
   });
 }
@@ -123,14 +123,14 @@ for (const make of [memory, () => sqlite(":memory:")]) {
     const job = await first.enqueue("parent");
     await first.tick();
     // It fails beside its child, which ends with it. Failed jobs are kept longer than cancelled ones.
-    expect((await first.getJob(job.id))?.state).toBe("failed");
+    expect((await first.jobs.get(job.id))?.state).toBe("failed");
     const gone = { finishedBefore: 1e15, failedBefore: 0, occurrencesBefore: 0, limit: 10 };
     expect((await storage.purge({ now: 0, ...gone })).jobs).toBe(1);
     broken = false;
     const second = new Belfry({ storage, logger: silentLogger });
     second.task("parent", parent);
     second.task("kid", () => "from the child");
-    await second.retry(job.id);
+    await second.job(job.id).retry();
     while ((await second.tick()).ran > 0);
     expect((await storage.getJob({ id: job.id }))?.result).toBe('["from the child","mended"]');
     await first.close();

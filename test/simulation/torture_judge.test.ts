@@ -105,9 +105,9 @@ async function realRows(): Promise<{ rows: Rows; clients: Acknowledged; id: stri
   const job = await belfry.enqueue("play", SCRIPT, { key: "k" });
   await clock.advance("10s");
   for (let i = 0; i < 3; i++) await belfry.tick();
-  await belfry.signal(job.id, "go", "signal go", { key: "s" });
+  await job.signal("go", "signal go", { key: "s" });
   for (let i = 0; i < 3; i++) await belfry.tick();
-  await belfry.pause(EVERY);
+  await belfry.schedules.pause(EVERY);
   const rows = await readRows(storage);
   await belfry.close();
   const clients = {

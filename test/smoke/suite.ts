@@ -142,7 +142,7 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       clock.jump(60_000);
       await belfry.tick();
       expect(await job.status()).toBe("failed");
-      expect(await belfry.listJobs({ states: ["failed"] })).toMatchObject([
+      expect(await belfry.jobs.list({ states: ["failed"] })).toMatchObject([
         { id: job.id, attempt: 2, error: { message: "no 2" } },
       ]);
       await expect(belfry.job(job.id).result()).rejects.toMatchObject({ code: "JOB_FAILED" });

@@ -35,7 +35,7 @@ test("failStep() makes a step fail as often as asked, and retries go on from wha
   await t.advance("1m");
   expect(await job.result()).toBe("done");
   expect(calls).toEqual(["charge", "mail"]);
-  expect((await t.belfry.getJob(job.id))?.attempt).toBe(3);
+  expect((await t.belfry.jobs.get(job.id))?.attempt).toBe(3);
 });
 
 test("crash() kills the engine between two awaits; the next one takes over and repeats no finished step", async () => {
@@ -83,7 +83,7 @@ test("signals, sleeps and timeouts follow the clock that the test moves", async 
   });
   const [first, second] = [await t.belfry.enqueue(task), await t.belfry.enqueue(task)];
   await t.advance("1d");
-  await t.belfry.signal(first.id, "yes", "granted");
+  await first.signal("yes", "granted");
   await t.settle();
   expect(await first.result()).toBe("granted");
   await t.advance("2d");

@@ -4,6 +4,7 @@
 
 import { formatDuration, parseDuration } from "../../../src/base/duration.ts";
 import type { TickResult } from "../../../src/belfry.ts";
+import { readStats } from "../../../src/engine/stats.ts";
 import { allows } from "../auth.ts";
 import { Refusal } from "../problem.ts";
 import * as answers from "../wire/answers.ts";
@@ -72,7 +73,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       status: 200,
       gives: "text/plain",
       async run({ belfry, app }) {
-        const text = app.metrics.write(await belfry.stats(), belfry.engine.clock.now());
+        const text = app.metrics.write(await readStats(belfry.engine), belfry.engine.clock.now());
         return new Response(text, { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
       },
     },

@@ -26,7 +26,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       async run({ belfry }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, state, parent, ...same } = query;
         const before = readCursor("j", cursor);
-        const jobs = await belfry.listJobs({
+        const jobs = await belfry.jobs.list({
           ...same,
           limit: limit + 1,
           ...(state === undefined ? {} : { states: state }),
@@ -62,7 +62,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       status: 200,
       gives: answers.jobDetail,
       async run({ belfry }, { param }) {
-        const job = await belfry.getJob(param.id);
+        const job = await belfry.jobs.get(param.id);
         if (job) return job;
         throw new BelfryError("JOB_UNKNOWN", `No job has the id ${JSON.stringify(param.id)}`);
       },
@@ -77,7 +77,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       json: schemas.cancelBody,
       status: 200,
       gives: answers.ids,
-      run: async ({ belfry }, { param, json }) => ({ ids: await belfry.cancel(param.id, json.reason) }),
+      run: async ({ belfry }, { param, json }) => ({ ids: await belfry.job(param.id).cancel(json) }),
     },
   },
   "/jobs/:id/retry": {
@@ -89,7 +89,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       json: schemas.emptyBody,
       status: 200,
       gives: answers.ids,
-      run: async ({ belfry }, { param }) => ({ ids: await belfry.retry(param.id) }),
+      run: async ({ belfry }, { param }) => ({ ids: await belfry.job(param.id).retry() }),
     },
   },
   "/jobs/:id/signals/:name": {
@@ -103,7 +103,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       gives: answers.signalled,
       async run({ belfry }, { param, json }) {
         const options = json.key === undefined ? {} : { key: json.key };
-        return { outcome: await belfry.signal(param.id, param.name, json.value, options) };
+        return { outcome: await belfry.job(param.id).signal(param.name, json.value, options) };
       },
     },
   },

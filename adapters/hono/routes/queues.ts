@@ -2,29 +2,15 @@
  * Queues over HTTP: depths, settings, pause and resume.
  */
 import * as v from "valibot";
-import { parseDuration } from "../../../src/base/duration.ts";
-import { checkName } from "../../../src/base/names.ts";
 import type { Belfry } from "../../../src/belfry.ts";
 import * as answers from "../wire/answers.ts";
-import type { QueueAnswer, QueueBody, QueueSettings } from "../wire/mod.ts";
+import type { QueueAnswer } from "../wire/mod.ts";
 import * as schemas from "../wire/schemas.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
 
-async function configure(belfry: Belfry, name: string, { rate, ...same }: QueueBody): Promise<QueueSettings> {
-  checkName(name, "queue");
-  const perMs = rate ? parseDuration(rate.per, "rate.per", { minMs: 1 }) : 0;
-  const set = rate === undefined ? {} : { rate: rate === null ? null : { count: rate.count, perMs } };
-  return belfry.configureQueue(name, { ...same, ...set });
-}
-
 async function listQueues(belfry: Belfry): Promise<QueueAnswer[]> {
-  const { queues } = await belfry.stats();
-  const settings = new Map((await belfry.engine.storage.listQueues()).map((queue) => [queue.name, queue]));
-  return queues.map((depths) => {
-    const { concurrency = null, rate = null } = settings.get(depths.queue) ?? {};
-    return { ...depths, concurrency, rate };
-  });
+  return (await belfry.queues.list()).map(({ name: queue, ...rest }) => ({ queue, ...rest }));
 }
 
 type QueuePath = Exclude<Extract<keyof BelfrySchema, `/queues${string}`>, JobProtocolPath>;
@@ -50,7 +36,7 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       json: schemas.queueBody,
       status: 200,
       gives: answers.queueSettings,
-      run: ({ belfry }, { param, json }) => configure(belfry, param.queue, json),
+      run: ({ belfry }, { param, json }) => belfry.queues.configure(param.queue, json),
     },
   },
   "/queues/:queue/pause": {
@@ -62,7 +48,7 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       json: schemas.emptyBody,
       status: 200,
       gives: answers.queueSettings,
-      run: ({ belfry }, { param }) => configure(belfry, param.queue, { paused: true }),
+      run: ({ belfry }, { param }) => belfry.queues.pause(param.queue),
     },
   },
   "/queues/:queue/resume": {
@@ -74,7 +60,7 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       json: schemas.emptyBody,
       status: 200,
       gives: answers.queueSettings,
-      run: ({ belfry }, { param }) => configure(belfry, param.queue, { paused: false }),
+      run: ({ belfry }, { param }) => belfry.queues.resume(param.queue),
     },
   },
 };

@@ -46,7 +46,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       async run({ belfry }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, ...same } = query;
         const after = readCursor("s", cursor);
-        const page = await belfry.listSchedules({ ...same, limit, ...(after === undefined ? {} : { after }) });
+        const page = await belfry.schedules.list({ ...same, limit, ...(after === undefined ? {} : { after }) });
         const items = await Promise.all(page.schedules.map((info) => show(belfry.engine, info)));
         return { items, next: page.next === null ? null : writeCursor("s", page.next) };
       },
@@ -61,7 +61,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       status: 200,
       gives: answers.schedule,
       async run({ belfry }, { param }) {
-        const info = await belfry.getSchedule(param.name);
+        const info = await belfry.schedules.get(param.name);
         if (info) return show(belfry.engine, info);
         throw new BelfryError("SCHEDULE_UNKNOWN", `No schedule is named ${JSON.stringify(param.name)}`);
       },
@@ -88,7 +88,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       status: 200,
       gives: answers.registered,
       async run({ belfry }, { param, json }) {
-        return showRegistered(belfry.engine, await belfry.update(param.name, json));
+        return showRegistered(belfry.engine, await belfry.schedules.update(param.name, json));
       },
     },
     $delete: {
@@ -98,7 +98,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       param: schemas.namePath,
       status: 200,
       gives: answers.removed,
-      run: async ({ belfry }, { param }) => ({ removed: await belfry.remove(param.name) }),
+      run: async ({ belfry }, { param }) => ({ removed: await belfry.schedules.remove(param.name) }),
     },
   },
   "/schedules/:name/pause": {
@@ -110,7 +110,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       json: schemas.pauseBody,
       status: 200,
       gives: answers.schedule,
-      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.pause(param.name, json)),
+      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.schedules.pause(param.name, json)),
     },
   },
   "/schedules/:name/resume": {
@@ -122,7 +122,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       json: schemas.resumeBody,
       status: 200,
       gives: answers.schedule,
-      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.resume(param.name, json)),
+      run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.schedules.resume(param.name, json)),
     },
   },
   "/schedules/:name/trigger": {
@@ -134,7 +134,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       json: schemas.triggerBody,
       status: 200,
       gives: answers.triggered,
-      run: ({ belfry }, { param, json }) => belfry.trigger(param.name, json),
+      run: ({ belfry }, { param, json }) => belfry.schedules.trigger(param.name, json),
     },
   },
   "/schedules/:name/backfill": {
@@ -146,7 +146,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       json: schemas.backfillBody,
       status: 200,
       gives: answers.backfilled,
-      run: ({ belfry }, { param, json }) => belfry.backfill(param.name, json),
+      run: ({ belfry }, { param, json }) => belfry.schedules.backfill(param.name, json),
     },
   },
   "/schedules/:name/preview": {
@@ -158,7 +158,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       query: schemas.previewQuery,
       status: 200,
       gives: answers.preview,
-      run: async ({ belfry }, { param, query }) => ({ items: await belfry.preview(param.name, query) }),
+      run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.preview(param.name, query) }),
     },
   },
   "/schedules/:name/explain": {
@@ -172,7 +172,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       gives: answers.explained,
       async run({ belfry }, { param, query }) {
         const at = /^-?\d+$/.test(query.at) ? Number(query.at) : query.at;
-        const { job, ...explanation } = await belfry.explain(param.name, at);
+        const { job, ...explanation } = await belfry.schedules.explain(param.name, at);
         if (job === null) return { ...explanation, job };
         const { id, state, attempt, startedAt, finishedAt } = job;
         return { ...explanation, job: { id, state, attempt, startedAt, finishedAt } };
@@ -188,7 +188,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       query: schemas.occurrencesQuery,
       status: 200,
       gives: answers.occurrences,
-      run: async ({ belfry }, { param, query }) => ({ items: await belfry.occurrences(param.name, query) }),
+      run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.occurrences(param.name, query) }),
     },
   },
 };

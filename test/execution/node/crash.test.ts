@@ -68,7 +68,7 @@ async function matrix(
     const journal = join(folder, `${queue}.journal`);
     note(journal, `dies at ${dieAt}`);
     const handle = await enqueuer.enqueue("matrix", { journal, queue }, { queue });
-    await enqueuer.signal(handle.id, "go", "signal");
+    await handle.signal("go", "signal");
     return { spec, queue, jobId: handle.id, journal, claimTtlMs: CLAIM_MS, dieAt };
   };
 
@@ -97,7 +97,7 @@ async function matrix(
   const deadline = start + CLAIM_MS + 10_000 + orders.length * 100;
   for (const { jobId } of orders) {
     for (;;) {
-      const job = await rescuer.getJob(jobId);
+      const job = await rescuer.jobs.get(jobId);
       if (job?.state === "completed" || job?.state === "failed" || performance.now() > deadline) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -107,7 +107,7 @@ async function matrix(
   await running;
 
   for (const [i, order] of orders.entries()) {
-    const job = (await rescuer.getJob(order.jobId))!;
+    const job = (await rescuer.jobs.get(order.jobId))!;
     const journal = readJournal(order.journal);
     const about = `${spec} ${order.queue} dies at ${order.dieAt}: ${JSON.stringify(journal)} ${JSON.stringify(job.error)} ${ends[i]!.error}`;
     expect(job, about).toMatchObject({ state: "completed", output: RIGHT });

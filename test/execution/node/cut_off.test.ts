@@ -69,12 +69,12 @@ describe("on a SQLite file", () => {
     await until("new long begins");
     writeFileSync(join(folder, "gate"), "");
     expect(await handle.result({ timeout: "15s" })).toBe("new");
-    const before = await enqueuer.getJob(handle.id);
+    const before = await enqueuer.jobs.get(handle.id);
     old.kill("SIGCONT");
     await until("old aborted CLAIM_LOST");
     await until("old writes outside false");
     await pause(1_000);
-    expect(await enqueuer.getJob(handle.id)).toEqual(before);
+    expect(await enqueuer.jobs.get(handle.id)).toEqual(before);
     const journal = readJournal(join(folder, "journal"));
     expect(journal).toContain("new writes outside true");
     expect(journal).not.toContain("old last");
@@ -96,7 +96,7 @@ describe("on a SQLite file", () => {
     worker.kill("SIGCONT");
     writeFileSync(join(folder, "gate"), "");
     expect(await handle.result({ timeout: "10s" })).toBe("slow");
-    expect(await enqueuer.getJob(handle.id)).toMatchObject({ attempt: 1, claims: 1 });
+    expect(await enqueuer.jobs.get(handle.id)).toMatchObject({ attempt: 1, claims: 1 });
     await enqueuer.close();
   }, 40_000);
 

@@ -59,7 +59,7 @@ const belfry = matrixBelfry({
 const stop = new AbortController();
 const running = belfry.run({ signal: stop.signal, schedule: false });
 for (;;) {
-  const job = await belfry.getJob(orders.jobId);
+  const job = await belfry.jobs.get(orders.jobId);
   if (job?.state === "completed" || job?.state === "failed") break;
   await new Promise((resolve) => setTimeout(resolve, 25));
 }

@@ -130,34 +130,35 @@ const DO: Readonly<Record<ActionKind, Do>> = {
     }
     if (waits.length === 0) return;
     const [id, name] = random.pick(waits);
-    await belfry.signal(id, name, `signal ${name}`, random.chance(0.5) ? { key: "once" } : {});
+    await belfry.job(id).signal(name, `signal ${name}`, random.chance(0.5) ? { key: "once" } : {});
   },
 
   cancel: async (belfry, random, ground) => {
     const id = someJob(random, ground);
-    if (id !== undefined) await belfry.cancel(id);
+    if (id !== undefined) await belfry.job(id).cancel();
   },
 
   retry: async (belfry, random, ground) => {
     const failed = [...ground.openJobs()].filter(({ state }) => state === "failed").map(({ id }) => id);
-    if (failed.length > 0) await belfry.retry(random.pick(failed));
+    if (failed.length > 0) await belfry.job(random.pick(failed)).retry();
   },
 
-  pause: (belfry, random) => belfry.pause(random.pick(SCHEDULES)),
-  resume: (belfry, random) => belfry.resume(random.pick(SCHEDULES), { missed: random.chance(0.5) ? "fire" : "skip" }),
-  remove: (belfry, random) => belfry.remove(random.pick(SCHEDULES)),
-  trigger: (belfry, random) => belfry.trigger(random.pick(SCHEDULES)),
+  pause: (belfry, random) => belfry.schedules.pause(random.pick(SCHEDULES)),
+  resume: (belfry, random) =>
+    belfry.schedules.resume(random.pick(SCHEDULES), { missed: random.chance(0.5) ? "fire" : "skip" }),
+  remove: (belfry, random) => belfry.schedules.remove(random.pick(SCHEDULES)),
+  trigger: (belfry, random) => belfry.schedules.trigger(random.pick(SCHEDULES)),
 
   backfill: async (belfry, random) => {
     const to = belfry.engine.clock.now();
-    await belfry.backfill(random.pick(SCHEDULES), { from: to - random.below(60_000), to });
+    await belfry.schedules.backfill(random.pick(SCHEDULES), { from: to - random.below(60_000), to });
   },
 
   queue: (belfry, random) =>
-    belfry.configureQueue(random.pick(QUEUES), {
+    belfry.queues.configure(random.pick(QUEUES), {
       paused: random.chance(0.15),
       concurrency: random.chance(0.4) ? 1 + random.below(4) : null,
-      rate: random.chance(0.2) ? { count: 1 + random.below(3), perMs: 1000 + random.below(4000) } : null,
+      rate: random.chance(0.2) ? { count: 1 + random.below(3), per: 1000 + random.below(4000) } : null,
     }),
 
   // What the leader does once a minute, with a retention that bites.

@@ -132,12 +132,12 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
         const [id, script] = random.pick(waiting);
         for (const name of waitsOf(script)) {
           const key = `wish ${wishes}`;
-          await belfry.signal(id, name, `signal ${name}`, { key });
+          await belfry.job(id).signal(name, `signal ${name}`, { key });
           acknowledged.signals.push([id, name, key]);
           tally.signals++;
         }
       } else if (dice < 9) {
-        for (const id of await belfry.cancel(random.pick(known.slice(-5))[0])) {
+        for (const id of await belfry.job(random.pick(known.slice(-5))[0]).cancel()) {
           acknowledged.cancelled.add(id);
           tally.cancelled++;
         }
@@ -229,7 +229,7 @@ await Promise.all([torment(until), wish(belfry, until)]);
 
 patience = performance.now() + REST_MS;
 // Rest: no more torment, no new occurrences; what was begun comes to its end.
-for (const name of Object.keys(SCHEDULES)) await insist(() => belfry.pause(name));
+for (const name of Object.keys(SCHEDULES)) await insist(() => belfry.schedules.pause(name));
 while ((await insist(() => unfinished(storage))) && performance.now() < patience) await wait(1000);
 over = true;
 for (const player of players) player.kill("SIGKILL");

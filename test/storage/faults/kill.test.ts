@@ -97,7 +97,7 @@ it.each(SERVERS)("%s killed under load: nothing lost, nothing doubled", { timeou
   // The same engine as a second run: what is left is run to its end.
   const left = belfry.run({ schedule: false });
   await until("the rest of the jobs", async () => {
-    const { queues } = await client.stats();
+    const queues = await client.queues.list();
     return queues.every(({ ready, running: active, scheduled }) => ready + active + scheduled === 0);
   });
   const jobs = await asking.storage.listJobs({ task: "work", limit: 100_000 });

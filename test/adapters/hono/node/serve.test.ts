@@ -35,8 +35,8 @@ describe("serve() of belfry/node", () => {
     await closed;
     await served.finished;
     const after = new Belfry({ storage: sqlite(path), logger: silentLogger });
-    expect(await after.getJob(String(body["id"]))).toMatchObject({ state: "completed", output: "drained" });
-    expect((await after.stats()).lease).toBeNull();
+    expect(await after.jobs.get(String(body["id"]))).toMatchObject({ state: "completed", output: "drained" });
+    expect((await after.health()).lease).toBeNull();
     await after.close();
   });
 
