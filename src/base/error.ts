@@ -140,9 +140,14 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
    */
   constructor(details: CronSyntaxDetails) {
     const { expression, field, column, found, expected, hint } = details;
+    // What cannot be seen is named: a no-break space is U+00A0.
+    const shown = found.replace(
+      /[^ -~\t]/g,
+      (char) => `U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`,
+    );
     super(
       "CRON_SYNTAX",
-      `Cannot read the expression: in ${field}, found ${found ? `"${found}"` : "nothing"}, expected ${expected}` +
+      `Cannot read the expression: in ${field}, found ${found ? `"${shown}"` : "nothing"}, expected ${expected}` +
         `\n  ${expression.replace(/\s/g, " ")}\n  ${" ".repeat(column)}^${hint ? `\n${hint}` : ""}`,
     );
     Object.assign(this, details, { name: "CronSyntaxError" });

@@ -5,6 +5,7 @@
  * that change for the summer do not move it. Units are w, d (24 hours), h, m, s, largest first, whole numbers.
  */
 import { CronSyntaxError } from "../base/error.ts";
+import { dialectHint } from "./dialects.ts";
 
 /** What an `@every` expression says. */
 export interface Every {
@@ -29,5 +30,6 @@ export function readEvery(expression: string): Every | null {
   // Past the range of a Date even the first step would lead nowhere.
   if (ms >= 1_000 && ms <= 8.64e15) return { ms, text: `@every ${found}` };
   const expected = "at least 1s, like 90s or 1w2d3h4m5s";
-  throw new CronSyntaxError({ expression, field: "interval", column: head.length, found, expected });
+  const hint = dialectHint(expression, () => undefined);
+  throw new CronSyntaxError({ expression, field: "interval", column: head.length, found, expected, hint });
 }

@@ -4,10 +4,11 @@
  * Text is split at spaces and tabs; five fields, or six with seconds first, are read by `field.ts`. Nicknames stand for
  * five fields. `@every` is another kind of schedule, see `every.ts`.
  *
- * Whatever is not in the grammar is refused. When a refused expression would do with its fields in another order, the
- * error says so.
+ * Whatever is not in the grammar is refused, with what was probably meant: `dialects.ts` looks for another scheduler's
+ * text, `field.ts` for a misspelt value.
  */
 import { CronSyntaxError, nearest } from "../base/error.ts";
+import { dialectHint } from "./dialects.ts";
 import { canonical, FIELDS, type Field, readField } from "./field.ts";
 
 /** A calendar expression that was read. */
@@ -43,15 +44,16 @@ const NICKNAMES: ReadonlyMap<string, string> = new Map(
 /**
  * Reads a calendar expression: five or six fields, or a nickname.
  *
- * @param guessing whether an error looks for an order of the fields that can be read
+ * @param guessing whether an error looks for another dialect's text
  * @throws {CronSyntaxError} `CRON_SYNTAX` where the text is not in the grammar
  */
 export function readExpression(expression: string, { days, seed }: ReadOptions = {}, guessing = true): CronExpression {
-  const refuse = (field: string, column: number, found: string, expected: string, hint?: string): never => {
+  const refuse = (field: string, column: number, found: string, expected: string, remedy?: string): never => {
+    const hint = (guessing && dialectHint(expression, rewritten)) || remedy;
     throw new CronSyntaxError({ expression, field, column, found, expected, hint });
   };
   const odd = expression.search(/[^ -~\t]/);
-  if (odd >= 0) refuse("expression", odd, expression[odd]!, "ASCII");
+  if (odd >= 0) refuse("expression", odd, expression[odd]!, "one line of ASCII");
   const words = wordsOf(expression);
   const { length } = words;
   const [first = ""] = words;
@@ -73,8 +75,7 @@ export function readExpression(expression: string, { days, seed }: ReadOptions =
   const fields = texts.map((word, index) =>
     readField(word, index, seed, (column, found, expected, hint) => {
       const at = columnOf(expression, index - 6 + length) + column;
-      const remedy = hint || (guessing ? reordered(texts, length) : hint);
-      return refuse(FIELDS[index]!.name, at, expression.substr(at, found.length), expected, remedy);
+      return refuse(FIELDS[index]!.name, at, expression.substr(at, found.length), expected, hint || elapsed(texts));
     }),
   );
   const [, minute, hour, day, , weekday] = fields.map(({ text }) => text);
@@ -103,12 +104,17 @@ function columnOf(text: string, index: number): number {
   return [...text.matchAll(/[^ \t]+/g)][index]?.index ?? 0;
 }
 
-/** Tries another order of the same fields: seconds last where there are six, else month and day of the week swapped. */
-function reordered([a, b, c, d, e, f]: readonly string[], count: number): string | undefined {
-  const order = count > 5 ? [f, a, b, c, d, e] : [b, c, d, f, e];
+/** Reads and writes words, `undefined` where they cannot be read. */
+function rewritten(words: readonly string[]): string | undefined {
   try {
-    return `did you mean "${writeExpression(readExpression(order.join(" "), {}, false))}"?`;
+    return writeExpression(readExpression(words.join(" "), {}, false));
   } catch {
     return undefined;
   }
+}
+
+/** What a step larger than its field means where nothing else is asked: elapsed time. */
+function elapsed(texts: readonly string[]): string | undefined {
+  const [, before, step] = /^((?:\d+ ){0,2})[*0]\/(\d+)(?: [*?])+$/.exec(texts.join(" ")) ?? [];
+  return step && `did you mean "@every ${step}${"smh"[wordsOf(before!).length]}"?`;
 }

@@ -51,7 +51,7 @@ function rule(name: string, min: number, max: number, text?: string): FieldRule 
 
 /** A field that was read. */
 export interface Field {
-  /** Its text in capitals, `?` as `*` and `H` resolved. */
+  /** Its text in capitals, `?` of a day field as `*` and `H` resolved. */
   text: string;
   /** Values 0 to 31, a bit each. */
   low: number;
@@ -102,7 +102,7 @@ export function readField(word: string, index: number, seed: string | undefined,
     return value < min || value > max ? fail(at, text) : value;
   };
   const days = index === MONTH_DAY ? DAY_ITEM : index === WEEKDAY ? WEEKDAY_ITEM : undefined;
-  for (const item of (word === "?" ? "*" : word.toUpperCase()).split(",")) {
+  for (const item of (days && word === "?" ? "*" : word.toUpperCase()).split(",")) {
     let text = item;
     const [special, of, nth] = days?.exec(item) ?? [];
     if (special) {
@@ -129,12 +129,8 @@ export function readField(word: string, index: number, seed: string | undefined,
       const count = last - first + 1;
       const step = +(by ?? 1);
       if (step < 1 || step > count) {
-        fail(
-          item.length - by!.length,
-          by!,
-          `a step, 1-${count}`,
-          item[0] === "*" && index < 3 ? `did you mean "@every ${by}${"smh"[index]}"?` : "",
-        );
+        // A step past the end of a range leaves its first value.
+        fail(item.length - by!.length, by!, `a step, 1-${count}`, step && to ? `did you mean "${from}"?` : "");
       }
       if (hash) {
         if (seed === undefined) fail(0, item, 'the option "seed"');

@@ -107,7 +107,7 @@ function field(random: Random, index: number): FieldPlan {
   return { items, text: words.join(",") };
 }
 
-function anItem(random: Random, index: number): [Item, string] {
+export function anItem(random: Random, index: number): [Item, string] {
   const [min, max] = LIMITS[index]!;
   const size = max - min + 1;
   const value = (): number => {

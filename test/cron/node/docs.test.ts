@@ -27,6 +27,15 @@ describe("docs/cron.md", () => {
     },
   );
 
+  const [, dialects = ""] = /### Text of other schedulers\n([\s\S]*?)\n## /.exec(docs) ?? [];
+  const refused = [...dialects.matchAll(/^\| `(.+)` \| (.+) \|$/gm)].map((row) => row.slice(1, 3));
+
+  it("shows ten texts of other schedulers", () => expect(refused.length).toBe(10));
+
+  it.each(refused)("%s is refused: %s", (expression, hint) => {
+    expect(() => new api.Cron(expression!)).toThrow(hint);
+  });
+
   const nights = [...docs.matchAll(/^\| `([^`]+)` \| ([A-Z]\w+\/\w+).*? \| (\S+:\d\d) \| (.+?) \| (.+?) \|$/gm)];
 
   it("shows ten nights", () => expect(nights.length).toBe(10));
