@@ -13,9 +13,10 @@ import { checkName } from "../../src/base/names.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { JobRunEvent } from "../../src/engine/events.ts";
 import { timed } from "../../src/engine/timed.ts";
-import { attemptsUsed } from "../../src/execution/attempts.ts";
+import { attemptsUsed, notesAfterError } from "../../src/execution/attempts.ts";
 import { settleFailure } from "../../src/execution/settle.ts";
 import { isOver } from "../../src/job/ending.ts";
+import { shownName } from "../../src/job/step_name.ts";
 import type { ClaimedJob, JobTransition, JobWrite, StepRecord } from "../../src/storage/port.ts";
 import { type Failure, fromFailure, parseFailure } from "../../src/task/failure.ts";
 import { parseJobOptions } from "../../src/task/options.ts";
@@ -73,14 +74,19 @@ async function showClaimed(engine: Engine, job: ClaimedJob): Promise<wire.Claime
     input: await read(job.input, "input"),
     steps: await Promise.all(
       steps.map(async (step) => ({
-        name: step.name,
+        name: shownName(step.name),
         kind: step.kind,
         state: step.state,
-        tries: step.attempt,
-        output: await read(step.output, `output of step ${step.name}`),
+        tries: step.tries,
+        attempt: step.attempt,
+        output:
+          step.kind === "value"
+            ? JSON.parse(step.output ?? "null")
+            : await read(step.output, `output of step ${step.name}`),
         error: step.error === null ? null : parseFailure(step.error),
         wakeAt: step.wakeAt,
-        ref: step.ref,
+        childId: step.childId,
+        signalKey: step.signalKey,
         startedAt: step.startedAt,
         finishedAt: step.finishedAt,
       })),
@@ -134,6 +140,8 @@ export async function settleJob(engine: Engine, id: string, body: wire.SettleBod
   const job = await readJob(engine, id);
   const { transition, failure } = await transitionOf(engine, job, body);
   const write: JobWrite = { ...(await writeOf(engine, job, body)), transition };
+  const notes = failure && transition.to === "ready" ? notesAfterError(job, [...job.steps, ...write.steps]) : undefined;
+  if (notes) write.notes = JSON.stringify(notes);
   // One claim settles once: by this name the storage knows a settlement that is sent again.
   const answer = await save(engine, write, `settle:${body.token}:${id}`, claimLength(undefined));
   announce(engine, job, transition, failure);
@@ -168,11 +176,13 @@ async function writeOf(
       kind: "step",
       state: "done",
       seq: seq++,
-      attempt: 1,
+      tries: 1,
+      attempt: job.attempt,
       output: output === "" ? null : output,
       error: null,
       wakeAt: null,
-      ref: null,
+      childId: null,
+      signalKey: null,
       startedAt: step.startedAt ?? now,
       finishedAt: now,
     });

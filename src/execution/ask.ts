@@ -74,7 +74,7 @@ export function findDue(
         due = { at: signal.sentAt, by: "signal", signal };
       }
     } else if (wanted.kind === "invoke") {
-      const child = arrived.children.find((candidate) => candidate.id === ask.pending?.ref);
+      const child = arrived.children.find((candidate) => candidate.id === ask.pending?.childId);
       if (child) due = { at: child.finishedAt, by: "child", child };
     }
     if (!due && wakeAt !== null && wakeAt <= now) due = { at: wakeAt, by: "time" };

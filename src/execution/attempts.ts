@@ -1,46 +1,38 @@
 /**
- * How many attempts of its budget a job has used.
+ * How many attempts of its budget has a job used?
  *
- * An attempt that ended with an error always counts. One that ended with its worker (crashed, killed, cut off) counts
- * unless it had finished a step that none had finished before: so the deploys of a year do not wear a long job down,
- * while a job that kills its worker in one place ends after its attempts. For that, rows of steps and sleeps keep the
- * attempt in which they were over, and where an attempt fails after progress, a note keeps which attempts threw.
+ * An attempt that ended with an error always counts. One that ended with its worker (crashed, killed, disconnected) counts
+ * unless it had finished a step that no attempt had finished before: so the deploys of a year do not wear a long job down,
+ * while a job that kills its worker in one place ends after its attempts. For that, every step keeps the attempt in which
+ * it was over, and when an attempt throws, the job's notes keep how many were used by then.
  *
- * `job.attempt` itself counts every claim that was not a resume. After `retry(id)` it starts anew and the note is gone;
- * rows of before may then forgive a crash or two more than they should.
+ * `job.attempt` itself counts every claim that was not a resume. After `retry(id)` both counts start anew, and steps of
+ * before forgive nothing any more.
  */
 
-import { ATTEMPT_NOTE } from "../job/notes.ts";
+import { type JobNotes, readNotes } from "../job/notes.ts";
 import type { ClaimedJob, StepRecord } from "../storage/port.ts";
-import { pendingRow } from "./rows.ts";
 
-/** Attempts used, the present one included. */
+/** Counts the attempts used, the present one included. */
 export function attemptsUsed(job: ClaimedJob): number {
-  const thrown = new Set(thrownAttempts(job));
-  const progressed = new Set<number>();
+  const { thrown = { attempt: 0, used: 0 }, progressFrom = 0 } = readNotes(job);
+  const forgiven = new Set<number>();
   for (const step of job.steps) {
-    const attempt = madeIn(step);
-    if (attempt !== null && attempt < job.attempt && !thrown.has(attempt)) progressed.add(attempt);
+    if (!isProgress(step) || step.seq! < progressFrom) continue;
+    if (step.attempt! > thrown.attempt && step.attempt! < job.attempt) forgiven.add(step.attempt!);
   }
-  return job.attempt - progressed.size;
+  return thrown.used + job.attempt - thrown.attempt - forgiven.size;
 }
 
-/** The note that the present attempt threw; null where nothing rests on it. */
-export function thrownNote(job: ClaimedJob, steps: Iterable<StepRecord>, now: number): StepRecord | null {
-  let progress = false;
-  for (const step of steps) progress ||= madeIn(step) !== null;
-  if (!progress) return null;
-  const ref = [...thrownAttempts(job), job.attempt].join(",");
-  return pendingRow({ jobId: job.id, name: ATTEMPT_NOTE, kind: "value", wakeAt: null, ref, startedAt: now });
+/** The job's notes after the present attempt threw; undefined where they stay as they are. */
+export function notesAfterError(job: ClaimedJob, steps: Iterable<StepRecord>): JobNotes | undefined {
+  for (const step of steps) {
+    if (isProgress(step)) return { ...readNotes(job), thrown: { attempt: job.attempt, used: attemptsUsed(job) } };
+  }
+  return undefined;
 }
 
-function thrownAttempts(job: ClaimedJob): number[] {
-  const ref = job.steps.find((step) => step.name === ATTEMPT_NOTE)?.ref;
-  return ref ? ref.split(",").map(Number) : [];
-}
-
-/** The attempt in which a step or sleep was over. */
-function madeIn(step: StepRecord): number | null {
-  if (step.state !== "done" || (step.kind !== "step" && step.kind !== "sleep") || step.ref === null) return null;
-  return Number(step.ref);
+/** Whether a step is work that was finished; what came from outside (a signal, a child's end) is none. */
+function isProgress({ kind, state, attempt }: StepRecord): boolean {
+  return state === "done" && (kind === "step" || kind === "sleep") && attempt !== null;
 }

@@ -35,6 +35,9 @@ export interface BegunHost {
   happened(): void;
 }
 
+/** What an outcome keeps of its call: when it began, how often it was tried, and the child or signal that it is of. */
+type Tried = Pick<StepRecord, "startedAt" | "tries"> & Partial<Pick<StepRecord, "childId" | "signalKey">>;
+
 /** What one run has begun. */
 export class Begun {
   readonly waiting: Set<Ask> = new Set();
@@ -127,8 +130,8 @@ export class Begun {
       const child = await make(childId(this.#job.id, ask.name));
       if (this.#host.over) return;
       this.#outbox.addChild(child);
-      if (ask.wanted.kind === "spawn") this.#complete(ask, { startedAt, tries: 1, ref: child.id, output: null });
-      else this.#wait(ask, { wakeAt: null, startedAt, ref: child.id });
+      if (ask.wanted.kind === "spawn") this.#complete(ask, { startedAt, tries: 1, childId: child.id, output: null });
+      else this.#wait(ask, { wakeAt: null, startedAt, childId: child.id });
     } catch (error) {
       if (!this.#host.over) this.#fail(ask, { startedAt, tries: 1, error });
     } finally {
@@ -146,26 +149,21 @@ export class Begun {
 
   #endWait(ask: Ask, due: Due, starting: Ask[]): void {
     this.waiting.delete(ask);
-    const { startedAt, ref } = ask.pending!;
+    const { startedAt, childId } = ask.pending!;
     const { wanted } = ask;
     if (wanted.kind === "step") {
       starting.push(ask);
     } else if (due.by === "signal") {
       const { name, key, payload } = due.signal;
       this.#consumed.add(signalId(name, key));
-      this.#complete(ask, { startedAt, tries: 1, ref: key, output: payload });
+      this.#complete(ask, { startedAt, tries: 1, signalKey: key, output: payload });
     } else if (due.by === "child" && due.child.state === "completed") {
-      this.#complete(ask, { startedAt, tries: 1, ref, output: due.child.result });
+      this.#complete(ask, { startedAt, tries: 1, childId, output: due.child.result });
     } else if (due.by === "child") {
       const { id, state, error } = due.child;
-      this.#fail(ask, { startedAt, tries: 1, ref, error: endingError(id, state, error) });
+      this.#fail(ask, { startedAt, tries: 1, childId, error: endingError(id, state, error) });
     } else {
-      this.#complete(ask, {
-        startedAt,
-        tries: 1,
-        ref: wanted.kind === "sleep" ? String(this.#job.attempt) : null,
-        output: null,
-      });
+      this.#complete(ask, { startedAt, tries: 1, output: null });
     }
   }
 
@@ -192,7 +190,7 @@ export class Begun {
     const { clock, codec } = this.#engine;
     this.running++;
     const startedAt = ask.pending?.startedAt ?? clock.now();
-    const tries = (ask.pending?.attempt ?? 0) + 1;
+    const tries = (ask.pending?.tries ?? 0) + 1;
     const { run, timeoutMs } = wanted;
     const key = `${this.#job.id}:${name}`;
     const signal = (): AbortSignal => this.#host.signal;
@@ -208,7 +206,7 @@ export class Begun {
       const output = typeof encoded === "string" ? encoded : await encoded;
       if (this.#host.over) return;
       this.running--;
-      this.#complete(ask, { startedAt, tries, ref: String(this.#job.attempt), output, value: outcome.value });
+      this.#complete(ask, { startedAt, tries, output, value: outcome.value });
     } catch (error) {
       if (this.#host.over) return;
       this.running--;
@@ -233,35 +231,23 @@ export class Begun {
       return;
     }
     const wakeAt = this.#engine.clock.now() + delayMs;
-    this.#wait(ask, { startedAt, wakeAt, attempt: tries, error: JSON.stringify(toFailure(error)) });
+    this.#wait(ask, { startedAt, wakeAt, tries, error: JSON.stringify(toFailure(error)) });
     this.#host.poke();
   }
 
-  #fail(ask: Ask, failed: { startedAt: number; tries: number; error: unknown; ref?: string | null }): void {
-    const { startedAt, tries, error, ref = null } = failed;
-    this.#append(ask, {
-      state: "failed",
-      attempt: tries,
-      output: null,
-      error: JSON.stringify(toFailure(error)),
-      ref,
-      startedAt,
-    });
+  #fail(ask: Ask, failed: Tried & { error: unknown }): void {
+    const { error, ...tried } = failed;
+    this.#append(ask, { ...tried, state: "failed", output: null, error: JSON.stringify(toFailure(error)) });
   }
 
   /** `value` is given where it is known already. */
-  #complete(
-    ask: Ask,
-    done: { startedAt: number; tries: number; ref: string | null; output: string | null; value?: unknown },
-  ): void {
-    const { startedAt, tries, ref, output, value } = done;
+  #complete(ask: Ask, done: Tried & { output: string | null; value?: unknown }): void {
+    const { output, value, ...tried } = done;
     const outcome = this.#append(ask, {
+      ...tried,
       state: "done",
-      attempt: tries,
       output: output === "" ? null : output,
       error: null,
-      ref,
-      startedAt,
     });
     // Objects are told as they will be read back, so that the first run sees what replay sees.
     if (outcome.record.output !== null && (typeof value === "string" || typeof value === "boolean")) {
@@ -270,14 +256,22 @@ export class Begun {
     }
   }
 
-  #append(
-    ask: Ask,
-    over: Pick<StepRecord, "attempt" | "output" | "error" | "ref" | "startedAt"> & { state: "done" | "failed" },
-  ): Outcome {
+  #append(ask: Ask, over: Tried & { state: "done" | "failed"; output: string | null; error: string | null }): Outcome {
     const { name, wanted, pending } = ask;
     const finishedAt = this.#engine.clock.now();
     const wakeAt = pending?.wakeAt ?? null;
-    const outcome = this.#history.append({ jobId: this.#job.id, name, kind: wanted.kind, wakeAt, finishedAt, ...over });
+    const { id: jobId, attempt } = this.#job;
+    const outcome = this.#history.append({
+      jobId,
+      name,
+      kind: wanted.kind,
+      attempt,
+      wakeAt,
+      childId: null,
+      signalKey: null,
+      finishedAt,
+      ...over,
+    });
     this.#outbox.put(outcome.record);
     this.waiting.delete(ask);
     this.#host.happened();

@@ -6,7 +6,6 @@
  * saw the first time. What is new goes to the end and is told in the same way. Values that are asked for synchronously
  * (`now`, `random`, `uuid`, `patched`) are taken by name at once and the cursor steps over them.
  */
-import { ATTEMPT_NOTE } from "../job/notes.ts";
 import type { StepRecord } from "../storage/port.ts";
 
 /** A step that is over. */
@@ -39,7 +38,7 @@ export class History {
       this.#unasked.add(outcome.record.name);
     }
     for (const step of steps) {
-      if (step.state !== "pending" || step.name === ATTEMPT_NOTE) continue;
+      if (step.state !== "pending") continue;
       this.#pending.set(step.name, step);
       this.#unasked.add(step.name);
     }

@@ -18,6 +18,7 @@ export class Outbox {
   readonly #rows = new Map<string, StepRecord>();
   #children: NewJob[] = [];
   #progress: string | undefined;
+  #notes: string | undefined;
   #sending: Promise<Reply> | undefined;
 
   /**
@@ -48,9 +49,14 @@ export class Outbox {
     this.#progress = encoded;
   }
 
+  /** The job's notes from the next write on. */
+  set notes(json: string) {
+    this.#notes = json;
+  }
+
   /** Whether there is something that is worth a write of its own. */
   get worthSending(): boolean {
-    if (this.#children.length > 0 || this.#progress !== undefined) return true;
+    if (this.#children.length > 0 || this.#progress !== undefined || this.#notes !== undefined) return true;
     for (const row of this.#rows.values()) if (row.state !== "failed") return true;
     return false;
   }
@@ -75,10 +81,12 @@ export class Outbox {
       children: this.#children,
       transition,
       ...(this.#progress === undefined ? {} : { progress: this.#progress }),
+      ...(this.#notes === undefined ? {} : { notes: this.#notes }),
     };
     this.#rows.clear();
     this.#children = [];
     this.#progress = undefined;
+    this.#notes = undefined;
     const sending = this.#save(write).finally(() => {
       if (this.#sending === sending) this.#sending = undefined;
     });

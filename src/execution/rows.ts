@@ -1,10 +1,10 @@
 /**
  * Rows of a job's history, as the engine writes them.
  *
- * Of a `step` or a `sleep` that is over, `ref` keeps the attempt in which it was: see `attempts.ts`. Of a value that code
- * has at once (`now`, `random`, `uuid`) it keeps the value as JSON, since codecs may be asynchronous and those are not.
+ * A value that code has at once (`now`, `random`, `uuid`) is stored as plain JSON: codecs may be asynchronous, and these
+ * calls are not.
  */
-import type { StepKind, StepRecord } from "../storage/port.ts";
+import type { ClaimedJob, StepKind, StepRecord } from "../storage/port.ts";
 
 /** A row that is not over: a wait, or a step whose failed try will be repeated. */
 export function pendingRow(
@@ -13,10 +13,12 @@ export function pendingRow(
   return {
     state: "pending",
     seq: null,
-    attempt: 0,
+    tries: 0,
+    attempt: null,
     output: null,
     error: null,
-    ref: null,
+    childId: null,
+    signalKey: null,
     finishedAt: null,
     ...row,
   };
@@ -24,20 +26,25 @@ export function pendingRow(
 
 /** A value or a patch: over as soon as it is asked for. */
 export function valueRow(row: {
-  jobId: string;
+  job: ClaimedJob;
   name: string;
   kind: StepKind;
-  ref: string | null;
+  output: string | null;
   now: number;
 }): Omit<StepRecord, "seq"> {
-  const { now, ...rest } = row;
+  const { job, name, kind, output, now } = row;
   return {
-    ...rest,
+    jobId: job.id,
+    name,
+    kind,
     state: "done",
-    attempt: 0,
-    output: null,
+    tries: 0,
+    attempt: job.attempt,
+    output,
     error: null,
     wakeAt: null,
+    childId: null,
+    signalKey: null,
     startedAt: now,
     finishedAt: now,
   };

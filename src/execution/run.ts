@@ -21,11 +21,13 @@ import type { Timer } from "../base/clock.ts";
 import { encodeNow } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { JobNotes } from "../job/notes.ts";
+import { engineName } from "../job/step_name.ts";
 import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage/port.ts";
 import type { Failure } from "../task/failure.ts";
 import { NO_RETRY, type RetryFunction, type RetryPolicy } from "../task/retry.ts";
 import type { Ask, Wanted } from "./ask.ts";
-import { attemptsUsed, thrownNote } from "./attempts.ts";
+import { attemptsUsed, notesAfterError } from "./attempts.ts";
 import { Begun, type BegunHost, HOLD_MS } from "./begun.ts";
 import { Causes } from "./causes.ts";
 import { History, type Outcome } from "./history.ts";
@@ -222,15 +224,15 @@ export class Run {
 
   /** Gives a value that code has at once: the recorded one, or a new one. */
   value<T>(wanted: string, make: () => T): T {
-    const name = this.#takeName(wanted);
+    const name = this.#takeName(engineName(wanted));
     const known = this.#history.outcome(name);
     if (this.#fits(name, "value") && known) {
       known.told = true;
       this.#poke();
-      return JSON.parse(known.record.ref ?? "null") as T;
+      return JSON.parse(known.record.output ?? "null") as T;
     }
     const value = make();
-    this.#note(name, "value", JSON.stringify(value));
+    this.#record(name, "value", JSON.stringify(value));
     return value;
   }
 
@@ -238,16 +240,23 @@ export class Run {
   patched(wanted: string): boolean {
     const before = this.#patches.get(wanted);
     if (before !== undefined) return before;
-    const name = this.#takeName(`patched(${wanted})`);
+    const name = this.#takeName(engineName(`patched(${wanted})`));
     const known = this.#history.outcome(name);
     const fits = this.#fits(name, "patch");
     if (known) known.told = true;
     // What is recorded and not asked for yet was made by code that had passed this place without the patch.
     const answer = fits && (known !== undefined || this.#history.firstUnasked === undefined);
-    if (answer && !known) this.#note(name, "patch", null);
+    if (answer && !known) this.#record(name, "patch", null);
     this.#patches.set(wanted, answer);
     this.#poke();
     return answer;
+  }
+
+  /** Keeps notes for the next write, in place of the job's present ones. */
+  note(notes: JobNotes): void {
+    this.job.notes = JSON.stringify(notes);
+    this.#outbox.notes = this.job.notes;
+    this.#poke();
   }
 
   /** Keeps progress for the next write. */
@@ -275,8 +284,8 @@ export class Run {
       this.#asks.set(name, ask);
       if (!outcome) this.#fresh.push(ask);
     });
-    if (wanted.kind === "wait" && outcome && outcome.record.ref !== null) {
-      this.#begun.consumed(wanted.signal, outcome.record.ref);
+    if (wanted.kind === "wait" && outcome && outcome.record.signalKey !== null) {
+      this.#begun.consumed(wanted.signal, outcome.record.signalKey);
     }
     // A failure that the code looks at later, or never, is no unhandled rejection of ours.
     promise.catch(() => {});
@@ -300,8 +309,8 @@ export class Run {
     return false;
   }
 
-  #note(name: string, kind: StepKind, ref: string | null): void {
-    const row = valueRow({ jobId: this.job.id, name, kind, ref, now: this.engine.clock.now() });
+  #record(name: string, kind: StepKind, output: string | null): void {
+    const row = valueRow({ job: this.job, name, kind, output, now: this.engine.clock.now() });
     const outcome = this.#history.append(row);
     outcome.told = true;
     this.#outbox.put(outcome.record);
@@ -495,8 +504,8 @@ export class Run {
       culprit: this.#causes.culprit(error),
     });
     const records = this.#history.outcomes().map((outcome) => outcome.record);
-    const note = transition.to === "ready" ? thrownNote(this.job, records, now) : null;
-    if (note) this.#outbox.put(note);
+    const notes = transition.to === "ready" ? notesAfterError(this.job, records) : undefined;
+    if (notes) this.note(notes);
     // Failures that were not saved yet never are; of the others the storage must know.
     const forget = this.#causes.forgettable().filter((name) => !this.#outbox.drop(name));
     void this.#settle(transition, failure, { forget });

@@ -33,13 +33,13 @@ export function tellOutcome(ask: Ask, outcome: Outcome): Error | undefined {
   const { wanted } = ask;
   let error: Error | undefined;
   if (record.state === "failed") error = fromFailure(parseFailure(record.error ?? ""));
-  else if (wanted.kind === "wait" && wanted.throws && record.ref === null) {
+  else if (wanted.kind === "wait" && wanted.throws && record.signalKey === null) {
     error = new BelfryError(
       "SIGNAL_TIMEOUT",
       `No signal ${JSON.stringify(wanted.signal)} reached job ${record.jobId} in time`,
     );
   }
   if (error) ask.reject(error);
-  else ask.resolve(record.kind === "spawn" ? record.ref : outcome.value);
+  else ask.resolve(record.kind === "spawn" ? record.childId : outcome.value);
   return error;
 }

@@ -7,10 +7,10 @@
  */
 import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { ClaimedJob, JobState } from "../storage/port.ts";
+import type { ClaimedJob, JobState, RetryRequest } from "../storage/port.ts";
 import { parseFailure } from "../task/failure.ts";
 import { unknownJob } from "./control.ts";
-import { ATTEMPT_NOTE } from "./notes.ts";
+import { notesAfterRetry } from "./notes.ts";
 
 /** States from which a job can be put back. */
 export const RETRIABLE: readonly JobState[] = ["failed", "cancelled", "expired"];
@@ -36,7 +36,7 @@ export async function retryJob(engine: Engine, id: string): Promise<string[]> {
 
 /** Puts jobs back, children before their parents. @returns the ids put back, children included */
 export async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<string[]> {
-  const plan = new Map<string, string[]>();
+  const plan = new Map<string, RetryRequest["jobs"][number]>();
   const byId = new Map<string, ClaimedJob>();
   // Children first, so that the parent finds them unfinished when it looks.
   const visit = async (job: ClaimedJob): Promise<void> => {
@@ -46,9 +46,9 @@ export async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<strin
     const forget = from === null ? [] : job.steps.filter((other) => other.seq === null || other.seq >= from);
     // Children that ended with it, or that it failed for, would answer at once as they did before.
     for (const other of job.steps) {
-      if (other.kind !== "invoke" || other.ref === null || plan.has(other.ref)) continue;
+      if (other.kind !== "invoke" || other.childId === null || plan.has(other.childId)) continue;
       if (other.state !== "pending" && !forget.includes(other)) continue;
-      const child = await engine.storage.getJob({ id: other.ref });
+      const child = await engine.storage.getJob({ id: other.childId });
       if (child && RETRIABLE.includes(child.state)) await visit(child);
     }
     byId.set(job.id, job);
@@ -56,13 +56,12 @@ export async function putBack(engine: Engine, jobs: ClaimedJob[]): Promise<strin
     // leaves a child that is there alone and makes one that is gone.
     const awaited = job.steps.filter(({ kind, state }) => kind === "invoke" && state === "pending");
     const forgotten = new Set([...forget, ...awaited].map((other) => other.name));
-    // Attempts are counted anew, so the note about those that threw goes, too.
-    plan.set(job.id, [...forgotten, ATTEMPT_NOTE]);
+    const kept = job.steps.filter((other) => !forgotten.has(other.name));
+    plan.set(job.id, { id: job.id, forget: [...forgotten], notes: JSON.stringify(notesAfterRetry(job, kept)) });
   };
   for (const job of jobs) await visit(job);
   const now = engine.clock.now();
-  const requests = [...plan].map(([id, forget]) => ({ id, forget }));
-  const ids = await engine.storage.retry({ op: engine.ids.token(), now, jobs: requests });
+  const ids = await engine.storage.retry({ op: engine.ids.token(), now, jobs: [...plan.values()] });
   for (const id of ids) {
     const job = byId.get(id);
     if (!job) continue;

@@ -9,7 +9,7 @@ import type { JobRecord, JobState, StepKind, StepRecord, StepState } from "../st
 import { type Failure, parseFailure } from "../task/failure.ts";
 import { type JobOptions, parseJobOptions } from "../task/options.ts";
 import type { JobFilter } from "./many.ts";
-import { ATTEMPT_NOTE } from "./notes.ts";
+import { shownName } from "./step_name.ts";
 
 /** A job without its history. */
 export interface JobSummary {
@@ -43,12 +43,17 @@ export interface JobStep {
   name: string;
   kind: StepKind;
   state: StepState;
+  /** How often it was tried, up to now. */
   tries: number;
+  /** The job's attempt in which it was over; null while it is not. */
+  attempt: number | null;
   output: unknown;
   error: Failure | null;
   wakeAt: number | null;
-  /** Id of the child (`invoke`, `spawn`), key of the signal (`wait`). */
-  ref: string | null;
+  /** Id of the child job (`invoke`, `spawn`). */
+  childId: string | null;
+  /** Key of the signal that ended a `wait`; null while it waits, and where its timeout came first. */
+  signalKey: string | null;
   startedAt: number;
   finishedAt: number | null;
 }
@@ -78,17 +83,16 @@ export async function getJob(engine: Engine, id: string): Promise<Job | null> {
   await engine.open();
   const record = await engine.storage.getJob({ id });
   if (!record) return null;
-  const read = async (stored: string | null, what: string): Promise<unknown> => {
+  const read: Read = async (stored, what, decode = (text) => decodePayload(engine.codec, text, what)) => {
     if (stored === null) return undefined;
     try {
-      return await decodePayload(engine.codec, stored, what);
+      return await decode(stored);
     } catch (error) {
       const unreadable: Unreadable = { unreadable: error instanceof Error ? error.message : String(error) };
       return unreadable;
     }
   };
-  const steps = record.steps.filter((step) => step.name !== ATTEMPT_NOTE);
-  steps.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || a.startedAt - b.startedAt);
+  const steps = record.steps.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || a.startedAt - b.startedAt);
   return {
     ...summary(record),
     input: await read(record.input, "input"),
@@ -106,20 +110,23 @@ export async function getJob(engine: Engine, id: string): Promise<Job | null> {
   };
 }
 
-async function viewStep(
-  step: StepRecord,
-  read: (stored: string | null, what: string) => Promise<unknown>,
-): Promise<JobStep> {
-  const { name, kind, state, wakeAt, ref, startedAt, finishedAt } = step;
+/** Decodes a stored payload, by default with the engine's codec; what cannot be decoded becomes {@link Unreadable}. */
+type Read = (stored: string | null, what: string, decode?: (text: string) => unknown) => Promise<unknown>;
+
+async function viewStep(step: StepRecord, read: Read): Promise<JobStep> {
+  const { kind, state, tries, attempt, wakeAt, childId, signalKey, startedAt, finishedAt } = step;
+  const name = shownName(step.name);
   return {
     name,
     kind,
     state,
-    tries: step.attempt,
-    output: await read(step.output, `output of step ${name}`),
+    tries,
+    attempt,
+    output: await read(step.output, `output of step ${name}`, kind === "value" ? JSON.parse : undefined),
     error: step.error === null ? null : parseFailure(step.error),
     wakeAt,
-    ref: kind === "step" || kind === "sleep" ? null : ref,
+    childId,
+    signalKey,
     startedAt,
     finishedAt,
   };

@@ -229,6 +229,7 @@ function newRow(job: NewJob, now: number): JobRecord {
     result: null,
     error: null,
     progress: null,
+    notes: null,
     createdAt: now,
     startedAt: null,
     finishedAt: null,

@@ -20,9 +20,9 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   jobs: snake(
     "id task queue state priority availableAt expiresAt key input options schedule scheduledAt parentId limitKey " +
       "limitConcurrency limitCount limitPerMs held resuming attempt claims wakes claimToken claimExpiresAt worker result " +
-      "error progress createdAt startedAt finishedAt",
+      "error progress notes createdAt startedAt finishedAt",
   ),
-  steps: snake("jobId name kind state seq attempt output error wakeAt ref startedAt finishedAt"),
+  steps: snake("jobId name kind state seq tries attempt output error wakeAt childId signalKey startedAt finishedAt"),
   signals: snake("jobId name key payload sentAt seq"),
   queues: snake("name paused concurrency rateCount ratePerMs"),
   limits: snake("key concurrency rateCount ratePerMs"),

@@ -51,6 +51,7 @@ function saveHistory(tables: Tables, batch: Batch, job: Job, write: JobWrite): v
   for (const step of write.steps) tables.jobs.putStep(job, step);
   for (const child of write.children) batch.insert(child);
   if (write.progress !== undefined) job.row.progress = write.progress;
+  if (write.notes !== undefined) job.row.notes = write.notes;
 }
 
 function move(batch: Batch, job: Job, transition: JobTransition, now: number): void {
@@ -117,13 +118,14 @@ export function retry(tables: Tables, request: RetryRequest): { reply: string[];
   const batch = new Batch(tables, request.now, request.op);
   const reply: string[] = [];
   // In order of id: of jobs with one key the settings of the last count.
-  for (const { id, forget } of [...request.jobs].sort((a, b) => compareText(a.id, b.id))) {
+  for (const { id, forget, notes } of [...request.jobs].sort((a, b) => compareText(a.id, b.id))) {
     const job = jobs.byId.get(id);
     if (!job) continue;
     const { state } = job.row;
     if (job.op !== request.op || state === "cancelled" || state === "failed" || state === "expired") {
       if (!isFinished(state) || state === "completed") continue;
       for (const name of forget) job.steps.delete(name);
+      job.row.notes = notes;
       batch.revive(job);
     }
     reply.push(id);

@@ -81,7 +81,7 @@ export function occurrenceOf(row: Row): OccurrenceRecord {
 export const JOB_COLUMNS: string =
   "id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule, scheduled_at, " +
   "parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token, claim_expires_at, worker, result, error, " +
-  "progress, created_at, started_at, finished_at";
+  "progress, notes, created_at, started_at, finished_at";
 
 /** Reads a job. */
 export function jobOf(row: Row): JobRecord {
@@ -110,6 +110,7 @@ export function jobOf(row: Row): JobRecord {
     result: textOrNull(row["result"]),
     error: textOrNull(row["error"]),
     progress: textOrNull(row["progress"]),
+    notes: textOrNull(row["notes"]),
     createdAt: int(row["created_at"]),
     startedAt: intOrNull(row["started_at"]),
     finishedAt: intOrNull(row["finished_at"]),
@@ -124,11 +125,13 @@ export function stepOf(row: Row): StepRecord {
     kind: row["kind"] as StepKind,
     state: row["state"] as StepState,
     seq: intOrNull(row["seq"]),
-    attempt: int(row["attempt"]),
+    tries: int(row["tries"]),
+    attempt: intOrNull(row["attempt"]),
     output: textOrNull(row["output"]),
     error: textOrNull(row["error"]),
     wakeAt: intOrNull(row["wake_at"]),
-    ref: textOrNull(row["ref"]),
+    childId: textOrNull(row["child_id"]),
+    signalKey: textOrNull(row["signal_key"]),
     startedAt: int(row["started_at"]),
     finishedAt: intOrNull(row["finished_at"]),
   };

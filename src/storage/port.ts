@@ -302,13 +302,18 @@ export interface JobRecord {
   error: string | null;
   /** Encoded value of the last `ctx.progress`. */
   progress: string | null;
+  /** JSON of what the engine notes about the job from one run to the next; opaque here. Null until the first note. */
+  notes: string | null;
   createdAt: Instant;
   /** When it was first claimed. */
   startedAt: Instant | null;
   finishedAt: Instant | null;
 }
 
-/** A step as it is stored: unique by `(jobId, name)`. */
+/**
+ * A step as it is stored: unique by `(jobId, name)`. Names of values and patches, which the engine gives, begin with a
+ * space, which no name given by a user does.
+ */
 export interface StepRecord {
   jobId: string;
   name: string;
@@ -317,15 +322,19 @@ export interface StepRecord {
   /** Place in the job's history in the order in which steps were over, from 0; null while pending. */
   seq: number | null;
   /** Number of tries that are over. */
-  attempt: number;
-  /** Encoded output when done; null otherwise. */
+  tries: number;
+  /** The job's attempt in which the step was over; null while pending, and where the writer did not say. */
+  attempt: number | null;
+  /** Output when done, encoded (of a `value`: plain JSON, which no codec has touched); null otherwise. */
   output: string | null;
   /** JSON of the error when failed, or of the last failed try while pending. */
   error: string | null;
   /** While pending: when it is over or tried again (wake-up, timeout, retry); null: not by time. */
   wakeAt: Instant | null;
-  /** For `invoke` and `spawn` the child's id; for `wait` the key of the signal it consumed. */
-  ref: string | null;
+  /** Id of the child of an `invoke` or a `spawn`; null for other kinds, and while the child is not made. */
+  childId: string | null;
+  /** Key of the signal that a `wait` consumed; null for other kinds, while it waits, and where its timeout came first. */
+  signalKey: string | null;
   startedAt: Instant;
   finishedAt: Instant | null;
 }
@@ -442,6 +451,8 @@ export interface JobWrite {
   children: NewJob[];
   /** Encoded progress; undefined: unchanged. */
   progress?: string | null;
+  /** What the engine notes about the job; undefined: unchanged. */
+  notes?: string;
   /** How it goes on; null: it stays running and its claim is prolonged by `claimMs`. */
   transition: JobTransition | null;
 }
@@ -489,7 +500,8 @@ export interface CancelRequest {
 export interface RetryRequest {
   op: string;
   now: Instant;
-  jobs: { id: string; forget: string[] }[];
+  /** `forget`: names of steps to forget. `notes`: the engine's notes from now on. */
+  jobs: { id: string; forget: string[]; notes: string | null }[];
 }
 
 /** Which jobs to list, newest first (by id). */

@@ -44,7 +44,7 @@ export function emitSteps({ events, clock }: Engine, run: Run, steps: readonly S
   for (const step of steps) {
     if (step.kind === "value" || step.kind === "patch") continue;
     const durationMs = (step.finishedAt ?? clock.now()) - step.startedAt;
-    const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.attempt, durationMs };
+    const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.tries, durationMs };
     const error = step.error === null ? null : JSON.parse(step.error);
     if (step.state === "done") events.emit("step:completed", about);
     else if (step.state === "failed") events.emit("step:failed", { ...about, error });

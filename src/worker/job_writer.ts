@@ -159,6 +159,7 @@ function merge(entry: Entry, write: JobWrite): void {
   entry.write.forget.push(...write.forget);
   entry.write.children.push(...write.children);
   if (write.progress !== undefined) entry.write.progress = write.progress;
+  if (write.notes !== undefined) entry.write.notes = write.notes;
   entry.write.transition = write.transition ?? entry.write.transition;
   entry.rows += write.children.length;
   entry.bytes += sizeOf(write);

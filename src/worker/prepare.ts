@@ -12,6 +12,7 @@ import { runEvent } from "../engine/events.ts";
 import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
+import { readNotes } from "../job/notes.ts";
 import type { ClaimedJob } from "../storage/port.ts";
 import type { TaskDefinition } from "../task/definition.ts";
 import { toFailure } from "../task/failure.ts";
@@ -21,7 +22,6 @@ import { validate } from "../task/schema.ts";
 
 /** A job of a version that is not registered here is put off by this much. */
 const OTHER_VERSION_MS = 10_000;
-const VERSION_NOTE = "version()";
 
 const toldVersions = new WeakMap<RunHost, Set<string>>();
 
@@ -29,8 +29,8 @@ const toldVersions = new WeakMap<RunHost, Set<string>>();
 export function prepare(host: RunHost, job: ClaimedJob): Run {
   const { engine } = host;
   const options = parseJobOptions(job.options);
-  const noted = job.steps.find((step) => step.name === VERSION_NOTE)?.ref;
-  const version = options.version ?? (noted ? (JSON.parse(noted) as string) : undefined);
+  const notes = readNotes(job);
+  const version = options.version ?? notes.version;
   const definition = engine.tasks.get(job.task, version);
   if (!definition) {
     tellVersion(host, job, version);
@@ -53,9 +53,9 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
     policy,
     timeoutMs: options.timeoutMs ?? definition.timeoutMs,
     handler: () => {
-      // Also where it is recorded: the history goes on only past what was asked for.
-      const notes = version === undefined && definition.version !== undefined;
-      if (noted || notes) run.value(VERSION_NOTE, () => definition.version);
+      if (version === undefined && definition.version !== undefined) {
+        run.note({ ...notes, version: definition.version });
+      }
       const tracing = engine.tracing;
       return tracing ? tracing.wrap(runEvent(job), () => callHandler(run, definition)) : callHandler(run, definition);
     },

@@ -33,12 +33,13 @@ test("a save reads as few rows beside 2,000 finished jobs as beside none, by pla
       jobId: name,
       kind: "step" as const,
       state: "done" as const,
+      tries: 1,
       attempt: 1,
       output: "1",
       error: null,
       wakeAt: null,
     };
-    const step = { ...row, name: "s", seq: null, ref: null, startedAt: T0, finishedAt: T0 };
+    const step = { ...row, name: "s", seq: null, childId: null, signalKey: null, startedAt: T0, finishedAt: T0 };
     const before = await read();
     const save = { now: T0, claimMs: 1000 };
     await storage.save({ ...save, op: `a ${name}`, writes: [{ ...write, steps: [step], transition: null }] });

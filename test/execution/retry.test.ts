@@ -223,6 +223,37 @@ describe("attempts", () => {
     await node.stop();
   });
 
+  test("after retry() steps saved before it forgive no crash: each of the new attempts counts", async () => {
+    const bench = new Bench();
+    let victim: { crash: () => void } | undefined;
+    let crashes = 0;
+    bench.tasks.define(
+      "job",
+      async (ctx) => {
+        await ctx.step("saved before", () => 1);
+        await ctx.step("fails, then crashes", () => {
+          if (!victim) throw new Error("down");
+          crashes++;
+          victim.crash();
+          return new Promise(() => {});
+        });
+      },
+      { retry: { ...EXACT, maxAttempts: 2 } },
+    );
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("1m");
+    expect((await node.job(id)).state).toBe("failed");
+    await node.stop();
+    await retryJob(node.engine, id);
+    for (let i = 0; i < 4; i++) {
+      victim = bench.start();
+      await bench.clock.advance("31s");
+    }
+    expect(crashes).toBe(2);
+    expect(await node.job(id)).toMatchObject({ state: "failed", error: { code: "CLAIM_LOST" } });
+  });
+
   test("retryMany() puts back many, and a dry run tells which", async () => {
     const bench = new Bench();
     let broken = true;

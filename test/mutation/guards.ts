@@ -203,7 +203,7 @@ export const GUARDS: readonly Guard[] = [
   engine(
     "a recorded value is told, not drawn again",
     "execution/run",
-    'return JSON.parse(known.record.ref ?? "null") as T;',
+    'return JSON.parse(known.record.output ?? "null") as T;',
     "return make();",
   ),
   engine(

@@ -152,7 +152,7 @@ describe("judgeRows()", () => {
     ["a lost signal", ({ signals }) => signals!.pop(), "was accepted and is not stored"],
     [
       "a lost spawned job",
-      ({ jobs, steps }) => remove(jobs!, String(steps!.find((step) => step["kind"] === "spawn")!["ref"])),
+      ({ jobs, steps }) => remove(jobs!, String(steps!.find((step) => step["kind"] === "spawn")!["child_id"])),
       "spawned",
     ],
     [

@@ -20,8 +20,18 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
   const first = await storage.claim(claiming("t", now, { limit: 9, tasks: ["race"] }));
   const second = await storage.claim(claiming("u", now, { limit: 9, queues: [queue, "other"] }));
   const renewed = await storage.renew({ now, claimMs: 1, claims: [{ id: "a", token: "t" }] });
-  const step = { jobId: "c", name: "s", kind: "step", state: "done", seq: 0, attempt: 1, output: "1" } as const;
-  const steps = [{ ...step, error: null, wakeAt: null, ref: null, startedAt: now, finishedAt: now }];
+  const step = {
+    jobId: "c",
+    name: "s",
+    kind: "step",
+    state: "done",
+    seq: 0,
+    tries: 1,
+    attempt: 1,
+    output: "1",
+  } as const;
+  const rest = { error: null, wakeAt: null, childId: null, signalKey: null, startedAt: now, finishedAt: now };
+  const steps = [{ ...step, ...rest }];
   const saved = await storage.save(
     saving("v", now, [
       { id: "c", token: "t", steps, forget: ["x"], children: [job("e", now, { parentId: "c", limit })] },
@@ -37,7 +47,7 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
   const saves = await storage.save({ ...saving("z", now, [waits]), claim: { ...piggyback, token: "q" } });
   await storage.signal({ now, signals: [{ jobId: "b", name: "n", key: "k", payload: "1" }] });
   const cancelled = await storage.cancel({ op: "x", now, ids: ["c"], error: "{}" });
-  const retried = await storage.retry({ op: "r", now, jobs: [{ id: "c", forget: ["s"] }] });
+  const retried = await storage.retry({ op: "r", now, jobs: [{ id: "c", forget: ["s"], notes: null }] });
   await storage.getJob({ id: "c" });
   for (const filter of [{ queue }, { task: "race" }, { states: ["failed" as const] }]) {
     await storage.listJobs({ ...filter, limit: 9 });

@@ -1,6 +1,7 @@
 /** The worker: what it claims, how much at once, how it keeps claims, saves, drains, and bears a storage that fails. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
+import { shownName } from "../../src/job/step_name.ts";
 import type { JobWrite, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "../execution/harness.ts";
@@ -291,7 +292,7 @@ describe("saving", () => {
       spoiled((method, request) => {
         if (method === "save")
           for (const write of (request as SaveRequest).writes)
-            for (const step of write.steps) log.push(`save ${step.name}`);
+            for (const step of write.steps) log.push(`save ${shownName(step.name)}`);
         return "pass";
       }),
     );

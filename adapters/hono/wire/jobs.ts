@@ -75,10 +75,15 @@ export interface StepAnswer {
   kind: StepKind;
   state: "pending" | "done" | "failed";
   tries: number;
+  /** The job's attempt in which it was over; null while it is not. */
+  attempt: number | null;
   output?: unknown;
   error: Failure | null;
   wakeAt: number | null;
-  ref: string | null;
+  /** Id of the child job (`invoke`, `spawn`). */
+  childId: string | null;
+  /** Key of the signal that ended a `wait`. */
+  signalKey: string | null;
   startedAt: number;
   finishedAt: number | null;
 }

@@ -50,11 +50,13 @@ const step: Field<port.StepRecord> = v.strictObject({
   kind: oneOf("step", "sleep", "wait", "invoke", "spawn", "value", "patch"),
   state: oneOf("pending", "done", "failed"),
   seq: nullable(count),
-  attempt: count,
+  tries: count,
+  attempt: nullable(count),
   output: maybePayload,
   error: maybePayload,
   wakeAt: maybeInstant,
-  ref: maybePayload,
+  childId: maybeName,
+  signalKey: maybeName,
   startedAt: instant,
   finishedAt: maybeInstant,
 });
@@ -91,6 +93,7 @@ export const save: Field<Sent<port.SaveRequest>> = v.strictObject({
       forget: list(name, 10_000),
       children: list(newJob, 10_000),
       progress: optional(maybePayload),
+      notes: optional(payload),
       transition: nullable(transition),
     }),
     MAX_ROWS,
@@ -116,7 +119,7 @@ export const cancel: Field<Sent<port.CancelRequest>> = v.strictObject({
 /** `POST /storage/retry` */
 export const retry: Field<Sent<port.RetryRequest>> = v.strictObject({
   op: token,
-  jobs: list(v.strictObject({ id: name, forget: list(name, 10_000) }), MAX_ROWS),
+  jobs: list(v.strictObject({ id: name, forget: list(name, 10_000), notes: maybePayload }), MAX_ROWS),
 });
 /** `POST /storage/job` */
 export const job: Field<{ id: string }> = v.strictObject({ id: name });

@@ -7,7 +7,7 @@ import type { Args, Query, Sql } from "../driver.ts";
 import { listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
 import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
-import { STEP_NAMES } from "./lists.ts";
+import { PUT_BACK, STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
@@ -33,11 +33,16 @@ export function cancelStatements(t: Templates): CancelStatements {
     cancelled: t.sql(`SELECT id FROM {jobs} WHERE ${asked} AND state = 'cancelled' AND mark >= :from AND mark < :allTo
       UNION SELECT id FROM {jobs} WHERE tied > 0 AND finished_at IS NOT NULL AND state = 'cancelled'
         AND mark >= :from AND mark < :allTo`),
-    retry:
-      t.sql(`UPDATE {jobs} SET state = 'ready', mark = :mark, attempt = 0, available_at = :now, due = 1, resuming = 0,
-        held = CASE WHEN limit_key IS NULL THEN 0 ELSE 1 END, expires_at = NULL, alarm_at = NULL, finished_at = NULL,
-        result = NULL, error = NULL
-      WHERE ${asked} AND state IN ('failed', 'cancelled', 'expired') AND (mark IS NULL OR mark < :from OR mark >= :to)`),
+    retry: t.update({
+      update: "{jobs} AS j",
+      list: PUT_BACK,
+      param: "backs",
+      set: (item) => `state = 'ready', mark = :mark, attempt = 0, available_at = :now, due = 1, resuming = 0,
+        held = CASE WHEN j.limit_key IS NULL THEN 0 ELSE 1 END, expires_at = NULL, alarm_at = NULL, finished_at = NULL,
+        result = NULL, error = NULL, notes = ${item.notes}`,
+      where: (item) => `j.id = ${item.id} AND j.state IN ('failed', 'cancelled', 'expired')
+        AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`,
+    }),
     forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
       FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`),
     retried: t.sql(`SELECT id FROM {jobs} WHERE ${asked} AND state = 'ready' AND mark >= :from AND mark < :to`),
@@ -70,6 +75,7 @@ export function retry(
     ...marks,
     now: request.now,
     ids: t.dialect.encodeTexts(request.jobs.map(({ id }) => id)),
+    backs: listOf(t.dialect, PUT_BACK, request.jobs),
     forgets: listOf(t.dialect, STEP_NAMES, forgets),
   };
   const sqls = [s.retry, ...(forgets.length > 0 ? [s.forget] : []), c.limits.markRevived, ...c.limits.admit, s.retried];

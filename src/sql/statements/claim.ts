@@ -39,7 +39,8 @@ export function historyStatements(t: Templates, where: string): HistoryStatement
   const ids = `(SELECT id FROM {jobs} WHERE ${where})`;
   return {
     jobs: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} WHERE ${where}`),
-    steps: t.sql(`SELECT job_id, name, kind, state, seq, attempt, output, error, wake_at, ref, started_at, finished_at
+    steps: t.sql(`SELECT job_id, name, kind, state, seq, tries, attempt, output, error, wake_at, child_id, signal_key,
+        started_at, finished_at
       FROM {steps} WHERE job_id IN ${ids}`),
     signals: t.sql(`SELECT job_id, name, key, payload, sent_at, seq FROM {signals} WHERE job_id IN ${ids}
       ORDER BY job_id, seq`),

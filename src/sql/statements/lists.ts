@@ -1,7 +1,15 @@
 /**
  * Which lists travel to the database, and how are records laid out in them?
  */
-import type { JobTransition, JobWrite, NewJob, OccurrenceRecord, SchedulePut, StepRecord } from "../../storage/port.ts";
+import type {
+  JobTransition,
+  JobWrite,
+  NewJob,
+  OccurrenceRecord,
+  RetryRequest,
+  SchedulePut,
+  StepRecord,
+} from "../../storage/port.ts";
 import { type Item, type ListKind, listKind, listWith } from "../list.ts";
 import { TIED } from "../schema.ts";
 
@@ -85,6 +93,7 @@ type Move = Extract<JobTransition, { to: "ready" | "waiting" }>;
 /** Whether a write reports progress, the progress, and what it adds to `tied`: alike for all kinds of writes. */
 const reports = (write: JobWrite): number => (write.progress === undefined ? 0 : 1);
 const progress = (write: JobWrite): string | null => write.progress ?? null;
+const notes = (write: JobWrite): string | null => write.notes ?? null;
 const tied = (write: JobWrite): number => (write.children.length > 0 ? TIED.children : 0);
 
 const endOf = (write: JobWrite): End => write.transition as End;
@@ -98,6 +107,7 @@ export const ENDS = listKind<JobWrite>()({
   error: ["text", (write) => errorOf(endOf(write))],
   reports: ["int", reports],
   progress: ["text", progress],
+  notes: ["text", notes],
   tied: ["int", tied],
 });
 
@@ -124,6 +134,7 @@ export const GOES_ON = listKind<JobWrite>()({
   error: ["text", (write) => retryErrorOf(moveOf(write))],
   reports: ["int", reports],
   progress: ["text", progress],
+  notes: ["text", notes],
   tied: ["int", tied],
 });
 
@@ -153,13 +164,21 @@ export const STEPS = listKind<StepRecord>()({
   kind: ["text", (step) => step.kind],
   state: ["text", (step) => step.state],
   seq: ["int", (step) => step.seq],
+  tries: ["int", (step) => step.tries],
   attempt: ["int", (step) => step.attempt],
   output: ["text", (step) => step.output],
   error: ["text", (step) => step.error],
   wake_at: ["int", (step) => step.wakeAt],
-  ref: ["text", (step) => step.ref],
+  child_id: ["text", (step) => step.childId],
+  signal_key: ["text", (step) => step.signalKey],
   started_at: ["int", (step) => step.startedAt],
   finished_at: ["int", (step) => step.finishedAt],
+});
+
+/** Jobs to put back, each with the engine's notes from now on. */
+export const PUT_BACK = listKind<RetryRequest["jobs"][number]>()({
+  id: ["text", ({ id }) => id],
+  notes: ["text", ({ notes }) => notes],
 });
 
 /** Names of steps of jobs. */

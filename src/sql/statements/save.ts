@@ -39,9 +39,10 @@ export function saveStatements(t: Templates): SaveStatements {
     `j.id = ${item.id} AND j.state = 'running' AND j.claim_token = ${item.token}
         AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`;
   /** What every write of a job sets. */
-  const written = (item: { tied: string; reports: string; progress: string }): string =>
+  const written = (item: Record<"tied" | "reports" | "progress" | "notes", string>): string =>
     `mark = :mark, tied = j.tied | ${item.tied},
-        progress = CASE WHEN ${item.reports} = 1 THEN ${item.progress} ELSE j.progress END`;
+        progress = CASE WHEN ${item.reports} = 1 THEN ${item.progress} ELSE j.progress END,
+        notes = COALESCE(${item.notes}, j.notes)`;
   const overwritten = columnsOf(STEPS)
     .slice(2)
     .map((name) => `${name} = excluded.${name}`)

@@ -43,6 +43,7 @@ export const enqueueCases: readonly Case[] = [
           result: null,
           error: null,
           progress: null,
+          notes: null,
           createdAt: rig.now,
           startedAt: null,
           finishedAt: null,
@@ -195,7 +196,7 @@ export const enqueueCases: readonly Case[] = [
         "claimed",
       );
       const steps = [
-        newStep("hostile", HOSTILE, { output: HOSTILE, error: HOSTILE, ref: HOSTILE }),
+        newStep("hostile", HOSTILE, { output: HOSTILE, error: HOSTILE, childId: HOSTILE, signalKey: HOSTILE }),
         newStep("hostile", "large", { output: large }),
       ];
       await rig.storage.signal({
@@ -203,12 +204,17 @@ export const enqueueCases: readonly Case[] = [
         signals: [{ jobId: "hostile", name: HOSTILE, key: HOSTILE, payload: HOSTILE }],
       });
       await rig.save([
-        rig.write(hostile, { steps, progress: HOSTILE, transition: { to: "completed", result: HOSTILE } }),
+        rig.write(hostile, {
+          steps,
+          progress: HOSTILE,
+          notes: HOSTILE,
+          transition: { to: "completed", result: HOSTILE },
+        }),
       ]);
       const stored = await rig.job("hostile");
       equal(
-        [stored.result, stored.progress, stored.signals[0]!.payload, stored.signals[0]!.name],
-        Array(4).fill(HOSTILE),
+        [stored.result, stored.progress, stored.notes, stored.signals[0]!.payload, stored.signals[0]!.name],
+        Array(5).fill(HOSTILE),
         "stored",
       );
       equal(

@@ -79,6 +79,7 @@ async function furnish(rig: Rig): Promise<void> {
     }),
     rig.write(of("asleep"), {
       progress: "0.5",
+      notes: '{"version":"1"}',
       transition: { to: "ready", availableAt: T0 + 700, resuming: true, error: null },
     }),
   ]);
@@ -279,12 +280,12 @@ export const lifeCases: readonly Case[] = [
       }
       const job =
         "attempt available_at claim_expires_at claim_token claims created_at error expires_at finished_at held id input key " +
-        "limit_concurrency limit_count limit_key limit_per_ms options parent_id priority progress queue result resuming " +
+        "limit_concurrency limit_count limit_key limit_per_ms notes options parent_id priority progress queue result resuming " +
         "schedule scheduled_at started_at state task wakes worker";
       equal(columns.get("jobs"), job, "jobs");
       equal(
         columns.get("steps"),
-        "attempt error finished_at job_id kind name output ref seq started_at state wake_at",
+        "attempt child_id error finished_at job_id kind name output seq signal_key started_at state tries wake_at",
         "steps",
       );
       equal(columns.get("signals"), "job_id key name payload sent_at seq", "signals");

@@ -258,7 +258,7 @@ export const limitCases: readonly Case[] = [
       await rig.enqueue(newJob("next", limit));
       await rig.fail(failed);
       equal(await rig.claimIds(), ["next"], "its end admitted the next");
-      await rig.storage.retry({ op: rig.op(), now: rig.now, jobs: [{ id: "failed", forget: [] }] });
+      await rig.storage.retry({ op: rig.op(), now: rig.now, jobs: [{ id: "failed", forget: [], notes: null }] });
       equal([await held(rig, "failed"), await rig.claimIds()], [[true], []], "held");
       await rig.complete(await rig.job("next"));
       equal(await rig.claimIds(), ["failed"], "admitted");

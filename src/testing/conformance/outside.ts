@@ -12,8 +12,8 @@ function cancel(rig: Rig, ...ids: string[]): Promise<string[]> {
   return rig.storage.cancel({ op: rig.op(), now: rig.now, ids, error: '"stop"' });
 }
 
-function retry(rig: Rig, id: string, forget: string[] = []): Promise<string[]> {
-  return rig.storage.retry({ op: rig.op(), now: rig.now, jobs: [{ id, forget }] });
+function retry(rig: Rig, id: string, forget: string[] = [], notes: string | null = null): Promise<string[]> {
+  return rig.storage.retry({ op: rig.op(), now: rig.now, jobs: [{ id, forget, notes }] });
 }
 
 /** Cases of `signal`, `cancel` and `retry`. */
@@ -219,12 +219,13 @@ export const outsideCases: readonly Case[] = [
         const job = await rig.running(to, { expiresAt: T0 + 1000 });
         await rig.save([
           rig.write(job, {
+            notes: '"before"',
             steps: [newStep(to, "keep"), newStep(to, "drop", { state: "failed", output: null, error: '"e"' })],
             transition: { to, error: '"e"' },
           }),
         ]);
         rig.now += 1;
-        equal(await retry(rig, to, ["drop", "absent"]), [to], "put back");
+        equal(await retry(rig, to, ["drop", "absent"], to === "failed" ? '"after"' : null), [to], "put back");
         const stored = await rig.job(to);
         equal(
           [
@@ -236,8 +237,9 @@ export const outsideCases: readonly Case[] = [
             stored.result,
             stored.error,
             stored.expiresAt,
+            stored.notes,
           ],
-          ["ready", 0, 1, rig.now, null, null, null, null],
+          ["ready", 0, 1, rig.now, null, null, null, null, to === "failed" ? '"after"' : null],
           `${to}: fields`,
         );
         equal(
@@ -270,7 +272,7 @@ export const outsideCases: readonly Case[] = [
     title: "retry() sent again with the same op answers as before, and does nothing once the job is claimed",
     async run(rig) {
       await rig.fail(await rig.running("j"));
-      const request = { op: "retry", now: rig.now, jobs: [{ id: "j", forget: [] }] };
+      const request = { op: "retry", now: rig.now, jobs: [{ id: "j", forget: [], notes: null }] };
       equal(await rig.storage.retry(request), ["j"], "first delivery");
       const stored = await rig.job("j");
       equal(await rig.storage.retry(request), ["j"], "second delivery");

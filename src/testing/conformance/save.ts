@@ -25,8 +25,9 @@ export const saveCases: readonly Case[] = [
         seq: 2,
         output: null,
         error: '"e"',
-        ref: "child",
-        attempt: 3,
+        childId: "child",
+        tries: 3,
+        attempt: 2,
       });
       const reply = await rig.save([rig.write(job, { steps: [done, failed], forget: ["c", "absent"] })]);
       equal(untimed(reply), { saved: [{ id: "j", state: "running", wakes: 0 }] }, "reply");
@@ -82,6 +83,29 @@ export const saveCases: readonly Case[] = [
       equal(await progress(), "0.5", "unchanged");
       await rig.save([rig.write(job, { progress: null })]);
       equal(await progress(), null, "cleared");
+    },
+  },
+  {
+    title: "save() keeps the engine's notes, with whatever transition, until a write brings others",
+    async run(rig) {
+      const job = await rig.running("j");
+      const notes = async (): Promise<string | null> => (await rig.job("j")).notes;
+      equal(await notes(), null, "none");
+      await rig.save([rig.write(job, { notes: '"a"' })]);
+      equal(await notes(), '"a"', "set while it runs");
+      await rig.save([rig.write(job)]);
+      equal(await notes(), '"a"', "unchanged");
+      await rig.save([
+        rig.write(job, {
+          notes: '"b"',
+          transition: { to: "ready", availableAt: rig.now, resuming: true, error: null },
+        }),
+      ]);
+      equal(await notes(), '"b"', "set as it goes on");
+      const [claimed] = (await rig.claim()).jobs;
+      equal(claimed!.notes, '"b"', "claimed with them");
+      await rig.save([rig.write(claimed!, { notes: '"c"', transition: { to: "completed", result: "1" } })]);
+      equal(await notes(), '"c"', "set as it ends");
     },
   },
   {
@@ -275,7 +299,7 @@ export const saveCases: readonly Case[] = [
               state: "pending",
               seq: null,
               output: null,
-              ref: "c1",
+              childId: "c1",
               finishedAt: null,
             }),
           ],

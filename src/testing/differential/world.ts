@@ -140,7 +140,15 @@ export class World {
       case "retry":
         return [
           "retry",
-          { op, now, jobs: this.#someJobs(2).map((id) => ({ id, forget: random.chance(0.3) ? ["x", "y"] : [] })) },
+          {
+            op,
+            now,
+            jobs: this.#someJobs(2).map((id) => ({
+              id,
+              forget: random.chance(0.3) ? ["x", "y"] : [],
+              notes: random.chance(0.5) ? `"${op}"` : null,
+            })),
+          },
         ];
       case "beginTick":
         return ["beginTick", this.#beginTick()];
@@ -267,7 +275,11 @@ export class World {
       children: random.chance(0.25) ? this.#newJobs(1 + random.below(2), lives && random.chance(0.7) ? id : null) : [],
       transition,
     };
-    return random.chance(0.2) ? { ...write, progress: random.chance(0.2) ? null : `"${this.#count}"` } : write;
+    return {
+      ...write,
+      ...(random.chance(0.2) ? { progress: random.chance(0.2) ? null : `"${this.#count}"` } : {}),
+      ...(random.chance(0.1) ? { notes: `"${this.#count}"` } : {}),
+    };
   }
 
   #step(jobId: string, name: string): StepRecord {
@@ -279,11 +291,13 @@ export class World {
       kind: random.pick(["step", "sleep", "wait", "invoke"] as const),
       state,
       seq: state === "pending" ? null : random.below(9),
-      attempt: random.below(3),
+      tries: random.below(3),
+      attempt: random.chance(0.8) ? random.below(3) : null,
       output: state === "done" ? `"${this.#count}"` : null,
       error: state === "failed" ? '"e"' : null,
       wakeAt: state === "pending" ? this.now + random.below(9999) : null,
-      ref: random.chance(0.2) ? "ref" : null,
+      childId: random.chance(0.2) ? "child" : null,
+      signalKey: random.chance(0.2) ? "key" : null,
       startedAt: this.now,
       finishedAt: state === "pending" ? null : this.now,
     };

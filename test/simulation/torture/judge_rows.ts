@@ -5,7 +5,6 @@
  * here. The schedules are those that the torture registered: of a known period each, so that the log of outcomes can be
  * walked from the first instant to the last without any planner.
  */
-import { ATTEMPT_NOTE } from "../../../src/job/notes.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 import { judgeResult, type Op } from "../simulator/script.ts";
 
@@ -92,11 +91,10 @@ function judgeJob(job: Row, steps: readonly Row[], jobs: ReadonlyMap<string, Row
   for (const step of steps) {
     const over = step["state"] !== "pending";
     if (over !== (step["seq"] !== null)) fail(`step "${step["name"]}" is ${step["state"]} at place ${step["seq"]}`);
-    // A note of attempts that threw is never over.
-    if (!over && state === "completed" && step["name"] !== ATTEMPT_NOTE) fail(`step "${step["name"]}" is not over`);
-    if (step["kind"] === "invoke") judgeChild(step, jobs.get(String(step["ref"])), fail);
-    if (step["kind"] === "spawn" && step["state"] === "done" && !jobs.has(String(step["ref"])))
-      fail(`spawned ${step["ref"]}, which is not stored`);
+    if (!over && state === "completed") fail(`step "${step["name"]}" is not over`);
+    if (step["kind"] === "invoke") judgeChild(step, jobs.get(String(step["child_id"])), fail);
+    if (step["kind"] === "spawn" && step["state"] === "done" && !jobs.has(String(step["child_id"])))
+      fail(`spawned ${step["child_id"]}, which is not stored`);
   }
   return wrong;
 }
@@ -104,15 +102,18 @@ function judgeJob(job: Row, steps: readonly Row[], jobs: ReadonlyMap<string, Row
 /** What a parent was told of its child's end is how the child ended. */
 function judgeChild(step: Row, child: Row | undefined, fail: (what: string) => void): void {
   if (!child) {
-    fail(`invoked ${step["ref"]}, which is not stored`);
+    fail(`invoked ${step["child_id"]}, which is not stored`);
     return;
   }
-  if (child["parent_id"] !== step["job_id"]) fail(`its child ${step["ref"]} is the child of ${child["parent_id"]}`);
+  if (child["parent_id"] !== step["job_id"])
+    fail(`its child ${step["child_id"]} is the child of ${child["parent_id"]}`);
   if (step["state"] === "done") {
-    if (child["state"] !== "completed") fail(`took its child ${step["ref"]} for completed; it is ${child["state"]}`);
-    else if (step["output"] !== child["result"]) fail(`was told another result than that of its child ${step["ref"]}`);
+    if (child["state"] !== "completed")
+      fail(`took its child ${step["child_id"]} for completed; it is ${child["state"]}`);
+    else if (step["output"] !== child["result"])
+      fail(`was told another result than that of its child ${step["child_id"]}`);
   } else if (step["state"] === "failed" && child["state"] === "completed") {
-    fail(`took its child ${step["ref"]} for failed; it is completed`);
+    fail(`took its child ${step["child_id"]} for failed; it is completed`);
   }
 }
 
@@ -142,9 +143,9 @@ function judgeSignals(signals: readonly Row[], steps: ReadonlyMap<string, readon
   const taken = new Set<string>();
   for (const [id, history] of steps) {
     for (const step of history) {
-      if (step["kind"] !== "wait" || step["state"] !== "done" || step["ref"] === null) continue;
+      if (step["kind"] !== "wait" || step["state"] !== "done" || step["signal_key"] === null) continue;
       const name = String(step["name"]).replace(/#\d+$/, "");
-      const signal = `${id} ${name} ${step["ref"]}`;
+      const signal = `${id} ${name} ${step["signal_key"]}`;
       if (!sent.has(signal)) wrong.push(`a wait took the signal ${signal}, which is not stored`);
       else if (sent.get(signal) !== step["output"]) wrong.push(`a wait took another value than that of ${signal}`);
       if (taken.has(signal)) wrong.push(`two waits took the signal ${signal}`);

@@ -13,11 +13,13 @@ function step(jobId: string, output: string, at: number): StepRecord {
     kind: "step",
     state: "done",
     seq: 0,
+    tries: 1,
     attempt: 1,
     output,
     error: null,
     wakeAt: null,
-    ref: null,
+    childId: null,
+    signalKey: null,
     startedAt: at,
     finishedAt: at,
   };
@@ -181,7 +183,9 @@ const retryOnce: Race = {
     await competitors[0]!.enqueue({ op: id, now, jobs: [job(id, now)] });
     await competitors[0]!.cancel({ op: `off ${n}`, now, ids: [id], error: "{}" });
     const back = await Promise.all(
-      competitors.map((storage, i) => storage.retry({ op: `retry ${n} ${i}`, now, jobs: [{ id, forget: [] }] })),
+      competitors.map((storage, i) =>
+        storage.retry({ op: `retry ${n} ${i}`, now, jobs: [{ id, forget: [], notes: null }] }),
+      ),
     );
     expect(back.flat()).toEqual([id]);
     await clear(competitors[0]!, n, [id]);
