@@ -16,7 +16,7 @@ const { values } = parseArgs({
   options: { only: { type: "string", default: "" }, parallel: { type: "string", default: "2" } },
 });
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const COPIED = ["src", "adapters", "test/mutation", "package.json"];
+const COPIED = ["src", "adapters", "test/mutation", "test/simulation", "package.json"];
 /** A guard that is out may make an engine spin for ever. */
 const MAX_MS = 120_000;
 

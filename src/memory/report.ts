@@ -39,6 +39,7 @@ export function stats({ jobs, schedules, lease }: Tables, now: number): StatsRep
   return {
     queues: [...queues.values()].sort((a, b) => compareText(a.queue, b.queue)),
     schedules: { ...schedules.counts },
+    onlySkips: schedules.onlySkips,
     nextAt: schedules.active.first()?.row.nextAt ?? null,
     lease: lease.record(),
   };

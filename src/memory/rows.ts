@@ -14,7 +14,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   lease: ["holder", "token", "expires_at"],
   owners: ["owner", "generation"],
   schedules: snake(
-    "name definition state nextAt revision fired failures pauseAfterFailures watchesJobs lastAt note owner createdAt updatedAt",
+    "name definition state nextAt revision fired skips failures pauseAfterFailures watchesJobs lastAt note owner createdAt updatedAt",
   ),
   occurrences: snake("schedule at untilAt count jobId reason recordedAt"),
   jobs: snake(

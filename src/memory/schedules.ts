@@ -5,6 +5,7 @@
  * token when it is given up: a fencing number never goes back.
  */
 import type { LeaseRecord, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
+import { ONLY_SKIPS_FROM } from "../storage/states.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
 
 /** A schedule and the last batch that wrote it. */
@@ -34,6 +35,8 @@ export class ScheduleTable {
   /** Active schedules in order of their next occurrence. */
   readonly active: SortedSet<Schedule> = new SortedSet(byNextAt);
   readonly counts: Record<ScheduleState, number> = { active: 0, paused: 0, ended: 0, broken: 0 };
+  /** How many active schedules only skip. */
+  onlySkips = 0;
   /** The latest generation that each owner has synced. */
   readonly owners: Map<string, number> = new Map();
   /** Outcomes of each schedule in order of occurrence; they outlive their schedule. */
@@ -105,14 +108,20 @@ export class ScheduleTable {
   #enter(schedule: Schedule): void {
     const { row } = schedule;
     this.counts[row.state]++;
+    if (onlySkips(row)) this.onlySkips++;
     if (row.state === "active" && row.nextAt !== null) this.active.add(schedule);
   }
 
   #leave(schedule: Schedule): void {
     const { row } = schedule;
     this.counts[row.state]--;
+    if (onlySkips(row)) this.onlySkips--;
     if (row.state === "active" && row.nextAt !== null) this.active.delete(schedule);
   }
+}
+
+function onlySkips({ state, skips }: ScheduleRecord): boolean {
+  return state === "active" && skips >= ONLY_SKIPS_FROM;
 }
 
 /** The right to fire, as one storage keeps it. */

@@ -126,6 +126,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
         if (found.length >= request.limit) break;
         if (request.owner !== undefined && row.owner !== request.owner) continue;
         if (request.state !== undefined && row.state !== request.state) continue;
+        if (request.minSkips !== undefined && row.skips < request.minSkips) continue;
         found.push({ ...row });
       }
       return found;

@@ -68,11 +68,12 @@ export function fire(tables: Tables, request: FireRequest): { reply: FireReply; 
 
 function moveOn({ jobs, schedules }: Tables, batch: Batch, firing: Firing, now: number): void {
   const schedule = schedules.byName.get(firing.name)!;
-  const { state, nextAt, fired, lastAt, note } = firing;
+  const { state, nextAt, fired, skips, lastAt, note } = firing;
   schedules.change(schedule, {
     state,
     nextAt,
     fired,
+    skips,
     lastAt,
     note,
     revision: schedule.row.revision + 1,

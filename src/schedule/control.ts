@@ -76,7 +76,7 @@ export async function resumeSchedule(
       nextAt = read.timing.next(lastAt);
     }
     const state = nextAt === null ? "ended" : "active";
-    return await change(engine, record, { state, nextAt, lastAt, failures: 0, note: null }, draft);
+    return await change(engine, record, { state, nextAt, lastAt, skips: 0, failures: 0, note: null }, draft);
   });
   return scheduleInfo(record, engine.temporal);
 }

@@ -111,6 +111,8 @@ export class FiringDraft {
       state: planner.state,
       nextAt: planner.at,
       fired: planner.fired,
+      // While more is due the decision is not over: a batch that only counted a part of a long outage is no sign.
+      skips: this.jobs.length > 0 ? 0 : record.skips + (planner.due ? 0 : 1),
       lastAt: planner.lastAt,
       note: null,
       cancelUnfinished: planner.cancels,

@@ -17,6 +17,8 @@ export interface ScheduleInfo {
   readonly lastAt: Instant | null;
   /** How many occurrences have fired. */
   readonly fired: number;
+  /** How many times in a row it was due and nothing of it fired: too late, excluded, or a job was unfinished. */
+  readonly skips: number;
   /** How many of its jobs failed in a row, up to now. */
   readonly failures: number;
   /** Why it is paused or broken. */
@@ -35,8 +37,22 @@ export interface ScheduleInfo {
 
 /** Shows a stored schedule. */
 export function scheduleInfo(record: ScheduleRecord, temporal: TemporalLike | undefined): ScheduleInfo {
-  const { name, state, nextAt, lastAt, fired, failures, note, owner, revision, createdAt, updatedAt } = record;
+  const { name, state, nextAt, lastAt, fired, skips, failures, note, owner, revision, createdAt, updatedAt } = record;
   const read = readDefinition(record, temporal);
   const definition = read instanceof Error ? null : read.definition;
-  return { name, state, nextAt, lastAt, fired, failures, note, owner, revision, createdAt, updatedAt, definition };
+  return {
+    name,
+    state,
+    nextAt,
+    lastAt,
+    fired,
+    skips,
+    failures,
+    note,
+    owner,
+    revision,
+    createdAt,
+    updatedAt,
+    definition,
+  };
 }

@@ -170,6 +170,7 @@ function blank(name: string, owner: string | null, now: Instant): ScheduleRecord
     nextAt: null,
     revision: 0,
     fired: 0,
+    skips: 0,
     failures: 0,
     pauseAfterFailures: null,
     watchesJobs: false,
@@ -225,8 +226,8 @@ async function drain(
     const request = { op: engine.ids.token(), now, lease: null, firings: [firing], resign: false };
     const reply = await timed(engine, () => engine.storage.fire(request));
     if (!reply.fired.includes(current.name)) return undefined;
-    const { state, nextAt, fired, lastAt } = firing;
-    current = { ...current, revision: current.revision + 1, state, nextAt, fired, lastAt };
+    const { state, nextAt, fired, skips, lastAt } = firing;
+    current = { ...current, revision: current.revision + 1, state, nextAt, fired, skips, lastAt };
   }
 }
 

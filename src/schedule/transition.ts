@@ -51,7 +51,7 @@ type TimingOf = Pick<ReadSchedule, "definition">;
 
 /** What registering changes. */
 export interface Transition {
-  readonly fields: Pick<ScheduleRecord, "state" | "nextAt" | "fired" | "lastAt" | "failures" | "note">;
+  readonly fields: Pick<ScheduleRecord, "state" | "nextAt" | "fired" | "skips" | "lastAt" | "failures" | "note">;
   /** Outcomes of what the old timing had missed, oldest first. */
   readonly outcomes: readonly PlannedOutcome[];
 }
@@ -70,7 +70,7 @@ export function transition(stored: StoredSchedule | null, next: ReadSchedule, no
   if (stored === null) {
     const nextAt = next.timing.next(now);
     const state = stateOf(next.definition.paused, nextAt);
-    return { fields: { state, nextAt, fired: 0, lastAt: null, failures: 0, note: null }, outcomes: [] };
+    return { fields: { state, nextAt, fired: 0, skips: 0, lastAt: null, failures: 0, note: null }, outcomes: [] };
   }
   const { record, read } = stored;
   const closed = close(stored, next, now);
@@ -86,6 +86,8 @@ export function transition(stored: StoredSchedule | null, next: ReadSchedule, no
       state: stateOf(paused, nextAt),
       nextAt,
       fired,
+      // The new definition has skipped nothing yet.
+      skips: 0,
       lastAt,
       failures: resumed ? 0 : record.failures,
       note: paused ? record.note : null,

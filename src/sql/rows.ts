@@ -36,7 +36,7 @@ export function textOrNull(value: unknown): string | null {
 
 /** Columns of a schedule, as {@link scheduleOf} reads them. */
 export const SCHEDULE_COLUMNS: string =
-  "name, definition, state, next_at, revision, fired, failures, pause_after_failures, watches_jobs, last_at, note, " +
+  "name, definition, state, next_at, revision, fired, skips, failures, pause_after_failures, watches_jobs, last_at, note, " +
   "owner, created_at, updated_at";
 
 /** Reads a schedule. */
@@ -48,6 +48,7 @@ export function scheduleOf(row: Row): ScheduleRecord {
     nextAt: intOrNull(row["next_at"]),
     revision: int(row["revision"]),
     fired: int(row["fired"]),
+    skips: int(row["skips"]),
     failures: int(row["failures"]),
     pauseAfterFailures: intOrNull(row["pause_after_failures"]),
     watchesJobs: int(row["watches_jobs"]) === 1,

@@ -49,6 +49,7 @@ const TABLES_1: readonly Table[] = [
       "next_at int",
       "revision int!",
       "fired int!",
+      "skips int!",
       "failures int!",
       "pause_after_failures int",
       "watches_jobs int!",

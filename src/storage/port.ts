@@ -59,6 +59,11 @@ export interface ScheduleRecord {
   revision: number;
   /** How many occurrences have fired. */
   fired: number;
+  /**
+   * How many times in a row a fire decided all due occurrences and none of them became a job: skipped as too late, as
+   * excluded, or because of an unfinished job.
+   */
+  skips: number;
   /** How many jobs of this schedule failed in a row, up to now. */
   failures: number;
   /** After this many failed jobs in a row the schedule pauses by itself; null: never. */
@@ -145,6 +150,7 @@ export interface Firing {
   state: ScheduleState;
   nextAt: Instant | null;
   fired: number;
+  skips: number;
   lastAt: Instant | null;
   note: string | null;
   /** Cancel the unfinished jobs of this schedule (overlap `cancel`), before the new ones are inserted. */
@@ -214,6 +220,8 @@ export interface ListSchedulesRequest {
   names?: string[];
   owner?: string;
   state?: ScheduleState;
+  /** Only those with at least so many `skips`. */
+  minSkips?: number;
   /** Only names after this one. */
   after?: string;
   limit: number;
@@ -563,6 +571,8 @@ export interface StatsReply extends Timed {
     paused: boolean;
   }[];
   schedules: Record<ScheduleState, number>;
+  /** How many active schedules have {@link import("./states.ts").ONLY_SKIPS_FROM} or more `skips`. */
+  onlySkips: number;
   /** The earliest `nextAt` of any active schedule; null when there is none. */
   nextAt: Instant | null;
   lease: LeaseRecord | null;

@@ -16,6 +16,9 @@ export const SCHEDULE_STATES = ["active", "paused", "ended", "broken"] as const;
  */
 export type ScheduleState = (typeof SCHEDULE_STATES)[number];
 
+/** From this many fires in a row that made no job (`skips`) a schedule is counted and reported as one that only skips. */
+export const ONLY_SKIPS_FROM = 3;
+
 /** All reasons for which an occurrence does not fire. */
 export const SKIP_REASONS = ["overlap", "paused", "expired", "catch-up", "ended", "excluded"] as const;
 

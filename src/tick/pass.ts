@@ -135,7 +135,7 @@ class Pass {
 
   #break(record: DueSchedule, cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    const { name, revision, nextAt, fired, lastAt } = record;
+    const { name, revision, nextAt, fired, skips, lastAt } = record;
     const none: { jobs: NewJob[]; occurrences: OccurrenceRecord[] } = { jobs: [], occurrences: [] };
     const firing: Firing = {
       name,
@@ -143,6 +143,7 @@ class Pass {
       state: "broken",
       nextAt,
       fired,
+      skips,
       lastAt,
       note: error.message,
       cancelUnfinished: false,

@@ -18,6 +18,7 @@ const row = (fields: Partial<ScheduleRecord>): ScheduleRecord => ({
   nextAt: hour(10),
   revision: 4,
   fired: 9,
+  skips: 5,
   failures: 2,
   pauseAfterFailures: null,
   watchesJobs: false,
@@ -192,6 +193,10 @@ describe("registering over a stored schedule", () => {
     expect(short(transition(null, define({ endAt: hour(12) }), NOW))).toBe(
       "ended, next never, fired 0, last never, failures 0 | ",
     );
+  });
+
+  test("a new definition has skipped nothing yet", () => {
+    expect(transition({ record: row({}), read: HOURLY }, define({ priority: 1 }), NOW).fields.skips).toBe(0);
   });
 
   test("a paused schedule keeps its note, an active one has none", () => {

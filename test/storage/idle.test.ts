@@ -23,8 +23,8 @@ async function fill({ name, storage }: Engine): Promise<void> {
   const numbers = (count: number): string =>
     `(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i FROM n) AS n`;
   const copies = [
-    `INSERT INTO {schedules} (name, definition, state, next_at, revision, fired, failures, watches_jobs, created_at, updated_at)
-      SELECT 'later ' || i, definition, state, next_at + i, 1, 0, 0, 0, created_at, updated_at
+    `INSERT INTO {schedules} (name, definition, state, next_at, revision, fired, skips, failures, watches_jobs, created_at, updated_at)
+      SELECT 'later ' || i, definition, state, next_at + i, 1, 0, 0, 0, 0, created_at, updated_at
       FROM {schedules}, ${numbers(SCHEDULES)} WHERE name = 'pattern'`,
     `INSERT INTO {jobs} (id, state, due, held, tied, resuming, attempt, claims, wakes, priority, queue, task, created_at,
         finished_at, options, input)

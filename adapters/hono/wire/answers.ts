@@ -256,6 +256,7 @@ export const schedule: Field<wire.ScheduleAnswer> = named(
     nextAt: maybeInstant,
     lastAt: maybeInstant,
     fired: count,
+    skips: count,
     failures: count,
     note: maybeWord,
     owner: maybeWord,

@@ -15,7 +15,9 @@ import { literal, textOf } from "./literal.ts";
 
 /** Parameters that are whole numbers; those of pages are of several types, the rest are texts. */
 const NUMBERS = new Set(
-  "now until limit most alarms term generation finishedBefore failedBefore occurrencesBefore since till".split(" "),
+  "now until limit most alarms term generation finishedBefore failedBefore occurrencesBefore since till skips".split(
+    " ",
+  ),
 );
 const UNTYPED = /^after\d/;
 

@@ -24,6 +24,7 @@ const FIRINGS = listKind<Firing>()({
   state: ["text", (firing) => firing.state],
   next_at: ["int", (firing) => firing.nextAt],
   fired: ["int", (firing) => firing.fired],
+  skips: ["int", (firing) => firing.skips],
   last_at: ["int", (firing) => firing.lastAt],
   note: ["text", (firing) => firing.note],
   cancels: ["int", (firing) => (firing.cancelUnfinished ? 1 : 0)],
@@ -53,7 +54,7 @@ export function fireStatements(t: Templates): FireStatements {
       list: FIRINGS,
       param: "firings",
       set: (item) => `mark = :mark, revision = s.revision + 1, updated_at = :now, state = ${item.state},
-        next_at = ${item.next_at}, fired = ${item.fired}, last_at = ${item.last_at}, note = ${item.note}`,
+        next_at = ${item.next_at}, fired = ${item.fired}, skips = ${item.skips}, last_at = ${item.last_at}, note = ${item.note}`,
       where: (item) => `s.name = ${item.name} AND s.revision = ${item.expected}${lease}`,
     });
   return {

@@ -77,6 +77,7 @@ export const SCHEDULES = listKind<SchedulePut>()({
   state: ["text", ({ record }) => record.state],
   next_at: ["int", ({ record }) => record.nextAt],
   fired: ["int", ({ record }) => record.fired],
+  skips: ["int", ({ record }) => record.skips],
   failures: ["int", ({ record }) => record.failures],
   pause_after_failures: ["int", ({ record }) => record.pauseAfterFailures],
   watches_jobs: ["int", ({ record }) => (record.watchesJobs ? 1 : 0)],

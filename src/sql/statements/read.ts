@@ -62,18 +62,20 @@ function whereOf(terms: readonly (string | false | undefined)[]): string {
 
 /** Lists schedules in order of name. */
 export function listSchedules(t: Templates, request: ListSchedulesRequest): Query {
-  const { names, owner, state, after, limit } = request;
+  const { names, owner, state, minSkips, after, limit } = request;
   const where = whereOf([
     names && `name ${t.dialect.oneOf("names")}`,
     owner !== undefined && "owner = :owner",
     // Written out, so that the partial index serves it: every round of maintenance looks for broken ones.
     state && (state === "broken" ? "state = 'broken'" : "state = :state"),
+    minSkips !== undefined && "skips >= :skips",
     after !== undefined && "name > :after",
   ]);
   const args: Args = {
     names: t.dialect.encodeTexts(names ?? []),
     owner: owner ?? null,
     state: state ?? null,
+    skips: minSkips ?? null,
     after: after ?? null,
     limit,
   };

@@ -2,6 +2,7 @@
  * How deep are the queues? Counts of what is unfinished or failed, read from the partial indexes that hold just that.
  */
 import type { ScheduleState, StatsReply } from "../../storage/port.ts";
+import { ONLY_SKIPS_FROM } from "../../storage/states.ts";
 import type { Query, Row, Sql } from "../driver.ts";
 import { int, intOrNull, leaseOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
@@ -38,7 +39,8 @@ export function statsStatements(t: Templates): StatsStatements {
           "SELECT name AS queue, 'paused' AS what, paused AS jobs, CAST(NULL AS bigint) AS oldest FROM {queues}",
         ]),
       ),
-      t.sql("SELECT state, count(*) AS schedules FROM {schedules} GROUP BY state"),
+      t.sql(`SELECT state, count(*) AS schedules, sum(CASE WHEN skips >= ${ONLY_SKIPS_FROM} THEN 1 ELSE 0 END) AS skips
+        FROM {schedules} GROUP BY state`),
       t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
       t.sql(`SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`),
     ],
@@ -91,10 +93,15 @@ export function statsReply(rows: readonly Row[][]): StatsReply {
     if (oldest !== null) depth.oldestReadyAt = Math.min(oldest, depth.oldestReadyAt ?? oldest);
   }
   const schedules: Record<ScheduleState, number> = { active: 0, paused: 0, ended: 0, broken: 0 };
-  for (const row of rows[1]!) schedules[row["state"] as ScheduleState] = int(row["schedules"]);
+  let onlySkips = 0;
+  for (const row of rows[1]!) {
+    schedules[row["state"] as ScheduleState] = int(row["schedules"]);
+    if (row["state"] === "active") onlySkips = int(row["skips"]);
+  }
   return {
     queues: [...queues.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1)),
     schedules,
+    onlySkips,
     lease: leaseOf(rows[2]![0]),
     nextAt: intOrNull(rows[3]![0]?.["next_at"]),
   };

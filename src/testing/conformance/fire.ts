@@ -13,13 +13,13 @@ export const fireCases: readonly Case[] = [
   {
     title: "fire() moves the schedule on, records the outcome and inserts the job, all in one",
     async run(rig) {
-      await rig.register(newSchedule("s", { failures: 2 }));
+      await rig.register(newSchedule("s", { failures: 2, skips: 1 }));
       const lease = await rig.lead();
       rig.now += 7;
       const before = await rig.schedule("s");
       const reply = await rig.fire({
         lease,
-        firings: [rig.firing(before, { note: "x", state: "ended", nextAt: null })],
+        firings: [rig.firing(before, { note: "x", state: "ended", nextAt: null, skips: 7 })],
       });
       equal(untimed(reply), { leads: true, fired: ["s"], jobs: [jobIdOf("s", T0)] }, "reply");
       equal(
@@ -30,6 +30,7 @@ export const fireCases: readonly Case[] = [
           nextAt: null,
           note: "x",
           fired: 1,
+          skips: 7,
           lastAt: T0,
           revision: before.revision + 1,
           updatedAt: rig.now,

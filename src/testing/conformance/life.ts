@@ -292,7 +292,7 @@ export const lifeCases: readonly Case[] = [
       equal(columns.get("occurrences"), "at count job_id reason recorded_at schedule until_at", "occurrences");
       equal(
         columns.get("schedules"),
-        "created_at definition failures fired last_at name next_at note owner pause_after_failures revision state updated_at watches_jobs",
+        "created_at definition failures fired last_at name next_at note owner pause_after_failures revision skips state updated_at watches_jobs",
         "schedules",
       );
       equal(columns.get("lease"), "expires_at holder token", "lease");

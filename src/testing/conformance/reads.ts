@@ -75,8 +75,8 @@ export const readCases: readonly Case[] = [
         newJob("l3", { queue: "a", ...limit, availableAt: T0 + 5 }),
       );
       await rig.register(
-        newSchedule("s1", { nextAt: T0 + 3 }),
-        newSchedule("s2", { nextAt: T0 + 2, state: "paused" }),
+        newSchedule("s1", { nextAt: T0 + 3, skips: 3 }),
+        newSchedule("s2", { nextAt: T0 + 2, state: "paused", skips: 9 }),
         newSchedule("s3", { nextAt: null, state: "ended" }),
       );
       const lease = await rig.lead();
@@ -101,6 +101,7 @@ export const readCases: readonly Case[] = [
         "queues",
       );
       equal(stats.schedules, { active: 1, paused: 1, ended: 1, broken: 0 }, "schedules");
+      equal(stats.onlySkips, 1, "active ones that skipped three times in a row");
       equal(stats.nextAt, T0 + 3, "the earliest of the active ones");
       equal(stats.lease, { ...lease, expiresAt: T0 + 15_000 }, "lease");
     },
@@ -108,10 +109,10 @@ export const readCases: readonly Case[] = [
   {
     title: "stats() of an empty storage",
     async run(rig) {
-      const { queues, schedules, lease, nextAt } = await rig.storage.stats({ now: rig.now });
+      const { queues, schedules, onlySkips, lease, nextAt } = await rig.storage.stats({ now: rig.now });
       equal(
-        [queues, schedules, lease, nextAt],
-        [[], { active: 0, paused: 0, ended: 0, broken: 0 }, null, null],
+        [queues, schedules, onlySkips, lease, nextAt],
+        [[], { active: 0, paused: 0, ended: 0, broken: 0 }, 0, null, null],
         "nothing",
       );
     },

@@ -20,6 +20,7 @@ export const scheduleCases: readonly Case[] = [
         nextAt: T0 + 1,
         revision: 99,
         fired: 3,
+        skips: 4,
         failures: 2,
         pauseAfterFailures: 5,
         watchesJobs: true,
@@ -227,13 +228,13 @@ export const scheduleCases: readonly Case[] = [
     },
   },
   {
-    title: "listSchedules() filters by names, owner and state, in order of name, in pages",
+    title: "listSchedules() filters by names, owner, state and skips, in order of name, in pages",
     async run(rig) {
       await rig.register(
         newSchedule("b", { owner: "x" }),
-        newSchedule("a", { state: "paused", owner: "x", note: "n" }),
-        newSchedule("c"),
-        newSchedule("D", { owner: "y" }),
+        newSchedule("a", { state: "paused", owner: "x", note: "n", skips: 3 }),
+        newSchedule("c", { skips: 2 }),
+        newSchedule("D", { owner: "y", skips: 5 }),
       );
       const names = async (
         request: Omit<Parameters<typeof rig.storage.listSchedules>[0], "limit">,
@@ -247,6 +248,8 @@ export const scheduleCases: readonly Case[] = [
       equal(await names({ names: [] }), [], "no names, nothing");
       equal(await names({ owner: "x" }), ["a", "b"], "by owner");
       equal(await names({ state: "paused" }), ["a"], "by state");
+      equal(await names({ minSkips: 3 }), ["D", "a"], "by skips");
+      equal(await names({ minSkips: 3, state: "active" }), ["D"], "by skips and state");
       equal(await names({ owner: "x", state: "active", names: ["a", "b", "c"], after: "a" }), ["b"], "all together");
     },
   },

@@ -97,7 +97,7 @@ export class World {
       while (this.#leases.length > 4) this.#leases.shift();
     } else if (method === "listJobs" && request["states"] === UNFINISHED) {
       this.#unfinished = (reply as JobRecord[]).map(({ id }) => id);
-    } else if (method === "listSchedules") {
+    } else if (method === "listSchedules" && request["minSkips"] === undefined) {
       this.#schedules = new Map((reply as ScheduleRecord[]).map((record) => [record.name, record]));
     }
   }
@@ -163,7 +163,7 @@ export class World {
       case "purge":
         return ["purge", this.#purge()];
       case "listSchedules":
-        return ["listSchedules", { limit: 100 }];
+        return ["listSchedules", random.chance(0.7) ? { limit: 100 } : { minSkips: random.below(5), limit: 100 }];
       case "listOccurrences":
         return [
           "listOccurrences",
@@ -381,6 +381,7 @@ export class World {
       state,
       nextAt: state === "ended" ? null : at + random.below(4 * SECOND),
       fired: record.fired + 1,
+      skips: random.below(5),
       lastAt: at,
       note: state === "active" ? null : "note",
       cancelUnfinished: random.chance(0.1),
@@ -456,6 +457,7 @@ export class World {
       nextAt: state === "ended" ? null : this.now + random.below(3 * SECOND) - SECOND,
       revision: 0,
       fired: random.below(100),
+      skips: random.below(5),
       failures: 0,
       pauseAfterFailures: random.chance(0.3) ? 1 + random.below(3) : null,
       watchesJobs: random.chance(0.4),

@@ -53,6 +53,7 @@ export function schedule(name: string, nextAt: number, more: Partial<ScheduleRec
     nextAt,
     revision: 1,
     fired: 0,
+    skips: 0,
     failures: 0,
     pauseAfterFailures: null,
     watchesJobs: false,
@@ -74,6 +75,7 @@ export function firing(name: string, revision: number, at: number, jobId: string
     // Far ahead: it takes no part in later rounds.
     nextAt: instant(10_000_000),
     fired: 1,
+    skips: 0,
     lastAt: at,
     note: null,
     cancelUnfinished: false,
