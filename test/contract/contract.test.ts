@@ -330,7 +330,9 @@ const VALID: Record<string, (world: World) => Sent[]> = {
     ["POST", "/storage/signal", { signals: [{ jobId: jobs["waits"], name: "go", key: "k", payload: "1" }] }],
   ],
   storageCancel: ({ jobs }) => [["POST", "/storage/cancel", { op: "o", ids: [jobs["waits"]], error: "{}" }]],
-  storageRetry: ({ jobs }) => [["POST", "/storage/retry", { op: "o", jobs: [{ id: jobs["failed"], forget: [] }] }]],
+  storageRetry: ({ jobs }) => [
+    ["POST", "/storage/retry", { op: "o", jobs: [{ id: jobs["failed"], forget: [], notes: null }] }],
+  ],
   storageJob: ({ jobs }) => [["POST", "/storage/job", { id: jobs["done"] }]],
   storageJobs: () => [["POST", "/storage/jobs", { states: ["failed"], limit: 10 }]],
 };

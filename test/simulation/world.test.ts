@@ -87,7 +87,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
     }),
   },
   "a fire that looks at no lease": {
-    seeds: 60,
+    seeds: 150,
     without: (storage) => ({ fire: (request) => storage.fire({ ...request, lease: null }).then((reply) => reply) }),
   },
   "a fire that leaves an occurrence out": {
