@@ -8,6 +8,7 @@
 import { delay } from "./base/clock.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
 import { BelfryError } from "./base/error.ts";
+import { startListening } from "./engine/listening.ts";
 import type { Parts } from "./options.ts";
 import { earliest, type TickReport } from "./tick/report.ts";
 import { Scheduler } from "./tick/scheduler.ts";
@@ -49,6 +50,10 @@ const MAX_WAIT_MS = 5_000;
 /** And the least after a pass that did nothing: what it names may be claimable by others only. */
 const MIN_IDLE_WAIT_MS = 1_000;
 
+/** How long a stop may take beyond the time to drain: the last batches, and the lease that is given up. */
+const STOP_MS = 1_000;
+const LATE = Symbol("late");
+
 /** Drives the scheduler and the worker of one engine. */
 export class Drive {
   readonly scheduler: Scheduler;
@@ -68,8 +73,14 @@ export class Drive {
   }
 
   /** See `Belfry.tick`. */
-  tick(options: TickOptions): Promise<TickResult> {
-    const tick = this.#tick(options).finally(() => this.#ticks.delete(tick));
+  async tick(options: TickOptions): Promise<TickResult> {
+    const { clock } = this.#parts.engine;
+    const keepsGoing = options.for !== undefined;
+    const lengthMs = parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, keepsGoing ? "for" : "budget");
+    const untilMs = clock.monotonic() + lengthMs;
+    const signal = this.#stopsWith(options.signal);
+    const work = this.#tick(options, untilMs, signal);
+    const tick = this.#endsInTime(work, signal, "tick", untilMs).finally(() => this.#ticks.delete(tick));
     this.#ticks.add(tick);
     return tick;
   }
@@ -84,31 +95,63 @@ export class Drive {
       if (signal.aborted) return;
       await Promise.all([schedule && this.scheduler.run(signal), work && this.#work(signal)]);
     };
-    this.#running = parts();
+    const { engine } = this.#parts;
+    this.#running = this.#endsInTime(parts(), signal, "run");
     try {
       await this.#running;
+    } catch (error) {
+      // Told to stop, it stops; what the storage has to do with that is for the log.
+      if (!signal.aborted) throw error;
+      engine.report(error, "stopping");
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /**
+   * Waits for work that was told to stop, but not for a storage that does not answer: what is abandoned so ends by itself
+   * when its last call runs out. Its lease and claims run out, too.
+   *
+   * @param bySignal also stops waiting once this has aborted and the time to drain is over
+   * @param untilMs and after this monotonic time and the time to drain
+   */
+  async #endsInTime<T>(work: Promise<T>, bySignal: AbortSignal, what: string, untilMs = Infinity): Promise<T> {
+    const { clock, storage } = this.#parts.engine;
+    const over = new AbortController();
+    const late = async (): Promise<typeof LATE> => {
+      await delay(clock, untilMs - clock.monotonic(), AbortSignal.any([bySignal, over.signal]));
+      await delay(clock, (this.#parts.worker.drainMs ?? 0) + STOP_MS, over.signal);
+      return LATE;
+    };
+    try {
+      const end = await Promise.race([work, late()]);
+      if (end !== LATE) return end;
+    } finally {
+      over.abort();
+    }
+    work.catch((error: unknown) => this.#parts.engine.report(error, `ending an abandoned ${what}`));
+    throw new BelfryError(
+      "STORAGE_UNAVAILABLE",
+      `Cannot end ${what} in order: the storage ${storage.name} does not answer. Its lease and claims run out by ` +
+        "themselves, and others take over; check that the database can be reached",
+    );
   }
 
   /** Stops what runs, waits for it, and releases the storage. */
   async close(): Promise<void> {
     this.#closing.abort(new BelfryError("CLOSED", "This Belfry was closed"));
     await Promise.allSettled([this.#running, ...this.#ticks]);
-    await this.#parts.engine.storage.close();
+    const { storage, report } = this.#parts.engine;
+    await storage.close().catch((error: unknown) => report(error, "closing the storage"));
   }
 
   #stopsWith(signal: AbortSignal | undefined): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
 
-  async #tick(options: TickOptions): Promise<TickResult> {
+  async #tick(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
     const { clock } = this.#parts.engine;
     const keepsGoing = options.for !== undefined;
-    const lengthMs = parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, keepsGoing ? "for" : "budget");
-    const untilMs = clock.monotonic() + lengthMs;
-    const signal = this.#stopsWith(options.signal);
     let pass = await this.#pass(options, untilMs, signal);
     const total = { ...pass };
     while (keepsGoing && !signal.aborted) {
@@ -140,14 +183,15 @@ export class Drive {
 
   /** The worker's loop, woken by what the storage pushes. */
   async #work(signal: AbortSignal): Promise<void> {
-    const { storage, report } = this.#parts.engine;
-    const unlisten = await storage
-      .listen?.((wake) => wake !== "schedules" && this.worker.notified())
-      .catch((error: unknown) => report(error, "listening for jobs"));
+    const unlisten = startListening(
+      this.#parts.engine,
+      (wake) => wake !== "schedules" && this.worker.notified(),
+      "listening for jobs",
+    );
     try {
       await this.worker.run(signal);
     } finally {
-      if (unlisten) await unlisten().catch((error: unknown) => report(error, "ceasing to listen"));
+      unlisten();
     }
   }
 }

@@ -9,7 +9,6 @@ import { type Ids, systemIds } from "./base/id.ts";
 import { defaultLogger, type Logger } from "./base/log.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
-import { openStorage } from "./engine/open.ts";
 import type { Storage } from "./storage/port.ts";
 import type { SchedulerOptions } from "./tick/report.ts";
 import type { WorkerOptions } from "./worker/worker.ts";
@@ -24,6 +23,11 @@ export interface BelfryOptions {
   leaseTtl?: Duration;
   /** How long a worker may be silent before its jobs are taken over; 1 s to 1 d. @default "30s" */
   claimTtl?: Duration;
+  /**
+   * How long the storage may take to answer; 50 ms to `leaseTtl`. A call that is not answered in time is sent once more, on
+   * another connection, and then fails with `STORAGE_UNAVAILABLE`. @default a third of `leaseTtl`, at most "5s"
+   */
+  storageTimeout?: Duration;
   /** How many jobs this engine runs at once; 1 to 10,000. @default 10 */
   concurrency?: number;
   /** Queues that this engine works on, in order of preference. @default those of its tasks, and "default" */
@@ -45,6 +49,9 @@ export interface BelfryOptions {
   /** Takes what the engine has to say. @default warnings and errors to the console */
   logger?: Logger;
 }
+
+/** The default of `storageTimeout` where the lease lasts long. */
+const MAX_STORAGE_TIMEOUT_MS = 5_000;
 
 /** The parts that {@link readOptions} makes. */
 export interface Parts {
@@ -86,6 +93,11 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
     drainMs: parseDuration(options.drain ?? "10s", "drain"),
     ...(queues === undefined ? {} : { queues: [...queues] }),
   };
+  const storageTimeoutMs = parseDuration(
+    options.storageTimeout ?? Math.min(MAX_STORAGE_TIMEOUT_MS, Math.round(scheduler.leaseTtlMs / 3)),
+    "storageTimeout",
+    { minMs: 50, maxMs: scheduler.leaseTtlMs },
+  );
   const clock = new CorrectedClock(options.clock ?? systemClock);
   const ids = options.ids ?? systemIds;
   const report = (error: unknown, during: string): void => {
@@ -98,6 +110,8 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
   };
   const engine = createEngine({
     storage,
+    storageTimeoutMs,
+    closed,
     clock,
     ids,
     codec: options.codec ?? plainCodec,
@@ -105,7 +119,6 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
     timeZone: resolveTimeZone(options.timeZone ?? "UTC"),
     temporal,
     holder: ids.token(),
-    open: openStorage(storage, clock, logger, closed),
     report,
   });
   return { engine, scheduler, worker };

@@ -11,9 +11,12 @@ import { type Logger, silentLogger } from "../base/log.ts";
 import type { TemporalLike } from "../cron/mod.ts";
 import type { Storage } from "../storage/port.ts";
 import { TaskRegistry } from "../task/registry.ts";
+import { boundStorage } from "./bounded.ts";
 import { Endings } from "./endings.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { EventSink } from "./events.ts";
+import { openStorage } from "./open.ts";
+import { Outage } from "./outage.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** Everything a room of the engine may use. */
@@ -38,29 +41,49 @@ export interface Engine {
   readonly enqueuer: Enqueuer;
   /** Who in this process waits for the end of which job. */
   readonly endings: Endings;
+  /** Since when the storage has not answered. */
+  readonly outage: Outage;
   /** The tracer, where one is set; see `openTelemetry`. */
   tracing: Tracing | undefined;
 }
 
 /** What an engine is made of; what is left out has the default of {@link createEngine}. */
 export interface EngineParts
-  extends Pick<Engine, "storage" | "clock" | "ids" | "holder" | "open" | "report">,
-    Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal">> {}
+  extends Pick<Engine, "storage" | "clock" | "ids" | "holder" | "report">,
+    Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal">> {
+  /** Default: opens the storage by bringing its schema up to date. */
+  open?: () => Promise<void>;
+  /** How long one call of the storage may take, ms; see `boundStorage`. @default Infinity */
+  storageTimeoutMs?: number;
+  /** Aborted when the engine is closed: from then on opening fails. */
+  closed?: AbortSignal;
+}
 
 /** Makes an engine; it opens nothing and starts nothing. */
 export function createEngine(parts: EngineParts): Engine {
-  const { storage, clock, ids, report } = parts;
+  const { clock, ids, logger = silentLogger, closed = new AbortController().signal } = parts;
+  const outage = new Outage(clock, logger, parts.storage.name);
+  const storage = boundStorage(parts.storage, { clock, timeoutMs: parts.storageTimeoutMs ?? Infinity, outage });
+  const report = (error: unknown, during: string): void => {
+    if (outage.reports(error)) parts.report(error, during);
+  };
   const events = new EventSink(report);
   return {
-    codec: plainCodec,
-    tasks: new TaskRegistry(),
-    logger: silentLogger,
-    timeZone: "UTC",
-    temporal: undefined,
-    ...parts,
+    storage,
+    clock,
+    ids,
+    codec: parts.codec ?? plainCodec,
+    tasks: parts.tasks ?? new TaskRegistry(),
     events,
+    logger,
+    timeZone: parts.timeZone ?? "UTC",
+    temporal: parts.temporal,
+    holder: parts.holder,
+    open: parts.open ?? openStorage(storage, clock, logger, closed),
+    report,
     enqueuer: new Enqueuer({ storage, clock, ids, events }),
     endings: new Endings(),
+    outage,
     tracing: undefined,
   };
 }

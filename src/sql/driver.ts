@@ -7,7 +7,7 @@
  * answer (then the batch may have happened), `STORAGE_UNUSABLE` where the database refuses, whatever is tried.
  */
 import { BelfryError } from "../base/error.ts";
-import type { Wake } from "../storage/port.ts";
+import type { CallOptions, Wake } from "../storage/port.ts";
 
 /** What a cell of a list may be. */
 export type Cell = string | number | null;
@@ -91,8 +91,13 @@ export interface Driver {
   /** The adapter's name, for messages: `"sqlite"`. */
   readonly name: string;
   readonly counters: Counters;
-  /** Runs all statements in order in one transaction. @returns the rows of each statement */
-  batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]>;
+  /**
+   * Runs all statements in order in one transaction. When `options.signal` aborts, nobody waits for the answer any more:
+   * the driver destroys the connection that it went over, and rejects.
+   *
+   * @returns the rows of each statement
+   */
+  batch(queries: readonly Query[], mode: BatchMode, options?: CallOptions): Promise<Row[][]>;
   /** Calls back when another connection has written; absent where the database cannot tell. */
   listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
   /** Text of a SELECT that wakes listeners on other connections; absent where they find out by themselves. */

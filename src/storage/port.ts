@@ -603,8 +603,17 @@ export interface StoragePage {
   rows: Record<string, string | number | null>[];
 }
 
+/** What goes with a call besides its request. */
+export interface CallOptions {
+  /**
+   * Aborts when the caller no longer waits for the answer. An adapter over a network then ends the call and throws away
+   * the connection that it went over, since nothing may ever come back on it. What was asked may have happened.
+   */
+  readonly signal: AbortSignal;
+}
+
 /**
- * A database that can hold schedules and jobs.
+ * A database that can hold schedules and jobs. Each call may be given {@link CallOptions} as its second argument.
  *
  * Adapter authors: run the conformance kit of `belfry/testing` against it; it says what these words leave open.
  */
@@ -619,7 +628,7 @@ export interface Storage {
    *
    * @throws `SCHEMA_NEWER` the stored schema is of a newer Belfry; `SCHEMA_INVALID`, `STORAGE_UNUSABLE`: see there
    */
-  migrate(request: { now: Instant }): Promise<MigrateReply>;
+  migrate(request: { now: Instant }, options?: CallOptions): Promise<MigrateReply>;
 
   /**
    * Acquires or renews the lease and reads what is due. It is granted when nobody holds it, when it has run out
@@ -627,33 +636,36 @@ export interface Storage {
    * A holder that asks with a token that is no longer current, and the lease is another's, does not lead.
    * Sent again by the same holder with `token: null` while its first request was granted: granted again, token grown.
    */
-  beginTick(request: BeginTickRequest): Promise<BeginTickReply>;
+  beginTick(request: BeginTickRequest, options?: CallOptions): Promise<BeginTickReply>;
 
   /**
    * Moves schedules on, records their outcomes and inserts their jobs: each schedule only at the revision that was read
    * and all of them only under the lease. An occurrence that has an outcome already gets no second one and no job; its
    * schedule still moves. Sent again with the same `op`: nothing changes, the same `fired` comes back.
    */
-  fire(request: FireRequest): Promise<FireReply>;
+  fire(request: FireRequest, options?: CallOptions): Promise<FireReply>;
 
   /** Gives the lease up, so that another may take it at once. @returns false when it was not this holder's any more */
-  resign(request: { holder: string; token: number; now: Instant }): Promise<boolean>;
+  resign(request: { holder: string; token: number; now: Instant }, options?: CallOptions): Promise<boolean>;
 
   /** Creates, replaces and removes schedules, each only from the revision that was read. */
-  putSchedules(request: PutSchedulesRequest): Promise<PutSchedulesReply>;
-  listSchedules(request: ListSchedulesRequest): Promise<ScheduleRecord[]>;
+  putSchedules(request: PutSchedulesRequest, options?: CallOptions): Promise<PutSchedulesReply>;
+  listSchedules(request: ListSchedulesRequest, options?: CallOptions): Promise<ScheduleRecord[]>;
   /**
    * Lists an owner's schedules in order of name, and of each only what tells whether it is as its owner wants it: a sync of
    * very many reads nothing else of those that are. Absent where that is no cheaper than {@link listSchedules}.
    */
-  listDefinitions?(request: { owner: string; after?: string; limit: number }): Promise<StoredDefinition[]>;
-  listOccurrences(request: ListOccurrencesRequest): Promise<OccurrenceRecord[]>;
+  listDefinitions?(
+    request: { owner: string; after?: string; limit: number },
+    options?: CallOptions,
+  ): Promise<StoredDefinition[]>;
+  listOccurrences(request: ListOccurrencesRequest, options?: CallOptions): Promise<OccurrenceRecord[]>;
 
   /**
    * Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. With `claim`, a claim follows in
    * the same batch: all of it happens or nothing. Sent again with the same `op` and the same claim's token: nothing changes.
    */
-  enqueue(request: EnqueueRequest): Promise<EnqueueReply>;
+  enqueue(request: EnqueueRequest, options?: CallOptions): Promise<EnqueueReply>;
 
   /** The statements of {@link enqueue} for the user's own transaction; only where `capabilities.statements`. */
   enqueueStatements?(request: EnqueueRequest): Statement[];
@@ -664,10 +676,10 @@ export interface Storage {
    * waiting jobs whose timeout has come), frees claims that have run out, and expires what is past `expiresAt`.
    * Paused queues and full limits give nothing. Work of a claim is bounded by `limit`, not by what is stored.
    */
-  claim(request: ClaimRequest): Promise<ClaimReply>;
+  claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimReply>;
 
   /** Prolongs claims to `now + claimMs`. A claim that has run out but that nobody took is prolonged too. */
-  renew(request: RenewRequest): Promise<RenewReply>;
+  renew(request: RenewRequest, options?: CallOptions): Promise<RenewReply>;
 
   /**
    * Saves what running jobs wrote, each only while `(id, token)` is its current claim. Where a job ends: its parent is
@@ -676,27 +688,27 @@ export interface Storage {
    * same answer comes back as long as nobody else has written the job since. With `claim`, a claim follows in the same
    * batch, also where no write was taken.
    */
-  save(request: SaveRequest): Promise<SaveReply>;
+  save(request: SaveRequest, options?: CallOptions): Promise<SaveReply>;
 
   /** Stores signals and wakes their jobs; a job that is running finds it when it next suspends. */
-  signal(request: SignalRequest): Promise<SignalReply>;
+  signal(request: SignalRequest, options?: CallOptions): Promise<SignalReply>;
 
   /** Cancels. Claims of running ones are lost by it. @returns the ids cancelled, descendants included */
-  cancel(request: CancelRequest): Promise<string[]>;
+  cancel(request: CancelRequest, options?: CallOptions): Promise<string[]>;
 
   /** Puts jobs back. @returns the ids that went back */
-  retry(request: RetryRequest): Promise<string[]>;
+  retry(request: RetryRequest, options?: CallOptions): Promise<string[]>;
 
   /** One job with its history; null when there is none. */
-  getJob(request: { id: string }): Promise<ClaimedJob | null>;
-  listJobs(request: ListJobsRequest): Promise<JobRecord[]>;
+  getJob(request: { id: string }, options?: CallOptions): Promise<ClaimedJob | null>;
+  listJobs(request: ListJobsRequest, options?: CallOptions): Promise<JobRecord[]>;
 
   /** Writes settings of queues. */
-  putQueues(request: { now: Instant; queues: QueueRecord[] }): Promise<void>;
-  listQueues(): Promise<QueueRecord[]>;
+  putQueues(request: { now: Instant; queues: QueueRecord[] }, options?: CallOptions): Promise<void>;
+  listQueues(request?: undefined, options?: CallOptions): Promise<QueueRecord[]>;
 
-  purge(request: PurgeRequest): Promise<PurgeReply>;
-  stats(request: { now: Instant }): Promise<StatsReply>;
+  purge(request: PurgeRequest, options?: CallOptions): Promise<PurgeReply>;
+  stats(request: { now: Instant }, options?: CallOptions): Promise<StatsReply>;
 
   /**
    * Calls back soon after schedules were registered or jobs became claimable, whoever did it; may also call for nothing.
@@ -705,9 +717,12 @@ export interface Storage {
   listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
 
   /** Reads all that is stored, page by page: null when the cursor is at the end. For `copyStorage`. */
-  exportPage(request: { cursor: string | null; limit: number }): Promise<{ page: StoragePage; cursor: string | null }>;
+  exportPage(
+    request: { cursor: string | null; limit: number },
+    options?: CallOptions,
+  ): Promise<{ page: StoragePage; cursor: string | null }>;
   /** Writes a page as it is; rows that exist already are left alone. For `copyStorage`. */
-  importPage(request: { page: StoragePage }): Promise<void>;
+  importPage(request: { page: StoragePage }, options?: CallOptions): Promise<void>;
 
   /** Releases what the adapter holds; a client that the user passed in stays open. Calling it again does nothing. */
   close(): Promise<void>;

@@ -12,6 +12,7 @@
 import { delay } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Engine } from "../engine/engine.ts";
+import { startListening } from "../engine/listening.ts";
 import type { Instant } from "../storage/port.ts";
 import type { Lease } from "./lease.ts";
 import type { TickOptions, TickReport } from "./report.ts";
@@ -41,18 +42,18 @@ const MAX_CHANCE_MS = 250;
 const LOOK_AFTER_MS = 75;
 const MIN_LOOK_MS = 500;
 const MIN_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 10_000;
+const MAX_BACKOFF_MS = 2_000;
 /** How often the leader clears history away, and how soon it goes on while there is more. */
 const MAINTENANCE_MS = 60_000;
 const MORE_MAINTENANCE_MS = 500;
 
 /** Ticks until aborted. */
 export async function runLoop(engine: Engine, ticker: Ticker, context: LoopContext): Promise<void> {
-  const { clock, storage } = engine;
+  const { clock } = engine;
   const { signal } = context;
   const alarm = new Alarm(engine, signal);
   const unsubscribe = context.onWake(() => alarm.ring());
-  let unlisten: (() => Promise<void>) | undefined;
+  const unlisten = startListening(engine, (wake) => wake === "schedules" && alarm.ring(), "listening for schedules");
   let failures = 0;
   let drift = clock.now() - clock.monotonic();
   let maintainAtMs = clock.monotonic() + Math.round(MAINTENANCE_MS * engine.ids.random());
@@ -62,8 +63,6 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
       let report: TickReport;
       try {
         report = await ticker.tick({ signal });
-        // Schedules registered between this tick and listening are seen at the next one.
-        unlisten ??= await storage.listen?.((wake) => wake === "schedules" && alarm.ring());
         failures = 0;
       } catch (error) {
         engine.report(error, "ticking");
@@ -87,7 +86,7 @@ export async function runLoop(engine: Engine, ticker: Ticker, context: LoopConte
     }
   } finally {
     unsubscribe();
-    await unlisten?.().catch((error: unknown) => engine.report(error, "ceasing to listen"));
+    unlisten();
   }
 }
 

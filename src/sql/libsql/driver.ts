@@ -10,6 +10,7 @@
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";
 import { systemIds } from "../../base/id.ts";
+import type { CallOptions } from "../../storage/port.ts";
 import {
   type BatchMode,
   type Cell,
@@ -35,6 +36,8 @@ export interface LibsqlClient {
   readonly protocol: string;
   batch(statements: { sql: string; args: Cell[] }[], mode: "write" | "read"): Promise<readonly LibsqlResult[]>;
   execute(sql: string): Promise<LibsqlResult>;
+  /** Closes the connection and opens a new one; batches under way on it reject. */
+  reconnect?(): unknown;
 }
 
 /** What the driver needs. */
@@ -55,13 +58,15 @@ export class LibsqlDriver implements Driver {
   readonly counters: Counters = counters();
   readonly #options: LibsqlDriverOptions;
   #closed = false;
+  /** Number of the connection, for the batches that were sent over it. */
+  #connection = 0;
 
   constructor(options: LibsqlDriverOptions) {
     this.#options = options;
   }
 
-  async batch(queries: readonly Query[], mode: BatchMode): Promise<Row[][]> {
-    const { client, clock, remote, where, busyTimeoutMs } = this.#options;
+  async batch(queries: readonly Query[], mode: BatchMode, options?: CallOptions): Promise<Row[][]> {
+    const { clock, remote, where, busyTimeoutMs } = this.#options;
     const statements = queries.map(({ sql, args }) => ({
       sql: sql.text,
       args: sql.names.map((name) => sent(args[name])),
@@ -72,7 +77,7 @@ export class LibsqlDriver implements Driver {
       this.counters.roundTrips++;
       this.counters.statements += statements.length;
       try {
-        const answers = await client.batch(statements, remote ? "write" : mode);
+        const answers = await this.#send(statements, remote ? "write" : mode, options?.signal);
         for (const { rowsAffected } of answers) this.counters.rowsWritten += rowsAffected;
         return answers.map(rowsOf);
       } catch (error) {
@@ -86,7 +91,31 @@ export class LibsqlDriver implements Driver {
           );
         }
       }
-      await delay(clock, pauseMs * (0.5 + systemIds.random()));
+      await delay(clock, pauseMs * (0.5 + systemIds.random()), options?.signal);
+      if (options?.signal.aborted) throw options.signal.reason;
+    }
+  }
+
+  /** Sends a batch; when nobody waits for its answer any more, the connection is closed and a new one opened. */
+  async #send(
+    statements: { sql: string; args: Cell[] }[],
+    mode: BatchMode,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly LibsqlResult[]> {
+    const { client, remote } = this.#options;
+    if (!remote || !signal || !client.reconnect) return client.batch(statements, mode);
+    const connection = this.#connection;
+    const abort = (): void => {
+      // Of the batches that were stuck on one connection the first replaces it.
+      if (connection !== this.#connection) return;
+      this.#connection++;
+      void client.reconnect!();
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await client.batch(statements, mode);
+    } finally {
+      signal.removeEventListener("abort", abort);
     }
   }
 

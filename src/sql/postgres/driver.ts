@@ -8,9 +8,9 @@
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";
 import { systemIds } from "../../base/id.ts";
-import type { Wake } from "../../storage/port.ts";
+import type { CallOptions, Wake } from "../../storage/port.ts";
 import { type BatchMode, type Counters, counters, type Driver, DriverError, type Query, type Row } from "../driver.ts";
-import { type PostgresClient, send } from "./client.ts";
+import { maxConnections, type PostgresClient, send } from "./client.ts";
 import { listenOn } from "./listen.ts";
 import { PreparedNames, SETTINGS } from "./prepared.ts";
 
@@ -36,11 +36,16 @@ export class PostgresDriver implements Driver {
   readonly #prepared = new PreparedNames();
   #closed = false;
 
+  /** Absent where the pool has no connection to spare for it. */
+  readonly listen?: (onWake: (wake: Wake) => void) => Promise<() => Promise<void>>;
+
   constructor(options: PostgresDriverOptions) {
     this.#options = options;
+    const { client, clock, channel } = options;
+    if (maxConnections(client) > 1) this.listen = (onWake) => listenOn({ client, clock, channel, onWake });
   }
 
-  async batch(queries: readonly Query[], _mode: BatchMode): Promise<Row[][]> {
+  async batch(queries: readonly Query[], _mode: BatchMode, options?: CallOptions): Promise<Row[][]> {
     const { client, clock } = this.#options;
     let heal = false;
     for (let round = 1; ; round++) {
@@ -50,7 +55,12 @@ export class PostgresDriver implements Driver {
       this.counters.roundTrips++;
       this.counters.statements += queries.length;
       try {
-        const results = (await send(client, message, [true, ...texts.map(({ returns }) => returns)])) as Row[][];
+        const results = (await send(
+          client,
+          message,
+          [true, ...texts.map(({ returns }) => returns)],
+          options?.signal,
+        )) as Row[][];
         return texts.flatMap(({ of }, i) => (of === 1 ? [results[i + 1]!] : Array.from({ length: of }, () => [])));
       } catch (error) {
         const code = (error as { code?: unknown }).code;
@@ -63,7 +73,8 @@ export class PostgresDriver implements Driver {
           continue;
         }
       }
-      await delay(clock, systemIds.random() * Math.min(100, 2 ** round));
+      await delay(clock, systemIds.random() * Math.min(100, 2 ** round), options?.signal);
+      if (options?.signal.aborted) throw options.signal.reason;
     }
   }
 
@@ -71,9 +82,12 @@ export class PostgresDriver implements Driver {
     return `SELECT pg_notify('${this.#options.channel}', '${wake}')`;
   }
 
-  listen(onWake: (wake: Wake) => void): Promise<() => Promise<void>> {
-    const { client, clock, channel } = this.#options;
-    return listenOn({ client, clock, channel, onWake });
+  async warnings(): Promise<string[]> {
+    if (this.listen) return [];
+    return [
+      "the pool has one connection, which LISTEN would keep: jobs and schedules of other processes are found by polling; " +
+        "give the pool two connections or more",
+    ];
   }
 
   async close(): Promise<void> {
