@@ -1,51 +1,98 @@
 /**
  * What does an expression say, in plain English?
  *
- * It is told from the canonical text, field by field, so that `1-5` reads "Monday to Friday" and not a list of five. A
- * few fixed times are told as times of day; all else as seconds, minutes and hours.
+ * It is told from the values that were read, not from how they were written: two expressions with the same words have
+ * the same occurrences. "Every 15 minutes" is said only of a step that goes on evenly into the next hour; where a step
+ * begins anew (45 minutes, 14 days), the values are told. A few fixed times are told as times of day.
  */
-import { type CronExpression, writeExpression } from "./expression.ts";
-import { canonical, FIELDS, type Field } from "./field.ts";
+import type { CronExpression } from "./expression.ts";
+import { FIELDS, type Field, MONTH_DAY, WEEKDAY } from "./field.ts";
 
 /** Says an expression in words: "At 09:00, Monday to Friday". */
-export function describeExpression(expression: CronExpression): string {
-  const said = expression.fields.map(saidField);
-  const [, second, minute, hours] = /^(?:(\d+) )?(\d+) ([\d,]+) \S+ \S+ \S+$/.exec(writeExpression(expression)) ?? [];
-  const times = hours
-    ?.split(",")
-    .map((hour) => `${hour}:${minute}${second ? `:${second}` : ""}`.replace(/\b\d\b/g, "0$&"));
-  const [, , , day, month, weekday] = said.map((words) => (/^every (day|month)$/.test(words) ? "" : words));
-  const clock = said.slice(said[0] === "second 0" ? 1 : 0, said[2] === "every hour" && said[1]![0] === "e" ? 2 : 3);
-  const parts = [
-    ...(times ? [`at ${listed(times)}`] : clock),
-    day && weekday ? day + (expression.either ? " or " : " and ") + weekday : day || weekday,
-    month && `in ${month}`,
-  ];
+export function describeExpression({ fields, either }: CronExpression): string {
+  const [second, minute, hour, day, month, weekday] = fields.map(saidField) as [Said, Said, Said, Said, Said, Said];
+  const parts: string[] = [];
+  if (/^second \d+;minute \d+;hour [\d,]+$/.test([second, minute, hour].join(";"))) {
+    const times = hour.map((at) => `${[at, minute, second].map(twoDigits).join(":")}`.replace(/(:.*):00/, "$1"));
+    parts.push(`at ${listed(times)}`);
+  } else {
+    for (const [index, items] of [second, minute, hour].entries()) {
+      if (`${items}` === "second 0") continue;
+      // What is said of every minute need not be said of every hour.
+      if (items[0]) parts.push(listed(items));
+      else if (!parts.at(-1)?.startsWith("every")) parts.push(`every ${FIELDS[index]!.name}`);
+    }
+  }
+  if (!day[0] || !weekday[0]) parts.push(either ? "" : listed([...day, ...weekday]));
+  else if (either) parts.push(`${listed(day)} or ${listed(weekday)}`);
+  else parts.push(listed(weekday, "or"), `if it is ${listed(day, "or")}`);
+  if (month[0]) parts.push(`in ${listed(month)}`);
   return parts
     .filter(Boolean)
     .join(", ")
     .replace(/^./, (letter) => letter.toUpperCase());
 }
 
-/** Says the items of a field, one after the other. */
-function saidField(field: Field, index: number): string {
-  const { name, names, min } = FIELDS[index]!;
+/** What is said of a field, item by item; nothing where every value is meant. */
+type Said = readonly string[];
+
+function saidField({ low, high, last, near, nth }: Field, index: number): Said {
+  const { name, names, min, max } = FIELDS[index]!;
   const unit = name.replace(/-.*/, "");
-  const value = (text: string): string => names[+text - min] || text;
-  const words = canonical(field, index)
-    .split(",")
-    .map((item) => {
-      const [, from = "", to, mark, step] = /^(\*|L|\d+)(?:-(\d+))?([WL]|#[\dL])?(?:\/(\d+))?$/.exec(item)!;
-      if (mark === "W") return `the ${from === "L" ? "last weekday" : `weekday nearest day ${from}`}`;
-      const nth = +(mark ?? "")[1]!;
-      if (mark) return `the ${nth ? nth + (["st", "nd", "rd"][nth - 1] ?? "th") : "last"} ${value(from)}`;
-      if (from === "L") return `the last day${to ? ` minus ${to}` : ""}`;
-      const range = from === "*" ? "" : value(from) + (to ? ` to ${value(to)}` : "");
-      return (step ? `every ${step} ${unit}s${range && " from "}` : range ? "" : `every ${unit}`) + range;
-    });
-  return (names[0] || /^\D/.test(words[0]!) ? "" : `${unit} `) + listed(words);
+  const size = (index === WEEKDAY ? 6 : max) - min + 1;
+  // Values are counted from the smallest here, so that a range that wraps is a matter of remainders.
+  const has = (at: number): number => (at + min < 32 ? low >>> (at + min) : high >>> (at + min - 32)) & 1;
+  const values = Array.from({ length: size }, (_, at) => at).filter(has);
+  const { length, 0: first = 0 } = values;
+  if (length === size) return [];
+  const step = values[1]! - first;
+  const end = values[length - 1]!;
+  const goesOn = end + step >= size;
+  const said = (at: number): string => names[at % size] ?? `${(at % size) + min}`;
+  const items: string[] = [];
+  if (
+    step > 1 &&
+    values.every((at, i) => at === first + i * step) &&
+    (index === MONTH_DAY
+      ? goesOn && length > 2
+      : index < 3 && size % step === 0 && (length > 2 || (goesOn && first < step)))
+  ) {
+    items.push(
+      index === MONTH_DAY
+        ? `every ${ordinal(step)} day of the month from ${first + min}${length < 6 ? ` (${values.map(said).join(", ")})` : ""}`
+        : `every ${step} ${unit}s${first || !goesOn ? ` from ${first}` : ""}${goesOn ? "" : ` to ${end}`}`,
+    );
+  } else {
+    for (const at of values) {
+      let start = at + size;
+      while (has((start - 1) % size)) start--;
+      let count = 1;
+      while (has((start + count) % size)) count++;
+      if (count < 3) items.push(said(at));
+      else if (start % size === at) items.push(`${said(start)} to ${said(start + count - 1)}`);
+    }
+    if (items[0] && !names[0]) items[0] = `${unit} ${items[0]}`;
+  }
+  for (let n = 0; n < 32; n++) {
+    if ((last >>> n) & 1) items.push(`the last day${n ? ` minus ${n}` : ""}`);
+    if ((near >>> n) & 1) items.push(`the ${n ? `weekday nearest day ${n}` : "last weekday"}`);
+  }
+  nth?.forEach((mask, n) => {
+    for (let day = 0; day < 7; day++)
+      if ((mask >> day) & 1) items.push(`the ${n < 5 ? ordinal(n + 1) : "last"} ${names[day]}`);
+  });
+  return items;
 }
 
-function listed(words: readonly string[]): string {
-  return words.join(", ").replace(/, ([^,]*)$/, " and $1");
+function ordinal(n: number): string {
+  return n + (["st", "nd", "rd"][n - 1] ?? "th");
+}
+
+function listed(words: readonly string[], and = "and"): string {
+  const [last = "", ...others] = words.toReversed();
+  return others[0] ? `${others.reverse().join(", ")} ${and} ${last}` : last;
+}
+
+function twoDigits(item: string | Said): string {
+  return `${item}`.replace(/\D+/, "").padStart(2, "0");
 }

@@ -242,40 +242,6 @@ describe("properties of any schedule", () => {
   });
 });
 
-describe("describe()", () => {
-  it.each([
-    ["0 9 * * MON-FRI", "At 09:00, Monday to Friday"],
-    ["30 8,12,17 * * *", "At 08:30, 12:30 and 17:30"],
-    ["15 30 10 * * *", "At 10:30:15"],
-    ["*/15 * * * *", "Every 15 minutes"],
-    ["* * * * *", "Every minute"],
-    ["*/15 9-17 * * 1-5", "Every 15 minutes, hour 9 to 17, Monday to Friday"],
-    ["0 * * * *", "Minute 0, every hour"],
-    ["* */2 * * *", "Every minute, every 2 hours"],
-    ["10/20 * * * *", "Every 20 minutes from 10"],
-    ["0-30/10 6 * * *", "Every 10 minutes from 0 to 30, hour 6"],
-    ["30 4 1,15 * 5", "At 04:30, day 1 and 15 or Friday"],
-    ["0 0 L * *", "At 00:00, the last day"],
-    ["0 0 L-3 * *", "At 00:00, the last day minus 3"],
-    ["0 0 15W,LW * *", "At 00:00, the weekday nearest day 15 and the last weekday"],
-    [
-      "0 0 * * MON#1,TUE#2,WED#3,THU#4,5L",
-      "At 00:00, the 1st Monday, the 2nd Tuesday, the 3rd Wednesday, the 4th Thursday and the last Friday",
-    ],
-    ["0 0 1 JAN,JUL *", "At 00:00, day 1, in January and July"],
-    ["0 0 * 4-9/2 SUN", "At 00:00, Sunday, in every 2 months from April to September"],
-    ["0 0 */2 * *", "At 00:00, every 2 days"],
-    ["0 0 * * SAT-7", "At 00:00, Saturday to Sunday"],
-  ])("%s: %s", (expression, words) => expect(new Cron(expression).describe()).toBe(`${words}, UTC`));
-
-  it("says how the day fields combine, the zone, and where @every counts from", () => {
-    expect(new Cron("0 0 13 * FRI", { days: "and", timeZone: "europe/oslo" }).describe()).toBe(
-      "At 00:00, day 13 and Friday, Europe/Oslo",
-    );
-    expect(new Cron("@every 1h30m", { anchor: 0 }).describe()).toBe("Every 1h30m from 1970-01-01T00:00:00.000Z");
-  });
-});
-
 describe("warnings()", () => {
   const timeZone = "America/New_York";
   const from = Date.UTC(2025, 0);

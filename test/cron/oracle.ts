@@ -169,7 +169,8 @@ export class Oracle {
   }
 }
 
-function fits(items: readonly Item[], value: number, index: number): boolean {
+/** Whether a value fits one of the items of a field. */
+export function fits(items: readonly Item[], value: number, index: number): boolean {
   return items.some((item) => item.kind === "range" && inRange(item, value, index));
 }
 
