@@ -14,10 +14,10 @@ import { type Duration, formatDuration, parseDuration } from "../src/base/durati
 import { BelfryError, type ErrorCode } from "../src/base/error.ts";
 import { isOver } from "../src/job/ending.ts";
 import type { Storage } from "../src/storage/port.ts";
-import type { Problem } from "./hono/problem.ts";
 import type * as wire from "./hono/wire/mod.ts";
+import type { Problem } from "./hono/wire/types/common.ts";
 
-export type { Problem } from "./hono/problem.ts";
+export type { Problem } from "./hono/wire/types/common.ts";
 
 /** Where the app is, and how to get in. */
 export interface ClientOptions {
@@ -173,7 +173,7 @@ export class Client {
   }
 
   /** Lists jobs, newest first; `next` of a page is the `cursor` of the one after. */
-  jobs(query: wire.JobsQuery = {}): Promise<wire.Page<wire.JobAnswer>> {
+  jobs(query: wire.JobsQuery = {}): Promise<wire.JobPage> {
     return this.#send("GET", "/jobs", { query });
   }
 
@@ -230,7 +230,7 @@ export class Client {
   }
 
   /** Lists schedules in order of name. */
-  schedules(query: wire.SchedulesQuery = {}): Promise<wire.Page<wire.ScheduleAnswer>> {
+  schedules(query: wire.SchedulesQuery = {}): Promise<wire.SchedulePage> {
     return this.#send("GET", "/schedules", { query });
   }
 

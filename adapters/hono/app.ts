@@ -27,7 +27,7 @@ import type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
 import { storageProtocolRoutes } from "./routes/storage_protocol.ts";
 import { checkSignature, SIGNATURE_HEADER } from "./signature.ts";
 import { VERSION } from "./version.ts";
-import { problem as problemSchema } from "./wire/answers.ts";
+import { problem as problemSchema } from "./wire/common.ts";
 
 /** Options of {@link createApp}. */
 export interface AppOptions {

@@ -7,7 +7,8 @@
  */
 import type { Context } from "hono";
 import * as v from "valibot";
-import { type ProblemIssue, Refusal } from "./problem.ts";
+import { Refusal } from "./problem.ts";
+import type { ProblemIssue } from "./wire/types/common.ts";
 
 /**
  * Checks a value against a schema.
@@ -28,8 +29,10 @@ export function check<T>(schema: v.GenericSchema<unknown, T>, value: unknown, pa
 
 function say({ expected, received, message, kind }: v.BaseIssue<unknown>): string {
   if (expected === "never" || (expected === null && kind === "schema")) return "is not known here";
+  // Of a missing property valibot expects its name.
+  if (kind === "schema" && received === "undefined") return "is missing";
   const found = received.length > 60 ? `${received.slice(0, 60)}...` : received;
-  if (expected !== null) return `is ${found === "undefined" ? "missing" : found}, but must be ${expected}`;
+  if (expected !== null) return `is ${found}, but must be ${expected}`;
   return message.slice(0, 200);
 }
 

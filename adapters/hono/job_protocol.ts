@@ -7,7 +7,7 @@
  * again: a claim by its token, a step by its name, a settlement by its token.
  */
 import { decodePayload, encodePayload } from "../../src/base/codec.ts";
-import { parseDuration } from "../../src/base/duration.ts";
+import { type Duration, parseDuration } from "../../src/base/duration.ts";
 import { BelfryError } from "../../src/base/error.ts";
 import { checkName } from "../../src/base/names.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -26,7 +26,7 @@ import type * as wire from "./wire/mod.ts";
 const DEFAULT_CLAIM = "30s";
 const MAX_CLAIM_MS = 86_400_000;
 
-function claimLength(duration: wire.WireDuration | undefined): number {
+function claimLength(duration: Duration | undefined): number {
   return parseDuration(duration ?? DEFAULT_CLAIM, "for", { minMs: 1_000, maxMs: MAX_CLAIM_MS });
 }
 
@@ -53,7 +53,7 @@ export async function claimJobs(engine: Engine, queue: string, body: wire.ClaimB
   return { token, jobs: await Promise.all(reply.jobs.map((job) => showClaimed(engine, job))), nextAt: reply.nextAt };
 }
 
-async function showClaimed(engine: Engine, job: ClaimedJob): Promise<wire.ClaimedJobAnswer> {
+async function showClaimed(engine: Engine, job: ClaimedJob): Promise<wire.ClaimedJob> {
   const read = (stored: string | null, what: string): Promise<unknown> =>
     stored === null ? Promise.resolve(undefined) : decodePayload(engine.codec, stored, `${what} of job ${job.id}`);
   const { id, task, queue, attempt, claims, priority, schedule, scheduledAt, createdAt, key, parentId, wakes } = job;
@@ -201,7 +201,7 @@ async function transitionOf(
 ): Promise<{ transition: JobTransition; failure: Failure | null }> {
   const now = engine.clock.now();
   const done = (transition: JobTransition) => ({ transition, failure: null });
-  const after = (duration: wire.WireDuration): number => now + parseDuration(duration, "for");
+  const after = (duration: Duration): number => now + parseDuration(duration, "for");
   switch (body.outcome) {
     case "completed":
       return done({

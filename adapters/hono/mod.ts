@@ -25,7 +25,7 @@
  */
 export { type AppOptions, createApp } from "./app.ts";
 export type { Auth, AuthOptions, Grant, Scope, TokenRule, Verifier } from "./auth.ts";
-export type { HttpCode, Problem, ProblemCode, ProblemIssue, ProblemStatus } from "./problem.ts";
+export type { HttpCode, ProblemStatus } from "./problem.ts";
 export type { Call, CallArguments, CallInput, QueryText } from "./routes/route.ts";
 export type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
 export { SIGNATURE_HEADER, type SigningOptions, signTick } from "./signature.ts";

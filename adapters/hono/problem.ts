@@ -5,52 +5,31 @@
  * alone. The code is API, `detail` is for people. What lies at our side (5xx) is reported to `onError` and told outside
  * without its message: messages of databases name paths and tables. Stacks never leave.
  */
-import { BelfryError, CronSyntaxError, type ErrorCode } from "../../src/base/error.ts";
+import { BelfryError, CronSyntaxError } from "../../src/base/error.ts";
+import type { Problem, ProblemCode, ProblemIssue } from "./wire/types/common.ts";
 
-/** Codes of refusals that only the HTTP face makes. */
-export type HttpCode =
-  | "UNAUTHORIZED"
-  | "FORBIDDEN"
-  | "NOT_FOUND"
-  | "METHOD_NOT_ALLOWED"
-  | "REQUEST_INVALID"
-  | "MEDIA_TYPE"
-  | "BODY_TOO_LARGE"
-  | "SIGNATURE_REPLAYED"
-  | "TOO_MANY_STREAMS"
-  | "INTERNAL";
+/** Codes of refusals that only the HTTP face makes; the library's own are in `ERROR_CODES`. */
+export const HTTP_CODES = [
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "METHOD_NOT_ALLOWED",
+  "REQUEST_INVALID",
+  "MEDIA_TYPE",
+  "BODY_TOO_LARGE",
+  "SIGNATURE_REPLAYED",
+  "TOO_MANY_STREAMS",
+  "INTERNAL",
+] as const;
 
-/** Any code that a problem may carry. */
-export type ProblemCode = ErrorCode | HttpCode;
-
-/** What did not fit, and where. */
-export interface ProblemIssue {
-  /** Where: `body.expression`, `query.limit`, `path.name`. */
-  path: string;
-  message: string;
-}
-
-/** The body of every refusal. */
-export interface Problem {
-  /** Always `about:blank`: `code` is what tells problems apart. */
-  type: "about:blank";
-  /** The status in words. */
-  title: string;
-  status: ProblemStatus;
-  /** Stable. */
-  code: ProblemCode;
-  /** What was attempted, what is wrong, what to do. For people; may change. */
-  detail: string;
-  /** The parts of the request that did not fit. */
-  issues?: ProblemIssue[];
-  /** Where an expression cannot be read (`CRON_SYNTAX`). */
-  expression?: string;
-  field?: string;
-  column?: number;
-}
+/** A code of a refusal that only the HTTP face makes. */
+export type HttpCode = (typeof HTTP_CODES)[number];
 
 /** Statuses that problems have. */
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503;
+export const PROBLEM_STATUSES = [400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503] as const;
+
+/** A status that problems have. */
+export type ProblemStatus = (typeof PROBLEM_STATUSES)[number];
 
 const TITLES: Record<ProblemStatus, string> = {
   400: "Bad Request",

@@ -14,6 +14,7 @@ import { memory } from "../../adapters/memory.ts";
 import { serve } from "../../adapters/node.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { Belfry } from "../../src/belfry.ts";
+import { FatalError } from "../../src/task/retry.ts";
 import { type Answer, AUTH, type Bench, bench, MINUTE, START, TOKENS } from "../adapters/hono/kit.ts";
 import { root } from "../house/source.ts";
 
@@ -127,6 +128,14 @@ async function world(): Promise<Bench & { jobs: Record<string, string>; token: s
   belfry.task("broken", () => {
     throw new TypeError("no", { cause: new Error("why") });
   });
+  class Hopeless extends FatalError {
+    override readonly name = "Hopeless";
+    readonly code = "E_NO";
+    readonly tried = 3;
+  }
+  belfry.task("hopeless", () => {
+    throw new Hopeless("for good");
+  });
   belfry.task("waits", (ctx) => ctx.waitFor("go", { timeout: "1h" }));
   const put = (name: string, json: object) => call("PUT", `/schedules/${name}`, { json });
   await put("full", {
@@ -154,6 +163,7 @@ async function world(): Promise<Bench & { jobs: Record<string, string>; token: s
   const jobs = {
     done: await enqueue({ task: "sum", input: [4], key: "k", tags: ["t"] }),
     failed: await enqueue({ task: "broken", retry: false }),
+    hopeless: await enqueue({ task: "hopeless" }),
     waits: await enqueue({ task: "waits" }),
   };
   clock.jump(2 * MINUTE);
@@ -378,6 +388,25 @@ describe("openapi.json", () => {
       await made.belfry.close();
     });
   }
+});
+
+describe("answers that are seldom seen", () => {
+  it("a job that failed with a FatalError of its own class fits the document", async () => {
+    const { call, jobs, belfry } = await world();
+    const answer = await call("GET", `/jobs/${jobs["hopeless"]}`);
+    expect(answer.body.error).toMatchObject({ name: "Hopeless", fatal: true, code: "E_NO", details: { tried: 3 } });
+    fits("getJob", answer);
+    await belfry.close();
+  });
+
+  it("a health report of a clock that was set back fits the document", async () => {
+    const { call, clock, belfry } = await world();
+    clock.jump(-10 * MINUTE);
+    const answer = await call("GET", "/health?deep=true");
+    expect(answer.body.problems.map(({ code }: { code: string }) => code)).toContain("ahead");
+    fits("getHealth", answer);
+    await belfry.close();
+  });
 });
 
 describe("a client that openapi-typescript generates", () => {

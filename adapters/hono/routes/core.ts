@@ -7,9 +7,8 @@ import type { TickResult } from "../../../src/belfry.ts";
 import { readStats } from "../../../src/engine/stats.ts";
 import { allows } from "../auth.ts";
 import { Refusal } from "../problem.ts";
-import * as answers from "../wire/answers.ts";
+import * as wire from "../wire/core.ts";
 import type { TickQuery } from "../wire/mod.ts";
-import * as schemas from "../wire/schemas.ts";
 import type { CallContext, RouteTable } from "./route.ts";
 import type { BelfrySchema } from "./schema.ts";
 
@@ -31,10 +30,10 @@ function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<
 const TICK = {
   summary: "Makes one bounded pass: fires what is due, runs what is ready.",
   scopes: ["tick"],
-  query: schemas.tickQuery,
+  query: wire.tickQuery,
   status: 200,
   acts: true,
-  gives: answers.tick,
+  gives: wire.tickAnswer,
   run: (call: CallContext, { query }: { query: TickQuery }) => tick(call, query),
 } as const;
 
@@ -53,10 +52,10 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       summary:
         "Says whether anything is wrong that nobody would notice; what it is, only to callers with the scope read.",
       scopes: "public",
-      query: schemas.healthQuery,
+      query: wire.healthQuery,
       status: 200,
       also: { 503: "Something is wrong." },
-      gives: answers.health,
+      gives: wire.healthAnswer,
       async run(call, { query }) {
         const reads = allows(call.scopes, ["read"]);
         const { ok, ...report } = await call.belfry.health(reads ? query : {});
@@ -83,7 +82,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       id: "streamEvents",
       summary: "Streams what happens, as server-sent events; Last-Event-ID goes on where a stream broke off.",
       scopes: ["read"],
-      query: schemas.eventsQuery,
+      query: wire.eventsQuery,
       status: 200,
       gives: "text/event-stream",
       async run({ app, request }, { query }) {

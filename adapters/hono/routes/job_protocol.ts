@@ -3,8 +3,8 @@
  * `../job_protocol.ts` says how they work.
  */
 import { claimJobs, renewClaim, saveSteps, settleJob } from "../job_protocol.ts";
-import * as answers from "../wire/answers.ts";
-import * as schemas from "../wire/schemas.ts";
+import * as common from "../wire/common.ts";
+import * as wire from "../wire/job_protocol.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
 
@@ -18,10 +18,10 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Claims jobs with their history.",
       scopes: ["work"],
-      param: schemas.queuePath,
-      json: schemas.claimBody,
+      param: common.queuePath,
+      json: wire.claimBody,
       status: 200,
-      gives: answers.claimed,
+      gives: wire.claimAnswer,
       run: ({ belfry }, { param, json }) => claimJobs(belfry.engine, param.queue, json),
     },
   },
@@ -31,10 +31,10 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Prolongs a claim.",
       scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.renewBody,
+      param: common.idPath,
+      json: wire.renewBody,
       status: 200,
-      gives: answers.renewed,
+      gives: wire.renewAnswer,
       run: ({ belfry }, { param, json }) => renewClaim(belfry.engine, param.id, json),
     },
   },
@@ -44,10 +44,10 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Saves steps of a running job, and prolongs its claim.",
       scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.stepsBody,
+      param: common.idPath,
+      json: wire.stepsBody,
       status: 200,
-      gives: answers.settled,
+      gives: wire.settleAnswer,
       run: ({ belfry }, { param, json }) => saveSteps(belfry.engine, param.id, json),
     },
   },
@@ -57,10 +57,10 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Ends a run: completed, failed, released, sleeping or waiting.",
       scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.settleBody,
+      param: common.idPath,
+      json: wire.settleBody,
       status: 200,
-      gives: answers.settled,
+      gives: wire.settleAnswer,
       run: ({ belfry }, { param, json }) => settleJob(belfry.engine, param.id, json),
     },
   },

@@ -3,8 +3,8 @@
  */
 
 import { BelfryError } from "../../../src/base/error.ts";
-import * as answers from "../wire/answers.ts";
-import * as schemas from "../wire/schemas.ts";
+import * as common from "../wire/common.ts";
+import * as wire from "../wire/jobs.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
@@ -20,9 +20,9 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "listJobs",
       summary: "Lists jobs, newest first.",
       scopes: ["read"],
-      query: schemas.jobsQuery,
+      query: wire.jobsQuery,
       status: 200,
-      gives: answers.pageOf("JobPage", answers.job),
+      gives: wire.jobPage,
       async run({ belfry }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, state, parent, ...same } = query;
         const before = readCursor("j", cursor);
@@ -41,10 +41,10 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "enqueueJob",
       summary: "Puts a job into its queue; the same key gives the same job back.",
       scopes: ["work"],
-      json: schemas.enqueueBody,
+      json: wire.enqueueBody,
       status: 201,
       also: { 200: "The key gave an earlier job back." },
-      gives: answers.enqueued,
+      gives: wire.enqueueAnswer,
       async run(call, { json }) {
         const { task, input, ...options } = json;
         const { id, created } = await call.belfry.enqueue(task, input, options);
@@ -58,9 +58,9 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "getJob",
       summary: "Shows one job with its input, output, steps and signals.",
       scopes: ["read", "work"],
-      param: schemas.idPath,
+      param: common.idPath,
       status: 200,
-      gives: answers.jobDetail,
+      gives: wire.jobDetail,
       async run({ belfry }, { param }) {
         const job = await belfry.jobs.get(param.id);
         if (job) return job;
@@ -73,10 +73,10 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "cancelJob",
       summary: "Cancels a job and all that it invoked.",
       scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.cancelBody,
+      param: common.idPath,
+      json: wire.cancelBody,
       status: 200,
-      gives: answers.ids,
+      gives: wire.idsAnswer,
       run: async ({ belfry }, { param, json }) => ({ ids: await belfry.job(param.id).cancel(json) }),
     },
   },
@@ -85,10 +85,10 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "retryJob",
       summary: "Puts a failed, cancelled or expired job back; it goes on from its saved steps.",
       scopes: ["work"],
-      param: schemas.idPath,
-      json: schemas.emptyBody,
+      param: common.idPath,
+      json: common.emptyBody,
       status: 200,
-      gives: answers.ids,
+      gives: wire.idsAnswer,
       run: async ({ belfry }, { param }) => ({ ids: await belfry.job(param.id).retry() }),
     },
   },
@@ -97,10 +97,10 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "signalJob",
       summary: "Sends a value to a job that waits for it, or will.",
       scopes: ["work"],
-      param: schemas.signalPath,
-      json: schemas.signalBody,
+      param: common.signalPath,
+      json: wire.signalBody,
       status: 200,
-      gives: answers.signalled,
+      gives: wire.signalOutcome,
       async run({ belfry }, { param, json }) {
         const options = json.key === undefined ? {} : { key: json.key };
         return { outcome: await belfry.job(param.id).signal(param.name, json.value, options) };

@@ -1,11 +1,10 @@
 /**
  * Queues over HTTP: depths, settings, pause and resume.
  */
-import * as v from "valibot";
 import type { Belfry } from "../../../src/belfry.ts";
-import * as answers from "../wire/answers.ts";
+import * as common from "../wire/common.ts";
 import type { QueueAnswer } from "../wire/mod.ts";
-import * as schemas from "../wire/schemas.ts";
+import * as wire from "../wire/queues.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
 
@@ -23,7 +22,7 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       summary: "Shows the depth and settings of every queue with unfinished or failed jobs or settings.",
       scopes: ["read"],
       status: 200,
-      gives: schemas.named("Queues", v.object({ items: v.array(answers.queue) })),
+      gives: wire.queuesAnswer,
       run: async ({ belfry }) => ({ items: await listQueues(belfry) }),
     },
   },
@@ -32,10 +31,10 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       id: "configureQueue",
       summary: "Sets limits of a queue, or pauses it; what is absent stays.",
       scopes: ["admin"],
-      param: schemas.queuePath,
-      json: schemas.queueBody,
+      param: common.queuePath,
+      json: wire.queueBody,
       status: 200,
-      gives: answers.queueSettings,
+      gives: wire.queueSettings,
       run: ({ belfry }, { param, json }) => belfry.queues.configure(param.queue, json),
     },
   },
@@ -44,10 +43,10 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       id: "pauseQueue",
       summary: "Pauses a queue: nothing of it is claimed.",
       scopes: ["admin"],
-      param: schemas.queuePath,
-      json: schemas.emptyBody,
+      param: common.queuePath,
+      json: common.emptyBody,
       status: 200,
-      gives: answers.queueSettings,
+      gives: wire.queueSettings,
       run: ({ belfry }, { param }) => belfry.queues.pause(param.queue),
     },
   },
@@ -56,10 +55,10 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       id: "resumeQueue",
       summary: "Resumes a paused queue.",
       scopes: ["admin"],
-      param: schemas.queuePath,
-      json: schemas.emptyBody,
+      param: common.queuePath,
+      json: common.emptyBody,
       status: 200,
-      gives: answers.queueSettings,
+      gives: wire.queueSettings,
       run: ({ belfry }, { param }) => belfry.queues.resume(param.queue),
     },
   },

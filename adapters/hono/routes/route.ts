@@ -9,7 +9,8 @@ import type { Belfry, TickOptions } from "../../../src/belfry.ts";
 import type { Scope } from "../auth.ts";
 import type { EventFeed } from "../events.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Problem, ProblemStatus } from "../problem.ts";
+import type { ProblemStatus } from "../problem.ts";
+import type { Problem } from "../wire/types/common.ts";
 
 /** What a call takes: parts of the path, of the query, and a JSON body. */
 export interface CallInput {

@@ -7,9 +7,9 @@ import { BelfryError } from "../../../src/base/error.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import type { ScheduleInfo } from "../../../src/schedule/info.ts";
 import type { Registered } from "../../../src/schedule/register.ts";
-import * as answers from "../wire/answers.ts";
+import * as common from "../wire/common.ts";
 import type { RegisteredAnswer, ScheduleAnswer } from "../wire/mod.ts";
-import * as schemas from "../wire/schemas.ts";
+import * as wire from "../wire/schedules.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema } from "./schema.ts";
@@ -40,9 +40,9 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "listSchedules",
       summary: "Lists schedules, in order of name.",
       scopes: ["read"],
-      query: schemas.schedulesQuery,
+      query: wire.schedulesQuery,
       status: 200,
-      gives: answers.pageOf("SchedulePage", answers.schedule),
+      gives: wire.schedulePage,
       async run({ belfry }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, ...same } = query;
         const after = readCursor("s", cursor);
@@ -57,9 +57,9 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "getSchedule",
       summary: "Shows one schedule.",
       scopes: ["read"],
-      param: schemas.namePath,
+      param: common.namePath,
       status: 200,
-      gives: answers.schedule,
+      gives: wire.scheduleAnswer,
       async run({ belfry }, { param }) {
         const info = await belfry.schedules.get(param.name);
         if (info) return show(belfry.engine, info);
@@ -70,10 +70,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "putSchedule",
       summary: "Registers a schedule, or brings the stored one up to date; the same definition changes nothing.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.scheduleBody,
+      param: common.namePath,
+      json: wire.scheduleBody,
       status: 200,
-      gives: answers.registered,
+      gives: wire.registeredAnswer,
       async run({ belfry }, { param, json }) {
         const { expression, task, ...options } = json;
         return showRegistered(belfry.engine, await belfry.schedule(param.name, expression, task, options));
@@ -83,10 +83,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "updateSchedule",
       summary: "Changes options of a schedule; what is absent stays, null takes an option back to its default.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.schedulePatchBody,
+      param: common.namePath,
+      json: wire.schedulePatchBody,
       status: 200,
-      gives: answers.registered,
+      gives: wire.registeredAnswer,
       async run({ belfry }, { param, json }) {
         return showRegistered(belfry.engine, await belfry.schedules.update(param.name, json));
       },
@@ -95,9 +95,9 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "removeSchedule",
       summary: "Removes a schedule; its unfinished jobs stay and run.",
       scopes: ["admin"],
-      param: schemas.namePath,
+      param: common.namePath,
       status: 200,
-      gives: answers.removed,
+      gives: wire.removedAnswer,
       run: async ({ belfry }, { param }) => ({ removed: await belfry.schedules.remove(param.name) }),
     },
   },
@@ -106,10 +106,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "pauseSchedule",
       summary: "Pauses a schedule; it keeps its place.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.pauseBody,
+      param: common.namePath,
+      json: wire.pauseBody,
       status: 200,
-      gives: answers.schedule,
+      gives: wire.scheduleAnswer,
       run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.schedules.pause(param.name, json)),
     },
   },
@@ -118,10 +118,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "resumeSchedule",
       summary: "Makes a paused schedule active again, with or without what it missed.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.resumeBody,
+      param: common.namePath,
+      json: wire.resumeBody,
       status: 200,
-      gives: answers.schedule,
+      gives: wire.scheduleAnswer,
       run: async ({ belfry }, { param, json }) => show(belfry.engine, await belfry.schedules.resume(param.name, json)),
     },
   },
@@ -130,10 +130,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "triggerSchedule",
       summary: "Makes a job of a schedule now, whatever its state.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.triggerBody,
+      param: common.namePath,
+      json: wire.triggerBody,
       status: 200,
-      gives: answers.triggered,
+      gives: wire.triggerAnswer,
       run: ({ belfry }, { param, json }) => belfry.schedules.trigger(param.name, json),
     },
   },
@@ -142,10 +142,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "backfillSchedule",
       summary: "Makes jobs of past occurrences that did not fire, each once.",
       scopes: ["admin"],
-      param: schemas.namePath,
-      json: schemas.backfillBody,
+      param: common.namePath,
+      json: wire.backfillBody,
       status: 200,
-      gives: answers.backfilled,
+      gives: wire.backfillAnswer,
       run: ({ belfry }, { param, json }) => belfry.schedules.backfill(param.name, json),
     },
   },
@@ -154,10 +154,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "previewSchedule",
       summary: "Lists the next occurrences.",
       scopes: ["read"],
-      param: schemas.namePath,
-      query: schemas.previewQuery,
+      param: common.namePath,
+      query: wire.previewQuery,
       status: 200,
-      gives: answers.preview,
+      gives: wire.previewAnswer,
       run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.preview(param.name, query) }),
     },
   },
@@ -166,10 +166,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "explainOccurrence",
       summary: "Says what became of an occurrence, and why.",
       scopes: ["read"],
-      param: schemas.namePath,
-      query: schemas.explainQuery,
+      param: common.namePath,
+      query: wire.explainQuery,
       status: 200,
-      gives: answers.explained,
+      gives: wire.explainAnswer,
       async run({ belfry }, { param, query }) {
         const at = /^-?\d+$/.test(query.at) ? Number(query.at) : query.at;
         const { job, ...explanation } = await belfry.schedules.explain(param.name, at);
@@ -184,10 +184,10 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       id: "listOccurrences",
       summary: "Lists what became of a schedule's occurrences, newest first.",
       scopes: ["read"],
-      param: schemas.namePath,
-      query: schemas.occurrencesQuery,
+      param: common.namePath,
+      query: wire.occurrencesQuery,
       status: 200,
-      gives: answers.occurrences,
+      gives: wire.occurrencesAnswer,
       run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.occurrences(param.name, query) }),
     },
   },

@@ -4,7 +4,7 @@
 import type { Hono } from "hono";
 import type * as port from "../../../src/storage/port.ts";
 import type * as wire from "../wire/mod.ts";
-import type { Sent } from "../wire/storage_protocol.ts";
+import type { Reply, Sent } from "../wire/storage_protocol.ts";
 import type { Call } from "./route.ts";
 
 type ByName = { name: string };
@@ -22,7 +22,7 @@ export type BelfrySchema = {
   "/events": { $get: Call<{ query: wire.EventsQuery }, Lines, 200, "text"> };
   "/openapi.json": { $get: Call<object, Record<string, unknown>> };
 
-  "/schedules": { $get: Call<{ query: wire.SchedulesQuery }, wire.Page<wire.ScheduleAnswer>> };
+  "/schedules": { $get: Call<{ query: wire.SchedulesQuery }, wire.SchedulePage> };
   "/schedules/:name": {
     $get: Call<{ param: ByName }, wire.ScheduleAnswer>;
     $put: Call<{ param: ByName; json: wire.ScheduleBody }, wire.RegisteredAnswer>;
@@ -40,24 +40,24 @@ export type BelfrySchema = {
   };
 
   "/jobs": {
-    $get: Call<{ query: wire.JobsQuery }, wire.Page<wire.JobAnswer>>;
+    $get: Call<{ query: wire.JobsQuery }, wire.JobPage>;
     $post: Call<{ json: wire.EnqueueBody }, wire.EnqueueAnswer, 201>;
   };
   "/jobs/:id": { $get: Call<{ param: ById }, wire.JobDetail> };
   "/jobs/:id/cancel": { $post: Call<{ param: ById; json: wire.CancelBody }, wire.IdsAnswer> };
-  "/jobs/:id/retry": { $post: Call<{ param: ById; json: Record<string, never> }, wire.IdsAnswer> };
+  "/jobs/:id/retry": { $post: Call<{ param: ById; json: wire.EmptyBody }, wire.IdsAnswer> };
   "/jobs/:id/signals/:name": { $post: Call<{ param: ById & ByName; json: wire.SignalBody }, wire.SignalOutcome> };
   "/jobs/:id/renew": { $post: Call<{ param: ById; json: wire.RenewBody }, wire.RenewAnswer> };
   "/jobs/:id/steps": { $post: Call<{ param: ById; json: wire.StepsBody }, wire.SettleAnswer> };
   "/jobs/:id/settle": { $post: Call<{ param: ById; json: wire.SettleBody }, wire.SettleAnswer> };
 
-  "/queues": { $get: Call<object, { items: wire.QueueAnswer[] }> };
+  "/queues": { $get: Call<object, wire.QueuesAnswer> };
   "/queues/:queue": { $patch: Call<{ param: { queue: string }; json: wire.QueueBody }, wire.QueueSettings> };
   "/queues/:queue/pause": {
-    $post: Call<{ param: { queue: string }; json: Record<string, never> }, wire.QueueSettings>;
+    $post: Call<{ param: { queue: string }; json: wire.EmptyBody }, wire.QueueSettings>;
   };
   "/queues/:queue/resume": {
-    $post: Call<{ param: { queue: string }; json: Record<string, never> }, wire.QueueSettings>;
+    $post: Call<{ param: { queue: string }; json: wire.EmptyBody }, wire.QueueSettings>;
   };
   "/queues/:queue/claim": { $post: Call<{ param: { queue: string }; json: wire.ClaimBody }, wire.ClaimAnswer> };
 
@@ -72,7 +72,7 @@ export type BelfrySchema = {
   "/storage/jobs": Batch<port.ListJobsRequest, { jobs: port.JobRecord[] }>;
 };
 
-type Batch<In extends object, Out> = { $post: Call<{ json: In }, Out & { time: number }> };
+type Batch<In extends object, Out> = { $post: Call<{ json: In }, Reply<Out>> };
 
 /** Paths of the job protocol: what a worker in any language calls. */
 export type JobProtocolPath = "/queues/:queue/claim" | "/jobs/:id/renew" | "/jobs/:id/steps" | "/jobs/:id/settle";

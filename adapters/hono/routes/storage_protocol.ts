@@ -2,13 +2,14 @@
  * Routes of the storage protocol: the operations of the storage port that a worker needs, one POST for each batch.
  * `remote()` of `belfry/client` calls them, so that the engine's own worker runs without a database.
  */
-import type * as v from "valibot";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { emitEnqueued } from "../../../src/engine/enqueuer.ts";
 import { timed } from "../../../src/engine/timed.ts";
 import { isOver } from "../../../src/job/ending.ts";
 import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../../src/storage/port.ts";
-import * as port from "../wire/storage_protocol.ts";
+import type { Field } from "../wire/fields.ts";
+import type { Reply } from "../wire/storage_protocol.ts";
+import * as wire from "../wire/storage_protocol.ts";
 import type { Call, Route, RouteTable } from "./route.ts";
 import type { BelfrySchema, StorageProtocolPath } from "./schema.ts";
 
@@ -18,10 +19,10 @@ const TAG = "storage protocol";
 function batch<In extends object, Out extends object>(
   id: string,
   summary: string,
-  json: v.GenericSchema<unknown, In>,
+  schemas: { takes: Field<In>; gives: Field<Reply<Out>> },
   send: (engine: Engine, request: In & { now: number }) => Promise<Out>,
-): { $post: Route<Call<{ json: In }, Out & { time: number }>> } {
-  const run = async (engine: Engine, request: In): Promise<Out & { time: number }> => {
+): { $post: Route<Call<{ json: In }, Reply<Out>>> } {
+  const run = async (engine: Engine, request: In): Promise<Reply<Out>> => {
     await engine.open();
     const reply = await send(engine, { ...request, now: engine.clock.now() });
     return { ...reply, time: engine.clock.now() };
@@ -31,12 +32,12 @@ function batch<In extends object, Out extends object>(
     tag: TAG,
     summary,
     scopes: ["work"],
-    json,
+    json: schemas.takes,
     status: 200,
-    gives: "application/json",
+    gives: schemas.gives,
     run: ({ belfry }: { belfry: { engine: Engine } }, input: { json: In }) => run(belfry.engine, input.json),
   };
-  return { $post: row as object as Route<Call<{ json: In }, Out & { time: number }>> };
+  return { $post: row as object as Route<Call<{ json: In }, Reply<Out>>> };
 }
 
 /** A request as the storage takes it: a piggybacked claim has the server's time, too. */
@@ -69,46 +70,72 @@ export const storageProtocolRoutes: RouteTable<Pick<BelfrySchema, StorageProtoco
   "/storage/claim": batch(
     "storageClaim",
     "Claims jobs of several queues, with their history.",
-    port.claim,
+    { takes: wire.claim, gives: wire.claimReply },
     (engine, request) => timed(engine, () => engine.storage.claim(request)),
   ),
-  "/storage/renew": batch("storageRenew", "Prolongs claims.", port.renew, (engine, request) =>
-    timed(engine, () => engine.storage.renew(request)),
+  "/storage/renew": batch(
+    "storageRenew",
+    "Prolongs claims.",
+    { takes: wire.renew, gives: wire.renewReply },
+    (engine, request) => timed(engine, () => engine.storage.renew(request)),
   ),
   "/storage/save": batch(
     "storageSave",
     "Saves steps and settles jobs; may claim with it.",
-    port.save,
+    { takes: wire.save, gives: wire.saveReply },
     (engine, request) => save(engine, whole(request)),
   ),
-  "/storage/enqueue": batch("storageEnqueue", "Inserts jobs; may claim with it.", port.enqueue, (engine, request) =>
-    enqueue(engine, whole(request)),
+  "/storage/enqueue": batch(
+    "storageEnqueue",
+    "Inserts jobs; may claim with it.",
+    { takes: wire.enqueue, gives: wire.enqueueReply },
+    (engine, request) => enqueue(engine, whole(request)),
   ),
-  "/storage/signal": batch("storageSignal", "Sends signals.", port.signal, async (engine, request) => {
-    const reply = await timed(engine, () => engine.storage.signal(request));
-    request.signals.forEach(({ jobId, name, key }, i) => {
-      if (reply.outcomes[i] === "accepted") engine.events.emit("signal:sent", { id: jobId, signal: name, key });
-    });
-    return reply;
-  }),
-  "/storage/cancel": batch("storageCancel", "Cancels jobs.", port.cancel, async (engine, request) => {
-    const ids = await engine.storage.cancel(request);
-    for (const id of ids) {
-      engine.events.emit("job:cancelled", { id });
-      engine.endings.announce(id, { state: "cancelled", result: null, error: request.error });
-    }
-    return { ids };
-  }),
-  "/storage/retry": batch("storageRetry", "Puts jobs back.", port.retry, async (engine, request) => ({
-    ids: await engine.storage.retry(request),
-  })),
-  "/storage/job": batch("storageJob", "Reads one job as it is stored.", port.job, async (engine, { id }) => ({
-    job: await engine.storage.getJob({ id }),
-  })),
+  "/storage/signal": batch(
+    "storageSignal",
+    "Sends signals.",
+    { takes: wire.signal, gives: wire.signalReply },
+    async (engine, request) => {
+      const reply = await timed(engine, () => engine.storage.signal(request));
+      request.signals.forEach(({ jobId, name, key }, i) => {
+        if (reply.outcomes[i] === "accepted") engine.events.emit("signal:sent", { id: jobId, signal: name, key });
+      });
+      return reply;
+    },
+  ),
+  "/storage/cancel": batch(
+    "storageCancel",
+    "Cancels jobs.",
+    { takes: wire.cancel, gives: wire.idsReply },
+    async (engine, request) => {
+      const ids = await engine.storage.cancel(request);
+      for (const id of ids) {
+        engine.events.emit("job:cancelled", { id });
+        engine.endings.announce(id, { state: "cancelled", result: null, error: request.error });
+      }
+      return { ids };
+    },
+  ),
+  "/storage/retry": batch(
+    "storageRetry",
+    "Puts jobs back.",
+    { takes: wire.retry, gives: wire.idsReply },
+    async (engine, request) => ({
+      ids: await engine.storage.retry(request),
+    }),
+  ),
+  "/storage/job": batch(
+    "storageJob",
+    "Reads one job as it is stored.",
+    { takes: wire.job, gives: wire.jobReply },
+    async (engine, { id }) => ({
+      job: await engine.storage.getJob({ id }),
+    }),
+  ),
   "/storage/jobs": batch(
     "storageJobs",
     "Lists jobs as they are stored.",
-    port.jobs,
+    { takes: wire.jobs, gives: wire.jobsReply },
     async (engine, { now: _now, ...request }) => ({
       jobs: await engine.storage.listJobs(request),
     }),

@@ -1,67 +1,106 @@
 /**
- * What travels about the engine: ticks, health, events.
+ * What travels about the engine as a whole: ticks, health, events.
  */
-import type { HealthCode } from "../../../src/schedule/health.ts";
-import type { LeaseRecord, ScheduleState } from "../../../src/storage/port.ts";
+import * as v from "valibot";
+import { HEALTH_CODES } from "../../../src/schedule/health.ts";
+import {
+  all,
+  count,
+  doc,
+  durationText,
+  type Field,
+  flag,
+  flagText,
+  instant,
+  maybeInstant,
+  maybeWord,
+  name,
+  named,
+  nullable,
+  oneOf,
+  optional,
+  several,
+  whole,
+  word,
+} from "./fields.ts";
+import type * as wire from "./types/core.ts";
 
-/** How far a tick may go. */
-export interface TickQuery {
-  /** Keep ticking and running for this long, for schedules finer than the trigger. @default one pass */
-  for?: string;
-  /** Whether to run jobs too, where this program has tasks. @default true */
-  work?: boolean;
-}
+/** `/tick` */
+export const tickQuery: Field<wire.TickQuery> = named(
+  "TickQuery",
+  "How far a tick may go.",
+  v.strictObject({
+    for: optional(durationText, "Keep ticking and running for this long; one pass by default."),
+    work: optional(flagText, "Whether to run jobs, too, where this program has tasks; true by default."),
+  }),
+);
+/** `/tick` */
+export const tickAnswer: Field<wire.TickAnswer> = named(
+  "TickAnswer",
+  "What a tick did.",
+  v.strictObject({
+    leader: doc(flag, "Whether it led; another one may hold the lease, which is no fault."),
+    fired: doc(count, "How many jobs it made of occurrences."),
+    skipped: doc(count, "How many occurrences it skipped."),
+    ran: doc(count, "How many runs of jobs it brought to an end or a wait."),
+    more: doc(flag, "More is due or ready: call again at once."),
+    nextAt: doc(maybeInstant, "The next occurrence of any schedule; null where there is none."),
+    jobsAt: doc(maybeInstant, "When some job can be claimed; null where none waits for time."),
+    skewMs: doc(whole(), "The storage's clock minus this host's; 0 without a server."),
+  }),
+);
 
-/** What a tick did. */
-export interface TickAnswer {
-  /** Whether it led; another one may hold the lease, which is no fault. */
-  leader: boolean;
-  /** How many jobs it made of occurrences. */
-  fired: number;
-  /** How many occurrences it skipped. */
-  skipped: number;
-  /** How many runs of jobs it brought to an end or a wait. */
-  ran: number;
-  /** More is due or ready: call again at once. */
-  more: boolean;
-  /** The next occurrence of any schedule; null where there is none. */
-  nextAt: number | null;
-  /** When some job can be claimed; null where none waits for time. */
-  jobsAt: number | null;
-  /** The storage's clock minus this host's, ms; 0 without a server. */
-  skewMs: number;
-}
+/** `/health` */
+export const healthQuery: Field<wire.HealthQuery> = named(
+  "HealthQuery",
+  "How closely to look.",
+  v.strictObject({
+    deep: optional(
+      flagText,
+      "Read every schedule, to name those that would break or have nothing ahead; needs the scope read.",
+    ),
+    maxLag: optional(durationText, "How long an occurrence may be due before that is a problem; 90s by default."),
+  }),
+);
+const healthProblem = named(
+  "HealthProblem",
+  "One thing that is wrong.",
+  v.strictObject({
+    code: named("HealthCode", "What may be wrong.", oneOf(HEALTH_CODES)),
+    schedule: doc(maybeWord, "Which schedule; null where it is about all."),
+    message: word,
+  }),
+);
+const lease = named(
+  "Lease",
+  "The right to fire, as it is stored.",
+  v.strictObject({ holder: word, token: doc(count, "Grows with every change of holder."), expiresAt: instant }),
+);
+/** `/health` */
+export const healthAnswer: Field<wire.HealthAnswer> = named(
+  "HealthAnswer",
+  "How the engine is; all but `ok` only for callers with the scope read.",
+  v.strictObject({
+    ok: doc(flag, "Nothing is wrong. Where something is, the status is 503."),
+    problems: optional(all(healthProblem)),
+    schedules: optional(
+      v.strictObject({ active: count, paused: count, ended: count, broken: count }),
+      "How many schedules there are, by state.",
+    ),
+    nextAt: optional(maybeInstant, "The earliest occurrence of any active schedule; in the past when the ticker lags."),
+    lagMs: optional(count, "For how long it has been due."),
+    lease: optional(nullable(lease), "Who leads; null between one-shot ticks."),
+    skewMs: optional(whole(), "The storage's clock minus this host's."),
+  }),
+);
 
-/** How closely to look. */
-export interface HealthQuery {
-  /** Read every schedule, to name those that would break or have nothing ahead; needs the scope `read`. */
-  deep?: boolean;
-  /** How long an occurrence may be due before that is a problem. @default 90s */
-  maxLag?: string;
-}
-
-/** How the engine is; all but `ok` is only told to callers with the scope `read`. */
-export interface HealthAnswer {
-  /** Nothing is wrong. Where something is, the answer's status is 503. */
-  ok: boolean;
-  problems?: { code: HealthCode; schedule: string | null; message: string }[];
-  /** How many schedules there are, by state. */
-  schedules?: Record<ScheduleState, number>;
-  /** The earliest occurrence of any active schedule; in the past when the ticker lags. */
-  nextAt?: number | null;
-  /** For how long it has been due, ms. */
-  lagMs?: number;
-  /** Who leads; null between one-shot ticks. */
-  lease?: LeaseRecord | null;
-  skewMs?: number;
-}
-
-/** Which events to hear. */
-export interface EventsQuery {
-  /** Names such as `job:completed`, or their first halves (`job`). @default all */
-  name?: string[];
-  /** Only of this job. */
-  job?: string;
-  /** Only of this schedule. */
-  schedule?: string;
-}
+/** `/events` */
+export const eventsQuery: Field<wire.EventsQuery> = named(
+  "EventsQuery",
+  "Which events to receive.",
+  v.strictObject({
+    name: optional(several(name), "Names such as `job:completed`, or their first halves (`job`); all by default."),
+    job: optional(name, "Only those of this job."),
+    schedule: optional(name, "Only those of this schedule."),
+  }),
+);

@@ -1,117 +1,167 @@
 /**
  * The job protocol: what travels between the server and workers in any language. Claims, renewals, steps, settlements.
  */
+import * as v from "valibot";
+import {
+  all,
+  count,
+  doc,
+  duration,
+  type Field,
+  flag,
+  instant,
+  json,
+  list,
+  maybeInstant,
+  maybeWord,
+  name,
+  named,
+  optional,
+  text,
+  whole,
+  word,
+} from "./fields.ts";
+import { jobOptions, jobState, signalAnswer, stepAnswer } from "./jobs.ts";
+import type * as wire from "./types/job_protocol.ts";
 
-import type { JobState } from "../../../src/storage/port.ts";
-import type { JobOptions } from "../../../src/task/options.ts";
-import type { WireDuration } from "./common.ts";
-import type { SignalAnswer, StepAnswer } from "./jobs.ts";
+/** A claim's token. Short or guessable ones would let workers settle each other's jobs. */
+const token = text(100, 16);
 
-/** Asks for jobs of one queue. */
-export interface ClaimBody {
-  /** The worker's name, for people. */
-  worker: string;
-  /** How many jobs at most, 1 to 100. @default 1 */
-  limit?: number;
-  /** The tasks this worker can run. @default any */
-  tasks?: string[];
-  /** How long the claim lasts unless renewed. @default "30s" */
-  for?: WireDuration;
-  /**
-   * Names this claim: 16 to 100 characters that nobody guesses. Sent again (because no answer came), it gives the same
-   * jobs and claims no others. @default the server makes one
-   */
-  token?: string;
-}
+// ---------------------------------------------------------------- requests
 
-/** A job to run. */
-export interface ClaimedJobAnswer {
-  id: string;
-  task: string;
-  queue: string;
-  /** Number of the try. */
-  attempt: number;
-  /** Only grows from claim to claim: give it to outside systems, so that they can refuse a late writer. */
-  fence: number;
-  priority: number;
-  schedule: string | null;
-  /** The occurrence, however late it runs. */
-  scheduledAt: number | null;
-  createdAt: number;
-  key: string | null;
-  parentId: string | null;
-  options: JobOptions;
-  input?: unknown;
-  /** What earlier runs saved: a step that is done is not run again. */
-  steps: StepAnswer[];
-  signals: SignalAnswer[];
-  /** Count of what has reached the job; given back when it settles as `waiting`. */
-  wakes: number;
-  claimExpiresAt: number;
-}
-
-/** What was claimed. */
-export interface ClaimAnswer {
-  /** Goes with every later call about these jobs. */
-  token: string;
-  jobs: ClaimedJobAnswer[];
-  /** When another job of this queue could be claimed; null: when somebody enqueues one. */
-  nextAt: number | null;
-}
-
-/** Keeps a claim alive. */
-export interface RenewBody {
-  token: string;
-  for?: WireDuration;
-}
-
-/** Until when the claim lasts now. */
-export interface RenewAnswer {
-  claimExpiresAt: number;
-}
-
-/** A step that is over. */
-export interface StepBody {
-  /** Unique in its job. */
-  name: string;
-  output?: unknown;
-  /** When it began, epoch ms. @default now */
-  startedAt?: number;
-}
-
-/** Saves steps of a running job, and prolongs its claim. */
-export interface StepsBody {
-  token: string;
-  steps: StepBody[];
-  progress?: unknown;
-  for?: WireDuration;
-}
-
-/** An error, as a worker in any language can tell it. */
-export interface ErrorBody {
-  name?: string;
-  message: string;
-  code?: string;
-  stack?: string;
-}
-
-/** How a job goes on; steps that were not saved yet travel with it. */
-export type SettleBody = { token: string; steps?: StepBody[]; progress?: unknown } & (
-  | { outcome: "completed"; output?: unknown }
-  /** Its retry policy decides what comes next, unless `fatal` (no more attempts) or `retryIn` (the delay) say it. */
-  | { outcome: "failed"; error: ErrorBody; fatal?: boolean; retryIn?: WireDuration }
-  /** Given back unfinished (shutdown): claimable at once, same attempt. */
-  | { outcome: "released" }
-  /** Claimable again after this long, same attempt. */
-  | { outcome: "sleeping"; for: WireDuration }
-  /** Claimable again when a signal comes, or after this long. `wakes`: as claimed. */
-  | { outcome: "waiting"; wakes: number; for?: WireDuration }
+/** `POST /queues/:queue/claim` */
+export const claimBody: Field<wire.ClaimBody> = named(
+  "ClaimBody",
+  "Asks for jobs of one queue.",
+  v.strictObject({
+    worker: doc(name, "The worker's name, for people."),
+    limit: optional(whole(1, 100), "How many jobs at most; 1 by default."),
+    tasks: optional(list(name, 200), "The tasks that this worker can run; any by default."),
+    for: optional(duration, 'How long the claim lasts unless renewed; "30s" by default.'),
+    token: optional(
+      token,
+      "Names this claim: 16 to 100 characters that nobody guesses. Sent again (because no answer came), it gives the same jobs and claims no others. By default the server makes one.",
+    ),
+  }),
+);
+/** `POST /jobs/:id/renew` */
+export const renewBody: Field<wire.RenewBody> = named(
+  "RenewBody",
+  "Keeps a claim alive.",
+  v.strictObject({ token, for: optional(duration) }),
+);
+const step = named(
+  "StepBody",
+  "A step that is over.",
+  v.strictObject({
+    name: doc(name, "Unique in its job."),
+    output: optional(json),
+    startedAt: optional(instant, "When it began; now by default."),
+  }),
+);
+const steps = list(step, 100);
+/** `POST /jobs/:id/steps` */
+export const stepsBody: Field<wire.StepsBody> = named(
+  "StepsBody",
+  "Saves steps of a running job, and prolongs its claim.",
+  v.strictObject({ token, steps, progress: optional(json), for: optional(duration) }),
+);
+const error = named(
+  "ErrorBody",
+  "An error, as a worker in any language can tell it.",
+  v.strictObject({
+    name: optional(text(200)),
+    message: text(8_000),
+    code: optional(text(200)),
+    stack: optional(text(8_000)),
+  }),
+);
+const settling = { token, steps: optional(steps, "Steps that were not saved yet."), progress: optional(json) };
+/** `POST /jobs/:id/settle` */
+export const settleBody: Field<wire.SettleBody> = named(
+  "SettleBody",
+  "How a job goes on.",
+  v.variant("outcome", [
+    v.strictObject({ ...settling, outcome: v.literal("completed"), output: optional(json) }),
+    v.strictObject({
+      ...settling,
+      outcome: doc(v.literal("failed") as Field<"failed">, "Its retry policy decides what comes next."),
+      error,
+      fatal: optional(flag, "No more attempts."),
+      retryIn: optional(duration, "The delay, in place of the policy's."),
+    }),
+    v.strictObject({
+      ...settling,
+      outcome: doc(
+        v.literal("released") as Field<"released">,
+        "Given back unfinished: claimable at once, same attempt.",
+      ),
+    }),
+    v.strictObject({
+      ...settling,
+      outcome: doc(v.literal("sleeping") as Field<"sleeping">, "Claimable again after this long, same attempt."),
+      for: duration,
+    }),
+    v.strictObject({
+      ...settling,
+      outcome: doc(v.literal("waiting") as Field<"waiting">, "Claimable when a signal comes, or after this long."),
+      wakes: doc(count, "As claimed."),
+      for: optional(duration),
+    }),
+  ]),
 );
 
-/** The job's state after a save. */
-export interface SettleAnswer {
-  state: JobState;
-  wakes: number;
-  /** When it can be claimed again; null where it is over or no time is set. */
-  availableAt: number | null;
-}
+// ---------------------------------------------------------------- answers
+
+const claimedJob = named(
+  "ClaimedJob",
+  "A job to run.",
+  v.strictObject({
+    id: word,
+    task: word,
+    queue: word,
+    attempt: doc(count, "Number of the attempt."),
+    fence: doc(
+      count,
+      "Only grows from claim to claim: give it to outside systems, so that they can refuse a late writer.",
+    ),
+    priority: whole(),
+    schedule: maybeWord,
+    scheduledAt: doc(maybeInstant, "The occurrence, however late it runs."),
+    createdAt: instant,
+    key: maybeWord,
+    parentId: maybeWord,
+    options: jobOptions,
+    input: optional(json),
+    steps: doc(all(stepAnswer), "What earlier runs saved: a step that is done is not run again."),
+    signals: all(signalAnswer),
+    wakes: doc(count, "Count of what has reached the job; given back when it settles as `waiting`."),
+    claimExpiresAt: instant,
+  }),
+);
+/** `POST /queues/:queue/claim` */
+export const claimAnswer: Field<wire.ClaimAnswer> = named(
+  "ClaimAnswer",
+  "What was claimed.",
+  v.strictObject({
+    token: doc(word, "Goes with every later call about these jobs."),
+    jobs: all(claimedJob),
+    nextAt: doc(maybeInstant, "When another job of this queue could be claimed; null: when somebody enqueues one."),
+  }),
+);
+/** `POST /jobs/:id/renew` */
+export const renewAnswer: Field<wire.RenewAnswer> = named(
+  "RenewAnswer",
+  "Until when the claim lasts now.",
+  v.strictObject({ claimExpiresAt: instant }),
+);
+/** `POST /jobs/:id/steps` and `settle` */
+export const settleAnswer: Field<wire.SettleAnswer> = named(
+  "SettleAnswer",
+  "The job after a save.",
+  v.strictObject({
+    state: jobState,
+    wakes: count,
+    availableAt: doc(maybeInstant, "When it can be claimed again; null where it is over or no time is set."),
+  }),
+);

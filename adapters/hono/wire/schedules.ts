@@ -1,198 +1,349 @@
 /**
- * What travels about schedules: what is registered, changed, asked and told.
+ * What travels about schedules: definitions, changes, where they stand, what became of their occurrences.
  */
+import * as v from "valibot";
+import { OUTCOMES } from "../../../src/schedule/explain.ts";
+import { OVERLAPS } from "../../../src/schedule/planner.ts";
+import { SCHEDULE_STATES, SKIP_REASONS } from "../../../src/storage/states.ts";
+import { next, pageEntries, rate, rateBody, retryBody, retryPolicy } from "./common.ts";
+import {
+  all,
+  count,
+  doc,
+  duration,
+  type Field,
+  flag,
+  instant,
+  instantText,
+  json,
+  list,
+  maybeInstant,
+  maybeWord,
+  name,
+  named,
+  nullable,
+  oneOf,
+  optional,
+  text,
+  whole,
+  wholeText,
+  word,
+} from "./fields.ts";
+import { jobState, tags } from "./jobs.ts";
+import type * as wire from "./types/schedules.ts";
 
-import type { ScheduleDefinition } from "../../../src/schedule/definition.ts";
-import type { Outcome } from "../../../src/schedule/explain.ts";
-import type { ScheduleInfo } from "../../../src/schedule/info.ts";
-import type { JobState, ScheduleState, SkipReason } from "../../../src/storage/port.ts";
-import type { RetryOptions } from "../../../src/task/retry.ts";
-import type { PageQuery, WireDuration } from "./common.ts";
+const overlap = named(
+  "Overlap",
+  "What to do when a job of the schedule is unfinished as the next occurrence comes.",
+  oneOf(OVERLAPS),
+);
+const scheduleState = named("ScheduleState", "State of a schedule.", oneOf(SCHEDULE_STATES));
+const skipReason = named("SkipReason", "Why an occurrence did not fire.", oneOf(SKIP_REASONS));
+const CATCH_UPS = ["all", "latest", "none"] as const;
+const days = oneOf(["or", "and"]);
+const dst = oneOf(["once", "vixie"]);
 
-/** The outcome of an occurrence, or of a run of skipped ones. */
-export interface OccurrenceAnswer {
-  schedule: string;
-  at: number;
-  untilAt: number;
-  count: number;
-  jobId: string | null;
-  reason: SkipReason | null;
-  recordedAt: number;
-}
+// ---------------------------------------------------------------- requests
 
-/** An instant in a definition: epoch ms, or ISO text (without offset: in the schedule's zone). */
-export type WireWhen = number | string;
-
-/** Catch-up as it is written. */
-export type WireCatchUp = "all" | "latest" | "none" | { within?: WireDuration; max?: number };
-
-/** A rate as it is written. */
-export interface WireRate {
-  count: number;
-  per: WireDuration;
-}
-
-/** Options of a schedule. */
-export interface ScheduleOptionsBody {
-  input?: unknown;
-  timeZone?: string;
-  days?: "or" | "and";
-  dst?: "once" | "vixie";
-  startAt?: WireWhen;
-  endAt?: WireWhen;
-  maxFires?: number;
-  /** Days, instants, `from/to` ranges of either. */
-  exclude?: (WireWhen | { from: WireWhen; to: WireWhen })[];
-  catchUp?: WireCatchUp;
-  expiresIn?: WireDuration;
-  overlap?: "allow" | "skip" | "queue" | "cancel";
-  jitter?: WireDuration;
-  queue?: string;
-  priority?: number;
-  retry?: RetryOptions | number | false;
-  timeout?: WireDuration;
-  tags?: string[];
-  pauseAfterFailures?: number;
-  paused?: boolean;
-}
-
-/** A schedule to register. */
-export interface ScheduleBody extends ScheduleOptionsBody {
-  /** Cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`, or one instant. */
-  expression: string | { at: WireWhen };
-  /** Name of the task; the server need not know it. */
-  task: string;
-}
-
-/** What to change; null takes an option back to its default. */
-export type SchedulePatchBody = { [Option in keyof ScheduleOptionsBody]?: ScheduleOptionsBody[Option] | null } & {
-  expression?: string | { at: WireWhen };
-  task?: string;
+const when = named(
+  "When",
+  "An instant: epoch ms, or ISO text; without offset it is local time of the schedule's zone.",
+  v.union([instant, text(100)]),
+);
+const expression = named(
+  "Expression",
+  "Cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`, or one instant.",
+  v.union([text(1_000), v.strictObject({ at: when })]),
+);
+const catchUp = named(
+  "CatchUp",
+  "Which missed occurrences fire: those not older than `within`, of them the newest `max`.",
+  v.union([oneOf(CATCH_UPS), v.strictObject({ within: optional(duration), max: optional(whole(1)) })]),
+);
+const exclusion = named(
+  "Exclusion",
+  "A day, an instant, or a range of either.",
+  v.union([instant, text(100), v.strictObject({ from: when, to: when })]),
+);
+const options = {
+  timeZone: text(100),
+  days,
+  dst,
+  startAt: when,
+  endAt: when,
+  maxFires: whole(1),
+  exclude: list(exclusion, 2_000),
+  catchUp,
+  expiresIn: duration,
+  overlap,
+  jitter: duration,
+  queue: name,
+  priority: whole(),
+  retry: retryBody,
+  timeout: duration,
+  tags,
+  pauseAfterFailures: whole(1),
+  paused: flag,
 };
+type Options = typeof options;
 
-/** A definition as it is stored, its input decoded. */
-export interface DefinitionAnswer extends Omit<ScheduleDefinition, "input" | "exclude" | "tags" | "catchUp"> {
-  readonly input?: unknown;
-  readonly exclude: string[];
-  readonly tags: string[];
-  readonly catchUp: "all" | "latest" | "none" | { withinMs?: number; max?: number };
+function each<Out>(change: (field: Field<unknown>) => unknown): Out {
+  return Object.fromEntries(Object.entries(options).map(([key, field]) => [key, change(field)])) as Out;
 }
+const given = each<{ [Key in keyof Options]: ReturnType<typeof optional<v.InferOutput<Options[Key]>>> }>((field) =>
+  optional(field),
+);
+const changed = each<{ [Key in keyof Options]: ReturnType<typeof optional<v.InferOutput<Options[Key]> | null>> }>(
+  (field) => optional(nullable(field)),
+);
 
-/** A schedule: where it stands and what it does. */
-export interface ScheduleAnswer extends Omit<ScheduleInfo, "definition"> {
-  /** Null where this version cannot read it. */
-  readonly definition: DefinitionAnswer | null;
-}
+/** `PUT /schedules/:name` */
+export const scheduleBody: Field<wire.ScheduleBody> = named(
+  "ScheduleBody",
+  "A schedule to register.",
+  v.strictObject({
+    expression,
+    task: doc(name, "Name of the task; the server need not know it."),
+    input: optional(json),
+    ...given,
+  }),
+);
+/** `PATCH /schedules/:name` */
+export const schedulePatchBody: Field<wire.SchedulePatchBody> = named(
+  "SchedulePatchBody",
+  "What to change; null takes an option back to its default, what is absent stays.",
+  v.strictObject({ expression: optional(expression), task: optional(name), input: optional(json), ...changed }),
+);
+/** `GET /schedules` */
+export const schedulesQuery: Field<wire.SchedulesQuery> = named(
+  "SchedulesQuery",
+  "Which schedules to list.",
+  v.strictObject({
+    ...pageEntries,
+    state: optional(scheduleState),
+    owner: optional(name, "Only those that this owner declared with `sync`."),
+  }),
+);
+/** `POST /schedules/:name/pause` */
+export const pauseBody: Field<wire.PauseBody> = named(
+  "PauseBody",
+  "Why a schedule is paused.",
+  v.strictObject({ note: optional(text(1_000)) }),
+);
+/** `POST /schedules/:name/resume` */
+export const resumeBody: Field<wire.ResumeBody> = named(
+  "ResumeBody",
+  "How a schedule goes on.",
+  v.strictObject({
+    missed: optional(
+      oneOf(["fire", "skip"]),
+      "Whether occurrences missed while paused fire, by the schedule's `catchUp` policy, or are skipped (default).",
+    ),
+  }),
+);
+/** `POST /schedules/:name/trigger` */
+export const triggerBody: Field<wire.TriggerBody> = named(
+  "TriggerBody",
+  "A job of a schedule, now.",
+  v.strictObject({ input: optional(json, "Another input for this job alone."), overlap: optional(overlap) }),
+);
+/** `POST /schedules/:name/backfill` */
+export const backfillBody: Field<wire.BackfillBody> = named(
+  "BackfillBody",
+  "A range of the past whose occurrences become jobs now.",
+  v.strictObject({
+    from: when,
+    to: when,
+    overlap: optional(
+      oneOf(["allow", "queue"]),
+      "Whether the jobs may run beside others of the schedule or wait for them.",
+    ),
+    rate: optional(rateBody, "How many jobs become available in any window; all at once by default."),
+    max: optional(whole(1, 1_000_000), "More occurrences than this are refused; 10,000 by default."),
+  }),
+);
+/** `GET /schedules/:name/occurrences` */
+export const occurrencesQuery: Field<wire.OccurrencesQuery> = named(
+  "OccurrencesQuery",
+  "Which occurrences to list.",
+  v.strictObject({
+    from: optional(instantText),
+    to: optional(instantText),
+    limit: optional(wholeText(1, 1_000), "How many at most; 100 by default."),
+  }),
+);
+/** `GET /schedules/:name/preview` */
+export const previewQuery: Field<wire.PreviewQuery> = named(
+  "PreviewQuery",
+  "Which occurrences to look ahead at.",
+  v.strictObject({
+    count: optional(wholeText(1, 1_000), "How many; 10 by default."),
+    from: optional(instantText, "After which instant; where the schedule stands by default."),
+  }),
+);
+/** `GET /schedules/:name/explain` */
+export const explainQuery: Field<wire.ExplainQuery> = named(
+  "ExplainQuery",
+  "Which occurrence to explain.",
+  v.strictObject({
+    at: doc(text(100, 1), "Epoch ms, or text: without offset it is local time of the schedule's zone."),
+  }),
+);
 
-/** What registering did. */
-export interface RegisteredAnswer {
-  status: "created" | "updated" | "unchanged";
-  /** What may surprise, in sentences. */
-  warnings: string[];
-  schedule: ScheduleAnswer;
-}
+// ---------------------------------------------------------------- answers
 
-/** Which schedules to list. */
-export interface SchedulesQuery extends PageQuery {
-  state?: ScheduleState;
-  owner?: string;
-}
-
-/** Why a schedule is paused. */
-export interface PauseBody {
-  note?: string;
-}
-
-/** How it goes on. */
-export interface ResumeBody {
-  /** Whether occurrences missed while paused fire, by the schedule's `catchUp` policy, or are skipped. @default skip */
-  missed?: "fire" | "skip";
-}
-
-/** A job of a schedule, now. */
-export interface TriggerBody {
-  /** Another input for this job alone. */
-  input?: unknown;
-  overlap?: "allow" | "skip" | "queue" | "cancel";
-}
-
-/** What a trigger did. */
-export interface TriggerAnswer {
-  /** Null where overlap `skip` found another job unfinished. */
-  jobId: string | null;
-  at: number;
-}
-
-/** Which outcomes to list. */
-export interface OccurrencesQuery {
-  from?: number;
-  to?: number;
-  limit?: number;
-}
-
-/** Which occurrences to look ahead at. */
-export interface PreviewQuery {
-  /** How many, 1 to 1,000. @default 10 */
-  count?: number;
-  /** After which instant. @default now */
-  from?: number;
-}
-
-/** Occurrences to come. */
-export interface PreviewAnswer {
-  /** `local` is for people; `availableAt` is later where there is jitter; `excluded` ones do not fire. */
-  items: { at: number; local: string; availableAt: number; excluded: boolean }[];
-}
-
-/** Which occurrence to explain. */
-export interface ExplainQuery {
-  /** Epoch ms, or text: without offset it is local time of the schedule's zone. */
-  at: string;
-}
-
+const definition = named(
+  "Definition",
+  "A schedule's definition as it is stored, its input decoded.",
+  v.strictObject({
+    expression: word,
+    timeZone: word,
+    days,
+    dst,
+    startAt: maybeInstant,
+    endAt: maybeInstant,
+    exclude: all(word),
+    maxFires: nullable(whole(1)),
+    task: word,
+    queue: word,
+    priority: whole(),
+    input: optional(json),
+    catchUp: v.union([oneOf(CATCH_UPS), v.strictObject({ withinMs: optional(count), max: optional(count) })]),
+    expiresInMs: nullable(count),
+    overlap,
+    jitterMs: count,
+    retry: nullable(retryPolicy),
+    timeoutMs: nullable(count),
+    rate: nullable(rate),
+    tags: all(word),
+    pauseAfterFailures: nullable(whole(1)),
+    paused: flag,
+  }),
+);
+/** A schedule. */
+export const scheduleAnswer: Field<wire.ScheduleAnswer> = named(
+  "ScheduleAnswer",
+  "A schedule: where it stands and what it does.",
+  v.strictObject({
+    name: word,
+    state: scheduleState,
+    nextAt: doc(maybeInstant, "The next occurrence."),
+    lastAt: doc(maybeInstant, "The last occurrence that got an outcome."),
+    fired: doc(count, "How many occurrences have fired."),
+    skips: doc(count, "How often in a row it came due and made no job."),
+    failures: doc(count, "How many of its jobs failed in a row, up to now."),
+    note: doc(maybeWord, "Why it is paused or broken."),
+    owner: doc(maybeWord, "Who declared it with `sync`."),
+    revision: doc(count, "Grows with every change."),
+    createdAt: instant,
+    updatedAt: instant,
+    definition: doc(nullable(definition), "Null where this version cannot read it."),
+  }),
+);
+/** A page of schedules. */
+export const schedulePage: Field<wire.SchedulePage> = named(
+  "SchedulePage",
+  "A page of schedules; `next` is the cursor of the page after it, null on the last.",
+  v.strictObject({ items: all(scheduleAnswer), next }),
+);
+/** `PUT` and `PATCH /schedules/:name` */
+export const registeredAnswer: Field<wire.RegisteredAnswer> = named(
+  "RegisteredAnswer",
+  "What registering did.",
+  v.strictObject({
+    status: oneOf(["created", "updated", "unchanged"]),
+    warnings: doc(all(word), "What may surprise, in sentences."),
+    schedule: scheduleAnswer,
+  }),
+);
+/** `DELETE /schedules/:name` */
+export const removedAnswer: Field<wire.RemovedAnswer> = named(
+  "RemovedAnswer",
+  "Whether there was one to remove.",
+  v.strictObject({ removed: flag }),
+);
+/** `POST /schedules/:name/trigger` */
+export const triggerAnswer: Field<wire.TriggerAnswer> = named(
+  "TriggerAnswer",
+  "What a trigger did.",
+  v.strictObject({
+    jobId: doc(maybeWord, "Null where overlap `skip` found another job unfinished."),
+    at: doc(instant, "When it was triggered: the job's `scheduledAt`."),
+  }),
+);
 /** What became of an occurrence. */
-export interface ExplainAnswer {
-  schedule: string;
-  at: number;
-  outcome: Outcome;
-  reason: SkipReason | null;
-  /** All of it in words. */
-  text: string;
-  previousAt: number | null;
-  nextAt: number | null;
-  record: OccurrenceAnswer | null;
-  /** Its job, where it is still stored. */
-  job: { id: string; state: JobState; attempt: number; startedAt: number | null; finishedAt: number | null } | null;
-}
-
-/** A range whose occurrences become jobs now. */
-export interface BackfillBody {
-  from: WireWhen;
-  to: WireWhen;
-  /** Whether the jobs may run beside others of the schedule or wait for them. */
-  overlap?: "allow" | "queue";
-  /** At most `count` jobs become available in each `per`. @default all at once */
-  rate?: WireRate;
-  /** More occurrences than this are refused. @default 10,000 */
-  max?: number;
-}
-
-/** What a backfill did. */
-export interface BackfillAnswer {
-  /** Jobs that were made. */
-  enqueued: number;
-  /** Occurrences that had fired, or were backfilled before. */
-  existing: number;
-  /** Occurrences that the schedule excludes. */
-  excluded: number;
-}
-
-/** Whether there was one to remove. */
-export interface RemovedAnswer {
-  removed: boolean;
-}
-
-/** Outcomes, newest first. */
-export interface OccurrencesAnswer {
-  items: OccurrenceAnswer[];
-}
+const occurrenceAnswer = named(
+  "OccurrenceAnswer",
+  "What became of an occurrence, or of a run of skipped ones.",
+  v.strictObject({
+    schedule: word,
+    at: doc(instant, "The occurrence; of a run the first."),
+    untilAt: doc(instant, "The last of the run."),
+    count: doc(whole(1), "How many occurrences this stands for."),
+    jobId: doc(maybeWord, "The job that it became; null where it was skipped."),
+    reason: doc(nullable(skipReason), "Why it was skipped; null where it fired."),
+    recordedAt: instant,
+  }),
+);
+/** `GET /schedules/:name/occurrences` */
+export const occurrencesAnswer: Field<wire.OccurrencesAnswer> = named(
+  "OccurrencesAnswer",
+  "What became of occurrences, newest first.",
+  v.strictObject({ items: all(occurrenceAnswer) }),
+);
+/** `GET /schedules/:name/preview` */
+export const previewAnswer: Field<wire.PreviewAnswer> = named(
+  "PreviewAnswer",
+  "Occurrences to come.",
+  v.strictObject({
+    items: all(
+      named(
+        "PreviewedOccurrence",
+        "An occurrence to come.",
+        v.strictObject({
+          at: instant,
+          local: doc(word, "Local time in the schedule's zone."),
+          availableAt: doc(instant, "When its job becomes available: later where there is jitter."),
+          excluded: doc(flag, "It is left out by `exclude`."),
+        }),
+      ),
+    ),
+  }),
+);
+/** `POST /schedules/:name/backfill` */
+export const backfillAnswer: Field<wire.BackfillAnswer> = named(
+  "BackfillAnswer",
+  "What a backfill did.",
+  v.strictObject({
+    enqueued: doc(count, "Jobs that were made."),
+    existing: doc(count, "Occurrences that had fired, or were backfilled before."),
+    excluded: doc(count, "Occurrences that the schedule excludes."),
+  }),
+);
+/** `GET /schedules/:name/explain` */
+export const explainAnswer: Field<wire.ExplainAnswer> = named(
+  "ExplainAnswer",
+  "What became of an occurrence, and why.",
+  v.strictObject({
+    schedule: word,
+    at: instant,
+    outcome: oneOf(OUTCOMES),
+    reason: nullable(skipReason),
+    text: doc(word, "All of it in words."),
+    previousAt: maybeInstant,
+    nextAt: maybeInstant,
+    record: doc(nullable(occurrenceAnswer), "Its entry in the log."),
+    job: doc(
+      nullable(
+        v.strictObject({
+          id: word,
+          state: jobState,
+          attempt: count,
+          startedAt: maybeInstant,
+          finishedAt: maybeInstant,
+        }),
+      ),
+      "Its job, where it is still stored.",
+    ),
+  }),
+);

@@ -3,7 +3,13 @@ import { Hono } from "hono";
 import { hc } from "hono/client";
 import { describe, expect, it } from "vitest";
 import type { BelfryApp, createApp } from "../../../adapters/hono/mod.ts";
+import { HTTP_CODES } from "../../../adapters/hono/problem.ts";
 import { VERSION } from "../../../adapters/hono/version.ts";
+import { ERROR_CODES } from "../../../src/base/error.ts";
+import { OUTCOMES } from "../../../src/schedule/explain.ts";
+import { HEALTH_CODES } from "../../../src/schedule/health.ts";
+import { OVERLAPS } from "../../../src/schedule/planner.ts";
+import { JOB_STATES, SCHEDULE_STATES, SKIP_REASONS, STEP_KINDS, STEP_STATES } from "../../../src/storage/states.ts";
 import { AUTH, type Bench, bench, MINUTE, problemIn, START, TOKENS } from "./kit.ts";
 
 /** Reads a stream event by event. */
@@ -192,6 +198,24 @@ describe("openapi.json", () => {
     const outer = new Hono().route("/deep/belfry", bench().app);
     const found = (await (await outer.request("/deep/belfry/openapi.json")).json()) as { servers: object[] };
     expect(found.servers).toEqual([{ url: "/deep/belfry" }]);
+  });
+
+  it("lists every word of the library's states, reasons and codes", async () => {
+    const { schemas } = (await bench().call("GET", "/openapi.json", { as: null })).body.components;
+    const words: [component: string, words: readonly string[]][] = [
+      ["JobState", JOB_STATES],
+      ["ScheduleState", SCHEDULE_STATES],
+      ["SkipReason", SKIP_REASONS],
+      ["StepKind", STEP_KINDS],
+      ["HealthCode", HEALTH_CODES],
+      ["Overlap", OVERLAPS],
+      ["ProblemCode", [...ERROR_CODES, ...HTTP_CODES]],
+    ];
+    for (const [component, all] of words) expect([component, schemas[component].enum]).toEqual([component, all]);
+    expect(schemas.ExplainAnswer.properties.outcome.enum).toEqual(OUTCOMES);
+    expect(schemas.StepAnswer.properties.state.enum).toEqual(STEP_STATES);
+    expect(schemas.HealthCode.enum).toContain("ahead");
+    expect(Object.keys(schemas.Failure.properties)).toContain("fatal");
   });
 
   it("names signatures only where ticks may be signed", async () => {
