@@ -47,7 +47,8 @@ interface Send {
 export function boundStorage(storage: Storage, { clock, timeoutMs, outage }: BoundOptions): Storage {
   const usual = new Sends(clock, timeoutMs);
   const migrations = new Sends(clock, timeoutMs * MIGRATE_FACTOR);
-  const members = new Map<PropertyKey, unknown>();
+  /** By name: a member of the storage and what stands for it here. */
+  const members = new Map<PropertyKey, { of: unknown; member: unknown }>();
   const bound = (name: PropertyKey, method: Method): Method => {
     const sends = name === "migrate" ? migrations : usual;
     return async (request) => {
@@ -67,11 +68,10 @@ export function boundStorage(storage: Storage, { clock, timeoutMs, outage }: Bou
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== "function") return value;
-      let member = members.get(name);
-      if (member === undefined) {
-        member = UNBOUNDED.has(name) ? value.bind(target) : bound(name, value as Method);
-        members.set(name, member);
-      }
+      const known = members.get(name);
+      if (known?.of === value) return known.member;
+      const member = UNBOUNDED.has(name) ? value.bind(target) : bound(name, value as Method);
+      members.set(name, { of: value, member });
       return member;
     },
   });
