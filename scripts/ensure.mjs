@@ -45,10 +45,7 @@ export async function ensure(folder = root) {
       env: Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_(package|lifecycle)_/.test(key))),
       shell: process.platform === "win32",
     });
-    if (status !== 0) {
-      console.error("`npm ci` failed; see above");
-      process.exit(status ?? 1);
-    }
+    if (status !== 0) throw new Error(`\`npm ci\` failed in ${folder} (exit code ${status}); see above`);
     writeFileSync(stamp, wanted);
     console.log(`installed in ${Math.round((Date.now() - started) / 1000)} s`);
   } finally {
@@ -56,12 +53,13 @@ export async function ensure(folder = root) {
   }
 }
 
+/** @param {string} lock */
 function tryLock(lock) {
   try {
     mkdirSync(lock);
     return true;
   } catch (error) {
-    if (error.code !== "EEXIST") throw error;
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
     try {
       if (Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS) rmSync(lock, { recursive: true, force: true });
     } catch {

@@ -5,19 +5,24 @@
 //   npm run test:long             the same with all rounds (BELFRY_LONG=1)
 //   npm test -- --ci              and the proofs: simulated worlds (2,000, 100 on SQLite), and each guard taken out in turn
 //
-// Each stage is one runtime under the same Vitest. A stage that cannot start counts as one failure.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Each stage is one runtime under the same Vitest. A stage that dies counts as one failure, and the summary says of what.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { ensure, node, root } from "./ensure.mjs";
+import { runStage } from "./stage.mjs";
+import { summarise } from "./summary.mjs";
+
+/** @typedef {import("./stage.mjs").StageResult} StageResult */
 
 await ensure();
 process.chdir(root);
 
+/** @param {string} name */
 const bin = (name) => join(root, "node_modules/.bin", name);
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
+/** @param {number} major */
 const olderNode = (major) =>
   ["linux-x64", "linux-arm64", "darwin-arm64"]
     .map((platform) => join(root, `test/runtimes/node_modules/node${major}-${platform}/bin/node`))
@@ -36,13 +41,21 @@ const stages = {
   node24: () => older(24),
 };
 
+/**
+ * @param {number} major
+ * @returns {Promise<[command: string, args: string[]] | undefined>}
+ */
 async function older(major) {
   await ensure(join(root, "test/runtimes"));
   const path = olderNode(major);
-  return path && [path, [vitest, "run", ...portable]];
+  return path ? [path, [vitest, "run", ...portable]] : undefined;
 }
 
-/** Commands that pass or fail as a whole. */
+/**
+ * Commands that pass or fail as a whole.
+ *
+ * @type {[what: string, command: string, args: string[]][]}
+ */
 const checks = [
   ["types", node, [bin("tsc"), "-p", "."]],
   ["format and lint", bin("biome"), ["ci", "--colors=off", "."]],
@@ -52,14 +65,11 @@ const checks = [
   ["jsr: publish dry run", bin("deno"), ["publish", "--dry-run", "--allow-dirty", "--quiet"]],
 ];
 
-/** Runs a command and prints what it said only where it failed. */
-function check(command, args) {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
-  if (status !== 0) console.log(`${stdout}${stderr}`);
-  return status ?? 1;
-}
-
-/** What takes minutes and says pass or fail as a whole. */
+/**
+ * Proofs that take minutes and pass or fail as a whole.
+ *
+ * @type {[what: string, command: string, args: string[]][]}
+ */
 const proofs = [
   ["simulation: 2,000 worlds", node, ["--no-warnings", "scripts/simulate.ts", "--seeds", "2000"]],
   [
@@ -70,77 +80,72 @@ const proofs = [
   ["mutation: every guard has a test", node, ["--no-warnings", "scripts/mutate.ts"]],
 ];
 
-function run(command, args, env = {}) {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
-    child.on("error", (error) => {
-      console.error(String(error));
-      resolve(1);
-    });
-    child.on("exit", (code) => resolve(code ?? 1));
-  });
+/**
+ * Runs commands one after the other and prints what they said only where they failed.
+ *
+ * @param {string} name
+ * @param {[what: string, command: string, args: string[]][]} commands
+ * @returns {StageResult}
+ */
+function runChecks(name, commands) {
+  const startedMs = performance.now();
+  const failures = [];
+  for (const [what, command, args] of commands) {
+    const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 26 });
+    console.log(`${status === 0 ? "ok" : "FAILED"}  ${what}`);
+    if (status === 0) continue;
+    console.log(`${stdout}${stderr}${error ?? ""}`);
+    failures.push({ file: what, title: "", error: error ? String(error) : `exit code ${status}` });
+  }
+  return {
+    ...NOTHING,
+    name,
+    passed: commands.length - failures.length,
+    failed: failures.length,
+    failures,
+    seconds: since(startedMs),
+  };
 }
+
+/**
+ * @param {string} name
+ * @returns {Promise<StageResult>}
+ */
+async function runNamed(name) {
+  if (name === "checks") return runChecks(name, checks);
+  if (name === "proofs") return runChecks(name, proofs);
+  try {
+    const command = await stages[name]?.();
+    // npm has no such binary for this platform: said, and left out.
+    if (!command) return { ...NOTHING, name: `${name} (not on this platform)`, skipped: 1 };
+    return await runStage(name, command[0], [...command[1], ...filters]);
+  } catch (error) {
+    return { ...NOTHING, name, failed: 1, died: String(error) };
+  }
+}
+
+/** @param {number} startedMs */
+const since = (startedMs) => Math.round((performance.now() - startedMs) / 1000);
+
+/** @type {StageResult} */
+const NOTHING = { name: "", passed: 0, failed: 0, skipped: 0, seconds: 0, failures: [], retried: [], died: null };
 
 const long = process.argv.includes("--long");
 if (long) process.env.BELFRY_LONG = "1";
 const ci = process.argv.includes("--ci");
 const [only, ...filters] = process.argv.slice(2).filter((arg) => arg !== "--long" && arg !== "--ci");
 const names = only ? [only] : ["checks", ...Object.keys(stages), ...(ci ? ["proofs"] : [])];
-const total = { passed: 0, failed: 0, skipped: 0 };
-const lines = [];
-
-function count(name, { passed, failed, skipped }, startedMs) {
-  total.passed += passed;
-  total.failed += failed;
-  total.skipped += skipped;
-  const seconds = Math.round((performance.now() - startedMs) / 1000);
-  lines.push(`  ${name.padEnd(24)} ${passed} passed, ${failed} failed, ${skipped} skipped (${seconds} s)`);
+const unknown = names.find((name) => name !== "checks" && name !== "proofs" && !stages[name]);
+if (unknown) {
+  console.error(`no stage "${unknown}"; there are: checks, ${Object.keys(stages).join(", ")}, proofs`);
+  process.exit(2);
 }
 
+const results = [];
 for (const name of names) {
-  const startedMs = performance.now();
   console.log(`\n=== ${name}`);
-  if (name === "checks" || name === "proofs") {
-    const list = name === "checks" ? checks : proofs;
-    let failed = 0;
-    for (const [what, command, args] of list) {
-      const code = check(command, args);
-      console.log(`${code === 0 ? "ok" : "FAILED"}  ${what}`);
-      if (code !== 0) failed++;
-    }
-    count(name, { passed: list.length - failed, failed, skipped: 0 }, startedMs);
-    continue;
-  }
-  const stage = stages[name];
-  if (!stage) {
-    console.error(`no stage "${name}"; there are: checks, ${Object.keys(stages).join(", ")}, proofs`);
-    process.exit(2);
-  }
-  const command = await stage();
-  if (!command) {
-    // npm has no such binary for this platform: said, and left out.
-    count(`${name} (not on this platform)`, { passed: 0, failed: 0, skipped: 1 }, startedMs);
-    continue;
-  }
-  const folder = mkdtempSync(join(tmpdir(), "belfry-test-"));
-  const report = join(folder, "report.json");
-  const code = await run(
-    command[0],
-    [...command[1], ...filters, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-    { BELFRY_STAGE: name, NO_COLOR: "1" },
-  );
-  const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined;
-  rmSync(folder, { recursive: true, force: true });
-  const counts = {
-    passed: result?.numPassedTests ?? 0,
-    failed: result?.numFailedTests ?? 0,
-    skipped: (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0),
-  };
-  // A file that fails to load has no failed test, and still is a failure.
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  count(name, counts, startedMs);
+  results.push(await runNamed(name));
 }
-
-console.log(`\n${lines.join("\n")}\n`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+const { lines, ok } = summarise(results);
+console.log(`\n${lines.join("\n")}`);
+process.exitCode = ok ? 0 : 1;
