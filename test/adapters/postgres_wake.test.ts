@@ -35,10 +35,17 @@ test("a listener on Postgres hears of jobs, schedules and a lease given up, and 
   await until(() => heard.includes("any"), "the listener to come back");
   await hears("jobs", () => writer.enqueue({ op: "e2", now: 1, jobs: [newJob("b", { availableAt: 1 })] }));
 
+  // After it stopped it hears nothing, while another listener does.
+  const other = postgres(schema.pool());
+  const heardByOther: Wake[] = [];
+  const stopOther = await other.listen!((wake) => heardByOther.push(wake));
   await stop();
   heard.length = 0;
   await writer.enqueue({ op: "e3", now: 1, jobs: [newJob("c", { availableAt: 1 })] });
+  await until(() => heardByOther.includes("jobs"), "the other listener to hear of the job");
   expect(heard).toEqual([]);
+  await stopOther();
+  await other.close();
   await listener.close();
   await writer.close();
   await schema.dispose();

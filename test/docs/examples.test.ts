@@ -83,7 +83,7 @@ describe("examples in docs and docstrings", () => {
   it.each(examples.filter((example) => example.runs).map((example) => [example.place, example] as const))(
     "%s runs",
     (_place, example) => {
-      execFileSync(process.execPath, [example.file], { cwd: folder, stdio: "pipe", timeout: 20_000 });
+      execFileSync(process.execPath, [example.file], { cwd: folder, stdio: "pipe", timeout: 60_000 });
     },
   );
 });

@@ -10,7 +10,7 @@ test("50 steps complete though one of eight workers dies every moment, on memory
     workflows: 10,
     steps: 50,
     workers: 8,
-    deathEveryMs: 40,
+    deathEveryCalls: 6,
     claimTtlMs: 1_000,
     seed: 7,
     limitMs: 40_000,

@@ -3,7 +3,7 @@
  *
  * A worker that dies here is cut off from the storage for good, in the middle of whatever it does: its calls arrive or
  * not, and none is answered. (Processes that are really killed are in `node/`.) Real time passes, since most storages
- * answer in it.
+ * answer in it; deaths come by number of calls, so that a slow machine has as many as a quick one.
  */
 import { expect } from "vitest";
 import { Belfry } from "../../mod.ts";
@@ -15,8 +15,8 @@ export interface ChaosOptions {
   workflows: number;
   steps: number;
   workers: number;
-  /** Between two deaths, in ms, on average. */
-  deathEveryMs: number;
+  /** Calls to the storage between two deaths, on average. */
+  deathEveryCalls: number;
   claimTtlMs: number;
   seed: number;
   limitMs: number;
@@ -35,17 +35,18 @@ interface Life {
 
 /** Runs chaos on a storage and checks what came of it. @param open opens the storage once more, as a process would */
 export async function chaos(open: () => Promise<Storage>, options: ChaosOptions): Promise<ChaosReport> {
-  const { workflows, steps, workers, deathEveryMs, claimTtlMs, seed, limitMs } = options;
+  const { workflows, steps, workers, deathEveryCalls, claimTtlMs, seed, limitMs } = options;
   const random = seededRandom(seed);
   const did = new Map<string, number>();
   const saved = new Set<string>();
   const again: string[] = [];
   const base = await open();
+  let calls = 0;
 
   const launch = (): Life => {
     const life: Life = { dead: false };
     const belfry = new Belfry({
-      storage: mortal(base, life, random.next, saved),
+      storage: mortal(base, life, random.next, saved, () => calls++),
       claimTtl: claimTtlMs,
       onError: () => {},
     });
@@ -84,14 +85,19 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
   const start = performance.now();
   let deaths = 0;
   let unfinished = ids;
+  let deathAt = deathEveryCalls;
   while (unfinished.length > 0 && performance.now() - start < limitMs) {
-    await new Promise((resolve) => setTimeout(resolve, deathEveryMs * 2 * random.next()));
+    if (calls < deathAt) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const states = await Promise.all(unfinished.map((id) => enqueuer.jobs.get(id)));
+      unfinished = unfinished.filter((_, i) => states[i]!.state !== "completed" && states[i]!.state !== "failed");
+      continue;
+    }
+    deathAt = calls + deathEveryCalls * 2 * random.next();
     const living = lives.filter(({ life }) => !life.dead);
     living[Math.floor(random.next() * living.length)]!.life.dead = true;
     deaths++;
     launch();
-    const states = await Promise.all(unfinished.map((id) => enqueuer.jobs.get(id)));
-    unfinished = unfinished.filter((_, i) => states[i]!.state !== "completed" && states[i]!.state !== "failed");
   }
   const ms = performance.now() - start;
   for (const { life, belfry } of lives) {
@@ -116,7 +122,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
 }
 
 /** A storage as a worker sees it that may die in the middle of a call. */
-function mortal(storage: Storage, life: Life, random: () => number, saved: Set<string>): Storage {
+function mortal(storage: Storage, life: Life, random: () => number, saved: Set<string>, onCall: () => void): Storage {
   const never = new Promise<never>(() => {});
   return new Proxy(storage, {
     get(target, key) {
@@ -131,6 +137,7 @@ function mortal(storage: Storage, life: Life, random: () => number, saved: Set<s
       }
       return async (...args: unknown[]) => {
         if (life.dead) return never;
+        onCall();
         const lostOnTheWay = random() < 0.5;
         await null;
         if (life.dead && lostOnTheWay) return never;

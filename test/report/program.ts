@@ -5,8 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { sqlite } from "../../adapters/sqlite.ts";
+import { Belfry } from "../../mod.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The folder that is reported on. */
+export const folder: string = join(root, "src/cron");
 
 /** A folder with the database, the reports and a small folder to report on. */
 export interface Place {
@@ -37,8 +42,8 @@ export interface Report {
 
 /** Makes an empty place. */
 export function makePlace(): Place {
-  const folder = mkdtempSync(join(tmpdir(), "belfry-report-"));
-  return { db: join(folder, "report.db"), out: join(folder, "reports") };
+  const made = mkdtempSync(join(tmpdir(), "belfry-report-"));
+  return { db: join(made, "report.db"), out: join(made, "reports") };
 }
 
 /** Starts a program of examples/report. */
@@ -47,7 +52,7 @@ export function start(program: "main" | "register" | "worker", place: Place, arg
     process.execPath,
     [
       join(root, `examples/report/${program}.ts`),
-      ...["--db", place.db, "--out", place.out, "--folder", join(root, "src/cron"), "--ttl", "1s", ...args],
+      ...["--db", place.db, "--out", place.out, "--folder", folder, "--ttl", "1s", ...args],
     ],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, npm_lifecycle_event: "" } },
   );
@@ -84,9 +89,9 @@ export function start(program: "main" | "register" | "worker", place: Place, arg
 }
 
 /** Waits until something holds, looking every few ms. */
-export async function until(holds: () => boolean, what: string, timeoutMs = 20_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -104,6 +109,22 @@ export function readReports(place: Place): Report[] {
 export function readRuns(place: Place): string[] {
   const path = join(place.out, "steps.log");
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").filter(Boolean) : [];
+}
+
+/** Counts jobs that have not ended. */
+export function countUnfinished(place: Place): number {
+  return query<{ n: number }>(place, "SELECT count(*) n FROM belfry_jobs WHERE state <> 'completed'")[0]!.n;
+}
+
+/**
+ * Lets a running program come to rest: pauses all schedules, so that nothing more fires, and waits until every job is
+ * completed. A report on disk does not say that: its job is settled a moment later, and the next one may have begun.
+ */
+export async function comeToRest(place: Place): Promise<void> {
+  const belfry = new Belfry({ storage: sqlite(place.db) });
+  for (const { name } of (await belfry.schedules.list()).schedules) await belfry.schedules.pause(name);
+  await belfry.close();
+  await until(() => countUnfinished(place) === 0, "all jobs completed");
 }
 
 /** Asks the database itself. */

@@ -13,9 +13,7 @@ export default defineConfig({
     include: [`test/${rooms}/**/*.test.ts`, "test/adapters/{memory,sqlite,client,hosts}.test.ts"],
     exclude: ["**/node_modules/**", "**/node/**", "**/workerd/**", "test/long/**"],
     maxWorkers: 2,
-    // As in vitest.config.ts: some tests run by the real clock.
-    retry: 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

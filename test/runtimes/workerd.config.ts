@@ -29,9 +29,7 @@ export default defineConfig({
     ],
     exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],
     maxWorkers: 2,
-    // As in vitest.config.ts: some tests run by the real clock.
-    retry: 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

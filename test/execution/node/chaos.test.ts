@@ -17,10 +17,10 @@ async function run(name: string, open: () => Promise<Storage>): Promise<void> {
       workflows: 8,
       steps: 50,
       workers: 8,
-      deathEveryMs: 40,
+      deathEveryCalls: 6,
       claimTtlMs: 1_000,
       seed,
-      limitMs: 60_000,
+      limitMs: 120_000,
     });
     expect(report.deaths).toBeGreaterThan(1);
     console.log(
@@ -36,7 +36,7 @@ test(
     await run("SQLite", () => openStorage(`sqlite:${join(folder, "jobs.db")}`));
     rmSync(folder, { recursive: true, force: true });
   },
-  LONG ? 600_000 : 60_000,
+  LONG ? 600_000 : 240_000,
 );
 
 test(
@@ -46,7 +46,7 @@ test(
     await run("PostgreSQL", () => openStorage(`postgres:${postgres.url}`));
     await postgres.dispose();
   },
-  LONG ? 600_000 : 60_000,
+  LONG ? 600_000 : 240_000,
 );
 
 test(
@@ -56,5 +56,5 @@ test(
     await run("sqld", () => openStorage(`libsql:${sqld.url}`));
     await sqld.dispose();
   },
-  LONG ? 600_000 : 60_000,
+  LONG ? 600_000 : 240_000,
 );

@@ -54,5 +54,8 @@ export async function cutOffBelfry(orders: CutOffOrders): Promise<Belfry> {
 if (process.argv[2]) {
   const orders = JSON.parse(process.argv[2]) as CutOffOrders;
   const belfry = await cutOffBelfry(orders);
-  await belfry.run({ schedule: false });
+  await belfry.engine.open();
+  const running = belfry.run({ schedule: false });
+  note(orders.journal, `${orders.name} runs`);
+  await running;
 }

@@ -11,7 +11,7 @@ test("50 steps complete though one of eight workers dies every moment, on D1", {
     workflows: 4,
     steps: 50,
     workers: 8,
-    deathEveryMs: 300,
+    deathEveryCalls: 15,
     claimTtlMs: 1_500,
     seed: 3,
     limitMs: 110_000,

@@ -3,7 +3,7 @@
  * under an engine that fires schedules and runs jobs: nothing acknowledged is lost, nothing happens twice, and the engine
  * recovers by itself. Two rounds each in CI, 20 with BELFRY_LONG=1.
  */
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { Belfry } from "../../../mod.ts";
 import { startPostgres } from "../../engines/postgres.ts";
 import { startSqld } from "../../engines/sqld.ts";
@@ -23,6 +23,7 @@ async function until(what: string, look: () => Promise<boolean>): Promise<void> 
 
 it.each(SERVERS)("%s killed under load: nothing lost, nothing doubled", { timeout: 900_000 }, async (engine) => {
   const server = await (engine === "sqld" ? startSqld() : startPostgres({ durable: true }));
+  onTestFinished(() => server.dispose());
   const prefix = freshPrefix();
   const working = link(engine, server.url, prefix);
   const asking = link(engine, server.url, prefix);
@@ -120,5 +121,4 @@ it.each(SERVERS)("%s killed under load: nothing lost, nothing doubled", { timeou
   await left;
   await working.close();
   await asking.close();
-  await server.dispose();
 });

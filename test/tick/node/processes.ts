@@ -57,7 +57,7 @@ export async function until<T>(
 
 /** The ticker that leads. */
 export async function leaderOf(storage: Storage, tickers: readonly TickerProcess[]): Promise<TickerProcess> {
-  return await until("a leader", 30_000, async () => {
+  return await until("a leader", 60_000, async () => {
     const { lease } = await storage.stats({ now: Date.now() });
     return (
       lease !== null && lease.expiresAt > Date.now() - 600_000 && tickers.find(({ holder }) => holder === lease.holder)

@@ -9,8 +9,9 @@ import { pathToFileURL } from "node:url";
 import { Miniflare } from "miniflare";
 import { describe, expect, it } from "vitest";
 import { bundle } from "../../../../bench/http/bundle.ts";
+import { freePort } from "../../../engines/ports.ts";
 import { readJson, root } from "../../../house/source.ts";
-import { call, folder, freePort, type Started, start, TOKEN, until } from "./processes.ts";
+import { call, folder, type Started, start, TOKEN, until } from "./processes.ts";
 
 const text = readFileSync(join(root, "docs/deploy.md"), "utf8");
 const names = readJson<{ exports: Record<string, string> }>("deno.json").exports;

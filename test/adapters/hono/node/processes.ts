@@ -1,7 +1,6 @@
 /** Starts the examples as processes of their own, on a free port and an empty folder, and stops them by their id. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -14,18 +13,6 @@ export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "belfry-http-"));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
-}
-
-/** A port that nobody listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 export interface Started {
@@ -62,7 +49,7 @@ export function start(command: string, args: string[], env: Record<string, strin
   onTestFinished(() => {
     if (child.exitCode === null) child.kill("SIGKILL");
   });
-  const says = (pattern: RegExp, timeoutMs = 20_000): Promise<string> =>
+  const says = (pattern: RegExp, timeoutMs = 60_000): Promise<string> =>
     new Promise((resolve, reject) => {
       const finish = (act: () => void): void => {
         clearTimeout(timer);
@@ -101,7 +88,7 @@ export async function call(
 }
 
 /** Looks again and again, as other processes have no clock that could be moved. */
-export async function until<T>(look: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> {
+export async function until<T>(look: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const found = await look();

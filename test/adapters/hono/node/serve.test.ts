@@ -6,8 +6,9 @@ import { serve } from "../../../../adapters/node.ts";
 import { sqlite } from "../../../../adapters/sqlite.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { Belfry } from "../../../../src/belfry.ts";
+import { freePort } from "../../../engines/ports.ts";
 import { root } from "../../../house/source.ts";
-import { call, folder, freePort, start, TOKEN, until } from "./processes.ts";
+import { call, folder, start, TOKEN, until } from "./processes.ts";
 
 const bin = (name: string): string => join(root, "node_modules/.bin", name);
 const auth = { tokens: [{ token: TOKEN, scopes: ["admin" as const] }] };
@@ -29,8 +30,12 @@ describe("serve() of belfry/node", () => {
 
     const closed = served.close();
     release();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await expect(fetch(`${served.url}/health`)).rejects.toThrow();
+    await until(() =>
+      fetch(`${served.url}/health`).then(
+        () => false,
+        () => true,
+      ),
+    );
     await stream.body!.cancel();
     await closed;
     await served.finished;

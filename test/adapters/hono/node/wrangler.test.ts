@@ -5,8 +5,9 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../../engines/ports.ts";
 import { root } from "../../../house/source.ts";
-import { call, folder, freePort, type Started, start, TOKEN, until } from "./processes.ts";
+import { call, folder, type Started, start, TOKEN, until } from "./processes.ts";
 
 const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
 
@@ -69,7 +70,7 @@ describe("wrangler dev", () => {
     );
     expect((await fetch(`${url}/jobs`)).status).toBe(401);
     await stop(started);
-  }, 120_000);
+  }, 240_000);
 
   it("examples/durable-object: rings by itself, also after wrangler was stopped and started", async () => {
     const state = folder();
@@ -90,5 +91,5 @@ describe("wrangler dev", () => {
     const instants = items.map(({ at }) => at).sort((a, b) => a - b);
     expect(instants.slice(1).map((at, i) => at - instants[i]!)).toEqual(instants.slice(1).map(() => 1_000));
     await stop(second.started);
-  }, 120_000);
+  }, 240_000);
 });

@@ -4,11 +4,10 @@ import { caller } from "../kit.ts";
 import { bell, evictDurableObject, runInDurableObject, type Stub } from "./bindings.ts";
 
 const calls = (stub: Stub) => caller((request) => stub.fetch(request));
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const until = async (look: () => Promise<boolean>): Promise<void> => {
   for (let i = 0; i < 300; i++) {
     if (await look()) return;
-    await pause(50);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error("it did not come true in time");
 };
@@ -26,16 +25,22 @@ describe("a Durable Object", () => {
   it("fires its schedules by its own alarm, each occurrence once, close to its instant", async () => {
     const stub = bell("alone");
     await calls(stub)("PUT", "/schedules/s", { json: { expression: "* * * * * *", task: "ring" } });
-    await pause(3_500);
+    const completed = async () =>
+      (await calls(stub)("GET", "/jobs?schedule=s&state=completed")).body.items as {
+        id: string;
+        scheduledAt: number;
+      }[];
+    await until(async () => (await completed()).length >= 3);
+    const jobs = await completed();
+    expect(new Set(jobs.map(({ scheduledAt }) => scheduledAt)).size).toBe(jobs.length);
     const occurrences = await fired(stub);
-    expect(occurrences.length).toBeGreaterThanOrEqual(2);
     expect(new Set(occurrences.map(({ at }) => at)).size).toBe(occurrences.length);
-    const jobs = (await calls(stub)("GET", "/jobs?schedule=s&state=completed")).body.items as { id: string }[];
-    expect(jobs.length).toBeGreaterThanOrEqual(occurrences.length - 1);
+    expect(occurrences.filter(({ jobId }) => jobId === null)).toEqual([]);
     const { output } = (await calls(stub)("GET", `/jobs/${jobs[0]!.id}`)).body;
     expect(output.ranAt - output.at).toBeLessThan(2_000);
     await calls(stub)("DELETE", "/schedules/s");
-    expect(await runInDurableObject(stub, (_bell, state) => state.storage.getAlarm())).toBeNull();
+    // A tick that was under way sets its alarm, and the next one finds nothing to ring for.
+    await until(async () => (await runInDurableObject(stub, (_bell, state) => state.storage.getAlarm())) === null);
   });
 
   it("runs jobs that sleep and fail, by alarms alone", async () => {
@@ -50,9 +55,8 @@ describe("a Durable Object", () => {
     await calls(stub)("PUT", "/schedules/s", { json: { expression: "* * * * * *", task: "ring" } });
     await until(async () => (await fired(stub)).length >= 1);
     await evictDurableObject(stub);
-    await pause(2_500);
+    await until(async () => (await fired(stub)).length >= 3);
     const instants = (await fired(stub)).map(({ at }) => at).sort((a, b) => a - b);
-    expect(instants.length).toBeGreaterThanOrEqual(3);
     const gaps = instants.slice(1).map((at, i) => at - instants[i]!);
     expect(gaps).toEqual(gaps.map(() => 1_000));
     await calls(stub)("DELETE", "/schedules/s");
