@@ -157,12 +157,12 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
 /**
  * Finds the candidate nearest to a misspelt name: fewest insertions, deletions and replacements.
  *
- * @returns the nearest candidate, or `undefined` where none is near enough to be meant: within half of the name's
- * length, at most 3
+ * @param limit how many of them are too far: half of the name's length by default, and never more than 3
+ * @returns the nearest candidate, or `undefined` where none is near enough to be meant
  */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+export function nearest(name: string, candidates: Iterable<string>, limit = name.length / 2): string | undefined {
   let best: string | undefined;
-  let most = Math.min(3, name.length >> 1);
+  let most = Math.min(3, Math.floor(limit));
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), most);
     if (distance <= most) {

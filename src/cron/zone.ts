@@ -93,6 +93,28 @@ export function resolveTimeZone(name: string, temporal?: TemporalLike): string {
 }
 
 /**
+ * Tells whether two names as they are stored are names of one zone: `US/Eastern` and `America/New_York`.
+ *
+ * Both Temporal and `Intl` are asked, since which of them knows aliases depends on the runtime.
+ */
+export function isSameZone(
+  a: string,
+  b: string,
+  temporal: TemporalLike | undefined = (globalThis as Runtime).Temporal,
+): boolean {
+  if (a === b) return true;
+  const target = (name: string): string => formatter(name).resolvedOptions().timeZone;
+  const shown = (name: string): (ZonedDateTimeLike & { equals?(other: unknown): boolean }) | undefined =>
+    temporal?.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
+  try {
+    return target(a) === target(b) || shown(a)?.equals?.(shown(b)) === true;
+  } catch {
+    // Offsets are no names of a zone in every runtime.
+    return false;
+  }
+}
+
+/**
  * Opens a zone.
  *
  * @param name see {@link resolveTimeZone}
@@ -108,7 +130,7 @@ export function openZone(name: string, temporal: TemporalLike | undefined = (glo
   let zone = zones.get(name);
   if (zone === undefined) {
     const fixed = offsetOf(name);
-    const proper = fixed === null ? spelling(name, `${name}`.toLowerCase()) : name;
+    const proper = fixed === null ? spelling(`${name}`) : name;
     const always: Period = { start: -Infinity, end: Infinity, offset: fixed ?? 0, jump: 0 };
     const changing = fixed === null && proper !== "UTC";
     zone = {
@@ -201,19 +223,69 @@ function offsetOf(text: string): number | null {
   return sign ? Date.parse(`1970-01-01T${clock}Z`) / +`${sign}1000` : null;
 }
 
-/** Finds a name as IANA spells it. */
-function spelling(name: string, lower: string): string {
-  if (/^(etc\/)?utc$/.test(lower)) return "UTC";
+/** Words that IANA does not write like other names. */
+const SPELLINGS =
+  "ComodRivadavia DumontDUrville McMurdo DeNoronha EasterIsland BajaNorte BajaSur US GMT UTC UCT EST EDT CST CDT MST MDT PST PDT HST CET MET EET WET GB NZ CHAT ACT NSW LHI PRC ROC ROK SU W IN au es of".split(
+    " ",
+  );
+
+/**
+ * Spells a name as IANA does. The runtime is not asked, since some name the target of an alias: all hosts must store the
+ * same.
+ */
+function ianaCase(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[a-z]+/g, (word) => SPELLINGS.find((known) => known.toLowerCase() === word) ?? capital(word));
+}
+
+function isKnown(name: string): boolean {
   // Some engines take abbreviations that IANA has not, like "bst", for Bangladesh.
-  if (/^[a-z].{3}|^([cemw]et|[ehm]st|gmt|uct|prc|ro[ck]|gb|nz)$/.test(lower)) {
-    try {
-      const known = formatter(name).resolvedOptions().timeZone;
-      // For an alias some engines name its target; the alias stays, so that all hosts store the same.
-      if (known.toLowerCase() === lower) return known;
-      return name === lower ? name.replace(/\b[a-z]|_[a-z]/g, (letter) => letter.toUpperCase()) : name;
-    } catch {}
+  if (!/^[a-z].{3}|^([cemw]et|[ehm]st|gmt|uct|utc|prc|ro[ck]|gb|nz)$/i.test(name)) return false;
+  try {
+    return Boolean(formatter(name));
+  } catch {
+    return false;
   }
+}
+
+/** Finds a name as it is to be stored. */
+function spelling(name: string): string {
+  const proper = ianaCase(name);
+  if (isKnown(proper)) return proper === "Etc/UTC" ? "UTC" : proper;
+  throw new BelfryError("ZONE_UNKNOWN", `No time zone "${name}" in this runtime${zoneHint(name.trim())}`);
+}
+
+/** Abbreviations in use, each with the zones that it may stand for. */
+const ABBREVIATIONS =
+  "IST Asia/Kolkata Asia/Jerusalem Europe/Dublin,CST America/Chicago Asia/Shanghai America/Havana,BST Europe/London Asia/Dhaka,PST America/Los_Angeles Asia/Manila,AST America/Halifax Asia/Riyadh,EDT America/New_York,CDT America/Chicago America/Havana,MDT America/Denver,PDT America/Los_Angeles,CEST Europe/Berlin,JST Asia/Tokyo,AEST Australia/Sydney Australia/Brisbane";
+
+const REGIONS = ["", "Europe/", "America/", "Asia/", "Africa/", "Australia/", "Pacific/", "Atlantic/"];
+
+/** Says which zone was probably meant; nothing where none is near. */
+function zoneHint(name: string): string {
+  const [, ...meanings] = ABBREVIATIONS.split(",")
+    .map((line) => line.split(" "))
+    .find(([abbreviation]) => abbreviation === name.toUpperCase()) ?? [""];
+  if (meanings[1]) return `; it is ambiguous: ${meanings.join(" or ")}`;
+  const [, sign, hour = "", minute = "00"] = /^(?:UTC|GMT)? ?([+-])(\d\d?):?(\d\d)?$/i.exec(name) ?? [];
+  const offset = `${sign}${hour.padStart(2, "0")}:${minute}`;
+  const place = ianaCase(name.replace(/ /g, "_"));
   const zones: string[] = Intl.supportedValuesOf("timeZone");
-  const guess = zones.find((zone) => zone.toLowerCase().endsWith(`/${lower}`)) ?? nearest(lower, zones) ?? "UTC";
-  throw new BelfryError("ZONE_UNKNOWN", `No time zone "${name}" in this runtime; did you mean "${guess}"?`);
+  const near = (): string | undefined => {
+    const guess = nearest(
+      place,
+      zones.map((zone) => (place.includes("/") ? zone : zone.replace(/.*\//, ""))),
+      place.length / 3,
+    );
+    return guess && zones.find((zone) => zone.endsWith(guess));
+  };
+  const found =
+    meanings[0] ??
+    (offsetOf(offset) === null ? (REGIONS.map((region) => region + place).find(isKnown) ?? near()) : offset);
+  return found ? `; did you mean "${found}"?` : "";
+}
+
+function capital(word: string): string {
+  return word.replace(/^./, (letter) => letter.toUpperCase());
 }

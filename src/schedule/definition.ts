@@ -7,7 +7,7 @@
  */
 import { fromJson } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
-import type { TemporalLike } from "../cron/zone.ts";
+import { isSameZone, type TemporalLike } from "../cron/zone.ts";
 import type { Instant } from "../storage/port.ts";
 import type { RetryPolicy } from "../task/retry.ts";
 import { Excluded } from "./exclude.ts";
@@ -77,7 +77,7 @@ export const DEFAULTS: ScheduleDefinition = {
   paused: false,
 };
 /** What decides the occurrences: an edit of one of these plans anew. */
-const TIMING_FIELDS = ["expression", "timeZone", "days", "dst", "startAt"] as const;
+const TIMING_FIELDS = ["expression", "days", "dst", "startAt"] as const;
 
 /**
  * Writes a definition as it is stored.
@@ -133,7 +133,7 @@ function quoted(text: string): string {
 
 /** Whether two definitions have the same occurrences (but for `endAt`, `maxFires` and `exclude`, which only take away). */
 export function sameTiming(a: ScheduleDefinition, b: ScheduleDefinition): boolean {
-  return TIMING_FIELDS.every((field) => a[field] === b[field]);
+  return TIMING_FIELDS.every((field) => a[field] === b[field]) && isSameZone(a.timeZone, b.timeZone);
 }
 
 /** A definition that can be planned. */

@@ -9,6 +9,7 @@
  * Everything is checked before anything is written.
  */
 import { decodePayload } from "../base/codec.ts";
+import { isSameZone } from "../cron/zone.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { Instant, PutSchedulesRequest, SchedulePut, ScheduleRecord } from "../storage/port.ts";
@@ -129,7 +130,7 @@ export async function planChange(
   { owner, now }: { owner: string | null; now: Instant },
 ): Promise<SchedulePut | null> {
   if (record === null) return put(engine, defined, blank(defined.name, owner, now), null, now);
-  const kept = record.definition === defined.text ? defined : await keepInput(engine, defined, record);
+  const kept = record.definition === defined.text ? defined : await keepStored(engine, defined, record);
   const owned = { ...record, owner: owner ?? record.owner };
   const stored = record.definition === kept.text && record.owner === owned.owner && record.state !== "broken";
   return stored ? null : put(engine, kept, owned, readStored(engine, record, now), now);
@@ -231,16 +232,23 @@ async function drain(
   }
 }
 
-/** Keeps the stored encoding of an input that is the same: a codec that encrypts never writes the same text twice. */
-async function keepInput(engine: Engine, defined: DefinedSchedule, record: ScheduleRecord): Promise<DefinedSchedule> {
+/**
+ * Keeps what is stored where the new definition says the same in other words: another name of the same zone, so that two
+ * hosts that spell it differently do not overwrite each other for ever, and the same input, since a codec that encrypts
+ * never writes the same text twice.
+ */
+async function keepStored(engine: Engine, defined: DefinedSchedule, record: ScheduleRecord): Promise<DefinedSchedule> {
   const before = readDefinition(record, engine.temporal);
-  if (before instanceof Error || before.definition.input === defined.definition.input) return defined;
+  if (before instanceof Error) return defined;
+  const { timeZone, input } = before.definition;
+  const named = isSameZone(timeZone, defined.definition.timeZone) ? defined.keeping({ timeZone }) : defined;
+  if (input === defined.definition.input) return named;
   try {
-    const stored = await decodePayload(engine.codec, before.definition.input, `input of schedule "${defined.name}"`);
-    return sameJson(stored, defined.input) ? defined.keeping({ input: before.definition.input }) : defined;
+    const stored = await decodePayload(engine.codec, input, `input of schedule "${defined.name}"`);
+    return sameJson(stored, defined.input) ? named.keeping({ input }) : named;
   } catch {
     // Unreadable with this codec or key: then the new one is written.
-    return defined;
+    return named;
   }
 }
 

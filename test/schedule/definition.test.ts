@@ -179,6 +179,25 @@ describe("registering", () => {
     expect(await updateSchedule(b.engine, "s", { priority: 7 })).toMatchObject({ status: "updated" });
   });
 
+  test("another name of the same zone, in any case, writes nothing, so that two hosts do not overwrite each other", async () => {
+    const b = bench();
+    const options = { timeZone: "us/eastern", input: { a: 1 } };
+    expect((await b.add("s", "0 9 * * *", options)).schedule.definition?.timeZone).toBe("US/Eastern");
+    const [stored] = await b.storage.listSchedules({ limit: 9 });
+    for (const timeZone of ["US/EASTERN", "America/New_York", "america/new_york", "US/Eastern"]) {
+      expect(await b.add("s", "0 9 * * *", { ...options, timeZone })).toMatchObject({ status: "unchanged" });
+      expect(await b.storage.listSchedules({ limit: 9 })).toEqual([stored]);
+    }
+    // The zone stays as it is stored where something else is new.
+    const changed = await b.add("s", "0 9 * * *", { ...options, timeZone: "America/New_York", priority: 1 });
+    expect(changed).toMatchObject({
+      status: "updated",
+      schedule: { definition: { timeZone: "US/Eastern", priority: 1 } },
+    });
+    const moved = await b.add("s", "0 9 * * *", { ...options, timeZone: "America/Toronto", priority: 1 });
+    expect(moved).toMatchObject({ status: "updated", schedule: { definition: { timeZone: "America/Toronto" } } });
+  });
+
   test("another option keeps the next occurrence; @every keeps its anchor", async () => {
     const b = bench();
     await b.add("s", "@every 1h");
