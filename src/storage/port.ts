@@ -615,7 +615,7 @@ export interface CallOptions {
 /**
  * A database that can hold schedules and jobs. Each call may be given {@link CallOptions} as its second argument.
  *
- * Adapter authors: run the conformance kit of `belfry/testing` against it; it says what these words leave open.
+ * Adapter authors: run the conformance kit of `belfry/conformance` against it; it says what these words leave open.
  */
 export interface Storage {
   /** The adapter's name, for messages: `"sqlite"`. */

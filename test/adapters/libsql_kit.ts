@@ -4,7 +4,7 @@ import { afterAll, test } from "vitest";
 import { libsql } from "../../adapters/libsql.ts";
 import { sqliteDialect } from "../../src/sql/dialect.ts";
 import type { Statement } from "../../src/storage/port.ts";
-import { storageConformance } from "../../src/testing/mod.ts";
+import { storageConformance } from "../../src/testing/conformance/mod.ts";
 import { emptying, Worlds } from "../storage/worlds.ts";
 
 let made = 0;

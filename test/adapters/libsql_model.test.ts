@@ -8,7 +8,7 @@ import { createClient } from "@libsql/client";
 import { expect, test } from "vitest";
 import { libsql } from "../../adapters/libsql.ts";
 import { memory } from "../../adapters/memory.ts";
-import { storageDifferential } from "../../src/testing/mod.ts";
+import { storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { startSqld } from "../engines/sqld.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
 

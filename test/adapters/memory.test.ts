@@ -1,7 +1,7 @@
 /** Is the memory storage a storage? The kit, run against the model itself. */
 import { test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { storageConformance } from "../../src/testing/mod.ts";
+import { storageConformance } from "../../src/testing/conformance/mod.ts";
 
 storageConformance({
   name: "memory",

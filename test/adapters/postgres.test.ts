@@ -7,7 +7,7 @@ import { afterAll, inject, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { type PostgresJs, postgres } from "../../adapters/postgres.ts";
 import { postgresDialect } from "../../src/sql/dialect.ts";
-import { storageConformance, storageDifferential } from "../../src/testing/mod.ts";
+import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { type FreshSchema, freshSchema } from "../engines/databases.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
 import { emptying, Worlds } from "../storage/worlds.ts";

@@ -8,7 +8,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
-import { storageConformance, storageDifferential } from "../../src/testing/mod.ts";
+import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
 
 storageConformance({

@@ -10,8 +10,8 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { type SqliteDatabase, sqlite } from "../../adapters/sqlite.ts";
+import { storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { newJob, T0 } from "../../src/testing/conformance/rig.ts";
-import { storageDifferential } from "../../src/testing/mod.ts";
 
 /** A database that behaves as better-sqlite3 documents it. */
 function strict(database: DatabaseSync): SqliteDatabase {

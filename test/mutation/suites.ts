@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
-import { type ConformanceTarget, runWorld, storageConformance, storageDifferential } from "../../src/testing/mod.ts";
+import { type ConformanceTarget, storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
+import { runWorld } from "../simulation/simulator/mod.ts";
 
 /** The first sixty, and one in which a schedule is edited on a host whose clock is behind. */
 const SEEDS = [251, ...Array.from({ length: 60 }, (_, i) => i + 1)];

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { Storage } from "../../src/storage/port.ts";
-import { storageDifferential } from "../../src/testing/mod.ts";
+import { storageDifferential } from "../../src/testing/conformance/mod.ts";
 
 test("two memory storages mean the same, and every method is asked", async () => {
   const report = await storageDifferential({ model: memory(), subject: memory(), seed: 7, operations: 3000 });

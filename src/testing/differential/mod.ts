@@ -47,7 +47,7 @@ export interface DifferentialReport {
  * @example
  * ```ts
  * import { memory } from "belfry/memory";
- * import { storageDifferential } from "belfry/testing";
+ * import { storageDifferential } from "belfry/conformance";
  *
  * await storageDifferential({ model: memory(), subject: memory(), seed: 1, operations: 200 });
  * ```

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { type D1Database, d1 } from "../../../adapters/d1.ts";
-import { storageConformance } from "../../../src/testing/mod.ts";
+import { storageConformance } from "../../../src/testing/conformance/mod.ts";
 
 const { DB } = env as unknown as { DB: D1Database };
 let made = 0;

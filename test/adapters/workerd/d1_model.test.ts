@@ -8,7 +8,7 @@ import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { type D1Database, d1 } from "../../../adapters/d1.ts";
 import { memory } from "../../../adapters/memory.ts";
-import { storageDifferential } from "../../../src/testing/mod.ts";
+import { storageDifferential } from "../../../src/testing/conformance/mod.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../../storage/rounds.ts";
 
 const SEEDS = [5, 6, 9, 10];

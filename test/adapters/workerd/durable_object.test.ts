@@ -3,7 +3,7 @@ import { env, runInDurableObject } from "cloudflare:test";
 import { test } from "vitest";
 import { type DurableObjectStorage, durableObject } from "../../../adapters/durable_object.ts";
 import { memory } from "../../../adapters/memory.ts";
-import { storageConformance, storageDifferential } from "../../../src/testing/mod.ts";
+import { storageConformance, storageDifferential } from "../../../src/testing/conformance/mod.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../../storage/rounds.ts";
 
 interface Namespace {
