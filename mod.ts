@@ -68,7 +68,6 @@ export type {
   PreviewOptions,
   SchedulePage,
 } from "./src/schedule/list.ts";
-export type { When } from "./src/schedule/local_time.ts";
 export type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./src/schedule/options.ts";
 export type { SchedulePatch } from "./src/schedule/patch.ts";
 export type { Overlap } from "./src/schedule/planner.ts";
@@ -76,6 +75,7 @@ export type { Registered } from "./src/schedule/register.ts";
 export type { Schedules } from "./src/schedule/schedules.ts";
 export type { SyncOptions, SyncReport } from "./src/schedule/sync.ts";
 export type { TimingRule } from "./src/schedule/timing.ts";
+export type { PlainDateLike, When } from "./src/schedule/when.ts";
 export { type CopyOptions, type CopyReport, copyStorage } from "./src/storage/copy.ts";
 export type {
   Instant,

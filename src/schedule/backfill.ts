@@ -12,15 +12,15 @@ import { insertJobs } from "../job/make.ts";
 import type { Instant, NewJob } from "../storage/port.ts";
 import { need } from "./control.ts";
 import { jobLimit, jobOptions, occurrenceJob } from "./firing.ts";
-import { readWhen, type When } from "./local_time.ts";
 import { oneOf, wholeNumber } from "./options.ts";
 import { needSchedule } from "./store.ts";
+import { readFrom, readUntil, type When } from "./when.ts";
 
 /** What to backfill, and how fast. */
 export interface BackfillOptions {
-  /** The first instant. */
+  /** Where the range begins; a day means from its beginning. */
   readonly from: When;
-  /** The last instant; what has not come yet, or is for the schedule to decide, is left out. */
+  /** Where it ends, included; a day means through its end. What the schedule has still to decide is left out. */
   readonly to: When;
   /** Whether the jobs may run beside others of the schedule or wait for them. @default "allow" where the schedule says so, else "queue" */
   readonly overlap?: "allow" | "queue";
@@ -58,8 +58,9 @@ export async function backfillSchedule(engine: Engine, name: string, options: Ba
   const { timing, excluded, definition } = read;
   const { timeZone } = definition;
   const now = engine.clock.now();
-  const from = readWhen(options.from, "from", timeZone, engine.temporal);
-  const wanted = readWhen(options.to, "to", timeZone, engine.temporal);
+  const context = { timeZone, temporal: engine.temporal };
+  const from = readFrom(options.from, "from", context);
+  const wanted = readUntil(options.to, "to", context);
   if (wanted < from)
     throw new BelfryError("OPTION_INVALID", `Cannot backfill "${name}": "to" is before "from"; swap them`);
   const to = Math.min(wanted, now, (record.nextAt ?? Infinity) - 1);

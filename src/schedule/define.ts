@@ -20,7 +20,7 @@ import { validate } from "../task/schema.ts";
 import { type TaskReference, taskName } from "../task/task.ts";
 import { DEFAULTS, type ScheduleDefinition, writeDefinition } from "./definition.ts";
 import { writeExcluded } from "./exclude.ts";
-import { readWhen, writeLocal } from "./local_time.ts";
+import { writeLocal } from "./local_time.ts";
 import {
   type Expression,
   invalid,
@@ -34,6 +34,7 @@ import {
 import { OVERLAPS } from "./planner.ts";
 import { calendar, writeAt } from "./timing.ts";
 import { scheduleWarnings } from "./warnings.ts";
+import { readFrom, readUntil, type WhenContext } from "./when.ts";
 
 /** A schedule as it is written in code. */
 export interface ScheduleSpec<Input = unknown> {
@@ -146,8 +147,7 @@ function canonical(
   const timeZone = resolveTimeZone(zone);
   const days = options.days === undefined ? "or" : oneOf(options.days, "days", ["or", "and"]);
   const dst = options.dst === undefined ? "once" : oneOf(options.dst, "dst", ["once", "vixie"]);
-  const bound = (value: ScheduleOptions["startAt"], option: string): Instant | null =>
-    value === undefined ? null : readWhen(value, option, timeZone, temporal);
+  const context = { timeZone, temporal };
   const duration = (value: Duration | undefined, option: string, minMs: number): number | null =>
     value === undefined ? null : parseDuration(value, option, { minMs });
   const definition: Mutable<ScheduleDefinition> = {
@@ -155,8 +155,8 @@ function canonical(
     timeZone,
     days,
     dst,
-    startAt: bound(options.startAt, "startAt"),
-    endAt: bound(options.endAt, "endAt"),
+    startAt: options.startAt === undefined ? null : readFrom(options.startAt, "startAt", context),
+    endAt: options.endAt === undefined ? null : readUntil(options.endAt, "endAt", context),
     exclude: NONE,
     maxFires: options.maxFires === undefined ? null : wholeNumber(options.maxFires, "maxFires", 1, 2 ** 31),
     task,
@@ -179,7 +179,7 @@ function canonical(
     paused: options.paused === undefined ? false : readFlag(options.paused, "paused"),
   };
   checkBounds(definition, temporal);
-  if (options.exclude !== undefined) definition.exclude = readExclude(options.exclude, { timeZone, temporal });
+  if (options.exclude !== undefined) definition.exclude = readExclude(options.exclude, context);
   return definition;
 }
 
@@ -226,12 +226,14 @@ interface ExpressionContext {
 /** Reads an expression. @returns its canonical text */
 function readExpression(written: Expression, { name, timeZone, days, dst, temporal }: ExpressionContext): string {
   if (typeof written === "object" && written !== null && "at" in written) {
-    return writeAt(readWhen(written.at, "at", timeZone, temporal));
+    return writeAt(readFrom(written.at, "at", { timeZone, temporal }));
   }
   if (typeof written !== "string") {
     throw invalid("the expression", written, 'text like "0 9 * * MON-FRI" or { at: "2026-12-24 18:00" }');
   }
-  if (/^\s*@at\s/i.test(written)) return writeAt(readWhen(written.trim().slice(3).trim(), "@at", timeZone, temporal));
+  if (/^\s*@at\s/i.test(written)) {
+    return writeAt(readFrom(written.trim().slice(3).trim(), "@at", { timeZone, temporal }));
+  }
   // `H` takes its values from the name; without one, texts are shared by many schedules and parsed once.
   const cron = /h/i.test(written)
     ? new Cron(written, { timeZone, days, dst, temporal, seed: name })
@@ -245,10 +247,7 @@ function readExpression(written: Expression, { name, timeZone, days, dst, tempor
   return cron.text;
 }
 
-function readExclude(
-  exclude: unknown,
-  context: { readonly timeZone: string; readonly temporal: TemporalLike | undefined },
-): string[] {
+function readExclude(exclude: unknown, context: WhenContext): string[] {
   if (Array.isArray(exclude)) return writeExcluded(exclude, context);
   throw invalid(
     "exclude",

@@ -6,8 +6,9 @@
  */
 
 import { BelfryError } from "../base/error.ts";
-import type { TemporalLike } from "../cron/zone.ts";
-import { dayAfter, instantOfLocal, readDay, readWhen, type When } from "./local_time.ts";
+import type { Instant } from "../storage/port.ts";
+import { dayAfter, instantOfLocal, readDay } from "./local_time.ts";
+import { readFrom, readSpan, readUntil, type When, type WhenContext } from "./when.ts";
 
 /** What may be left out: a day (`"2026-12-25"`), an instant, or a range of either, both ends included. */
 export type Exclusion = When | { readonly from: When; readonly to: When };
@@ -15,43 +16,50 @@ export type Exclusion = When | { readonly from: When; readonly to: When };
 /** How many entries one schedule may store. */
 const MAX_ENTRIES = 2_000;
 
-interface Context {
-  readonly timeZone: string;
-  readonly temporal: TemporalLike | undefined;
-}
-
 /** Writes a list of days, instants and ranges as it is stored: canonical text, sorted, each once. */
-export function writeExcluded(list: readonly unknown[], context: Context): string[] {
+export function writeExcluded(list: readonly unknown[], context: WhenContext): string[] {
   const entries = new Set<string>();
   for (const [i, entry] of list.entries()) {
-    const option = `exclude[${i}]`;
-    if (typeof entry === "object" && entry !== null && "from" in entry && "to" in entry) {
-      entries.add(writeRange(entry.from as When, entry.to as When, option, context));
-    } else if (typeof entry === "string" && entry.includes("/")) {
-      const [from, to] = entry.split("/");
-      entries.add(writeRange(from!.trim(), to!.trim(), option, context));
-    } else if (typeof entry === "string" && readDay(entry.trim()) !== null) {
-      entries.add(entry.trim());
-    } else {
-      entries.add(new Date(readWhen(entry as When, option, context.timeZone, context.temporal)).toISOString());
+    // Holidays, the common case, are stored as they are written.
+    if (typeof entry === "string" && readDay(entry) !== null) {
+      entries.add(entry);
+      continue;
     }
+    const { from, to } = rangeOf(entry) ?? { from: entry as When, to: entry as When };
+    entries.add(writeRange(from, to, `exclude[${i}]`, context));
   }
   if (entries.size > MAX_ENTRIES) throw tooMany(entries.size);
   return [...entries].sort();
 }
 
-function writeRange(from: When, to: When, option: string, context: Context): string {
-  const days = typeof from === "string" && typeof to === "string" && readDay(from) !== null && readDay(to) !== null;
-  const write = (value: When): string =>
-    days ? String(value) : new Date(readWhen(value, option, context.timeZone, context.temporal)).toISOString();
-  const [first, last] = [write(from), write(to)];
-  if (first > last) {
+/** The ends of a range, written as an object or as text with a slash; null where it is a single date. */
+function rangeOf(entry: unknown): { from: When; to: When } | null {
+  if (typeof entry === "object" && entry !== null && "from" in entry && "to" in entry) {
+    return { from: entry.from as When, to: entry.to as When };
+  }
+  // A slash in brackets belongs to the name of a zone.
+  const parts = typeof entry === "string" ? entry.split(/\/(?![^[]*\])/) : [];
+  return parts.length === 2 ? { from: parts[0]!.trim(), to: parts[1]!.trim() } : null;
+}
+
+function writeRange(first: When, last: When, option: string, context: WhenContext): string {
+  const from = readSpan(first, option, context);
+  const to = readSpan(last, option, context);
+  const days = from.day !== null && to.day !== null;
+  const [begin, end] = days
+    ? [from.day, to.day]
+    : [writeInstant(readFrom(first, option, context)), writeInstant(readUntil(last, option, context))];
+  if (begin > end) {
     throw new BelfryError(
       "OPTION_INVALID",
-      `Cannot use ${option}: it begins at ${first}, after its end, ${last}; swap them`,
+      `Cannot use ${option}: it begins at ${begin}, after its end, ${end}; swap them`,
     );
   }
-  return first === last ? first : `${first}/${last}`;
+  return begin === end ? begin : `${begin}/${end}`;
+}
+
+function writeInstant(at: Instant): string {
+  return new Date(at).toISOString();
 }
 
 function tooMany(count: number): BelfryError {
@@ -67,7 +75,7 @@ export class Excluded {
   readonly #to: number[] = [];
 
   /** @throws RangeError where an entry cannot be read */
-  constructor(entries: readonly string[], { timeZone, temporal }: Context) {
+  constructor(entries: readonly string[], { timeZone, temporal }: WhenContext) {
     const startOf = (day: string): number => instantOfLocal(Date.parse(`${day}T00:00:00Z`), timeZone, temporal);
     const ranges = entries.map((entry): [from: number, to: number] => {
       const [first = "", last = first] = entry.split("/");

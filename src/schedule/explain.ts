@@ -9,8 +9,9 @@ import type { Instant, JobRecord, OccurrenceRecord, ScheduleRecord, SkipReason }
 import { parseFailure } from "../task/failure.ts";
 import { backfillKey } from "./backfill.ts";
 import { type ReadSchedule, readDefinition } from "./definition.ts";
-import { readMoment, type When, writeLocal } from "./local_time.ts";
+import { writeLocal } from "./local_time.ts";
 import { readSchedule } from "./store.ts";
+import { readSpan, type Span, type When } from "./when.ts";
 
 /** All answers to what became of an occurrence. */
 export const OUTCOMES = ["fired", "skipped", "pending", "upcoming", "none", "unknown"] as const;
@@ -57,7 +58,7 @@ export async function explainOccurrence(engine: Engine, name: string, at: When):
   const read = record === null ? null : readDefinition(record, engine.temporal);
   const rules = read instanceof Error ? null : read;
   const timeZone = rules?.definition.timeZone ?? engine.timeZone;
-  const moment = readMoment(at, "the instant to explain", timeZone, engine.temporal);
+  const moment = readSpan(at, "the instant to explain", { timeZone, temporal: engine.temporal });
   const inquiry = new Inquiry(engine, name, record, rules, timeZone);
   return await inquiry.answer(moment, read instanceof Error ? read : null);
 }
@@ -92,10 +93,7 @@ class Inquiry {
     this.#timeZone = timeZone;
   }
 
-  async answer(
-    { at: asked, exists }: { at: Instant; exists: boolean },
-    unreadable: Error | null,
-  ): Promise<Explanation> {
+  async answer({ from: asked, exists }: Span, unreadable: Error | null): Promise<Explanation> {
     const logged = await this.#lookUp(asked);
     const at = logged !== null && logged.at === logged.untilAt ? logged.at : this.#nearby(asked);
     const timing = this.#rules?.timing;

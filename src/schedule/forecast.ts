@@ -16,17 +16,18 @@ import { TaskRegistry } from "../task/registry.ts";
 import { defineSchedule, type ScheduleSpec } from "./define.ts";
 import { type ReadSchedule, rulesOf } from "./definition.ts";
 import { delayMs } from "./firing.ts";
-import { readWhen, type When, writeLocal } from "./local_time.ts";
+import { writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { Planner } from "./planner.ts";
+import { readFrom, readUntil, type When, type WhenContext } from "./when.ts";
 
 /** What happens during a forecast. */
 export interface ForecastOptions {
   /** When it is registered. */
   readonly from: When;
-  /** When it ends. */
+  /** When it ends, included; a day means through its end. */
   readonly to: When;
-  /** When nothing ticks. */
+  /** When nothing ticks: up to `to`, or through a day given as `to`. */
   readonly downtime?: readonly { readonly from: When; readonly to: When }[];
   /** How long each job runs, or each by its occurrence. @default 0 */
   readonly durations?: Duration | ((occurrence: Date) => Duration);
@@ -104,8 +105,8 @@ export async function forecastSchedule(
 ): Promise<Forecast> {
   const { temporal, timeZone: zone = "UTC" } = context;
   const timeZone = spec.options?.timeZone ?? zone;
-  const instant = (value: When, option: string): Instant => readWhen(value, option, timeZone, temporal);
-  const [from, to] = [instant(options.from, "from"), instant(options.to, "to")];
+  const whens = { timeZone, temporal };
+  const [from, to] = [readFrom(options.from, "from", whens), readUntil(options.to, "to", whens)];
   if (to < from) throw new BelfryError("OPTION_INVALID", 'Cannot forecast: "to" is before "from"; swap them');
   const definer = {
     tasks: new TaskRegistry(),
@@ -117,8 +118,8 @@ export async function forecastSchedule(
   } as Engine;
   const { name, definition, warnings } = await defineSchedule(definer, { ...spec, createdAt: from });
   const downtime = (options.downtime ?? []).map((gap, i) => ({
-    from: instant(gap.from, `downtime[${i}].from`),
-    to: instant(gap.to, `downtime[${i}].to`),
+    from: readFrom(gap.from, `downtime[${i}].from`, whens),
+    to: backAt(gap.to, `downtime[${i}].to`, whens),
   }));
   const everyMs = options.tickEvery === undefined ? 1 : parseDuration(options.tickEvery, "tickEvery", { minMs: 1 });
   const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
@@ -144,6 +145,12 @@ export async function forecastSchedule(
     warnings,
     more: run.occurrences.length >= max,
   };
+}
+
+/** The first instant after an outage: its end, or the instant after the day that was given as its end. */
+function backAt(to: When, option: string, context: WhenContext): Instant {
+  const until = readUntil(to, option, context);
+  return until === readFrom(to, option, context) ? until : until + 1;
 }
 
 /** The first moment at which something ticks, at or after an instant. */

@@ -10,9 +10,10 @@ import { defineSchedule, type ScheduleSpec } from "./define.ts";
 import { type ReadSchedule, rulesOf } from "./definition.ts";
 import { delayMs } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
-import { readWhen, type When, writeLocal } from "./local_time.ts";
+import { writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { needSchedule, readSchedule } from "./store.ts";
+import { readFrom, readUntil, type When } from "./when.ts";
 
 /** Which schedules to list. */
 export interface ListSchedulesOptions {
@@ -122,7 +123,8 @@ export async function previewSchedule(
   const now = engine.clock.now();
   const { name, read, standsAt } = await find(engine, schedule, now);
   const { timeZone } = read.definition;
-  const from = options.from === undefined ? null : readWhen(options.from, "from", timeZone, engine.temporal);
+  const from =
+    options.from === undefined ? null : readFrom(options.from, "from", { timeZone, temporal: engine.temporal });
   const list: PreviewedOccurrence[] = [];
   for (
     let at = from === null ? standsAt : read.timing.next(from);
@@ -155,9 +157,9 @@ async function find(
 
 /** Which outcomes to list. */
 export interface OccurrenceOptions {
-  /** Those at or after it. */
+  /** Those at or after it; a day means from its beginning. */
   readonly from?: When;
-  /** Those at or before it. */
+  /** Those at or before it; a day means through its end. */
   readonly to?: When;
   /** At most this many rows. @default 100 */
   readonly limit?: number;
@@ -181,12 +183,12 @@ export async function listOccurrences(
     throw new BelfryError("NAME_INVALID", "Cannot list occurrences: no schedule is named");
   const record = await readSchedule(engine, name);
   const timeZone = (record && scheduleInfo(record, engine.temporal).definition?.timeZone) ?? engine.timeZone;
-  const instant = (value: When, option: string): Instant => readWhen(value, option, timeZone, engine.temporal);
+  const context = { timeZone, temporal: engine.temporal };
   return await engine.storage.listOccurrences({
     schedule: name,
     limit,
     newestFirst,
-    ...(from === undefined ? {} : { from: instant(from, "from") }),
-    ...(to === undefined ? {} : { to: instant(to, "to") }),
+    ...(from === undefined ? {} : { from: readFrom(from, "from", context) }),
+    ...(to === undefined ? {} : { to: readUntil(to, "to", context) }),
   });
 }

@@ -11,8 +11,8 @@ import { BelfryError } from "../base/error.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { StorableRetry } from "../task/retry.ts";
 import type { Exclusion } from "./exclude.ts";
-import type { When } from "./local_time.ts";
 import type { CatchUpRule, Overlap } from "./planner.ts";
+import type { When } from "./when.ts";
 
 /**
  * What becomes of occurrences that were missed (nothing ran, or nothing could).
@@ -46,9 +46,9 @@ export interface ScheduleOptions<Input = unknown> {
   readonly days?: "or" | "and";
   /** What happens when clocks change. @default "once" */
   readonly dst?: DstRule;
-  /** No occurrence before it; of `@every` the anchor, and its first occurrence. */
+  /** No occurrence before it; a day means from its beginning. Of `@every` the anchor, and its first occurrence. */
   readonly startAt?: When;
-  /** No occurrence after it. */
+  /** No occurrence after it; a day means through its end. */
   readonly endAt?: When;
   /** How many occurrences fire in all; then the schedule has ended. */
   readonly maxFires?: number;

@@ -29,9 +29,9 @@ import {
   previewSchedule,
   type SchedulePage,
 } from "./list.ts";
-import type { When } from "./local_time.ts";
 import type { SchedulePatch } from "./patch.ts";
 import { type Registered, removeSchedule, updateSchedule } from "./register.ts";
+import type { When } from "./when.ts";
 
 /** Makes this process look for due schedules, or for ready jobs, now. */
 export interface Wakers {

@@ -78,7 +78,7 @@ describe("a definition", () => {
       "OPTION_INVALID",
       "before startAt",
     ],
-    ["a start that is no instant", "s", "* * * * *", { startAt: "soon" }, "OPTION_INVALID", "no instant"],
+    ["a start that is no instant", "s", "* * * * *", { startAt: "soon" }, "OPTION_INVALID", "is no date"],
     [
       "a local time that does not exist",
       "s",

@@ -13,11 +13,16 @@ describe("forecast()", () => {
   test("over a night on which clocks go forward", async () => {
     const berlin = { timeZone: "Europe/Berlin" };
     const nights = { from: "2026-03-27 12:00", to: "2026-03-31" };
-    expect(await run("30 2 * * *", berlin, nights)).toEqual(["03-28 02:30 runs", "03-30 02:30 runs"]);
+    expect(await run("30 2 * * *", berlin, nights)).toEqual([
+      "03-28 02:30 runs",
+      "03-30 02:30 runs",
+      "03-31 02:30 runs",
+    ]);
     expect(await run("30 2 * * *", { ...berlin, dst: "vixie" }, nights)).toEqual([
       "03-28 02:30 runs",
       "03-29 03:00 runs",
       "03-30 02:30 runs",
+      "03-31 02:30 runs",
     ]);
   });
 
