@@ -9,16 +9,7 @@ import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../sto
 import { readDefinition } from "./definition.ts";
 
 /** All kinds of problems that {@link checkHealth} finds. */
-export const HEALTH_CODES = [
-  "no-ticker",
-  "lagging",
-  "broken",
-  "failing",
-  "stopped",
-  "ahead",
-  "exclude-ends",
-  "clock",
-] as const;
+export const HEALTH_CODES = ["no-ticker", "lagging", "broken", "failing", "stopped", "ahead", "clock"] as const;
 
 /**
  * What may be wrong.
@@ -27,7 +18,7 @@ export const HEALTH_CODES = [
  *   although a process leads.
  * - `broken`: a schedule cannot be read or planned; `failing`: it paused itself because its jobs failed; `stopped`: it is
  *   active and has no next occurrence; `ahead`: a clock that ran ahead has decided occurrences that lie ahead, so it is
- *   silent until they have passed; `exclude-ends`: the function in its `exclude` was not asked for the time to come.
+ *   silent until they have passed.
  * - `clock`: this host's clock is off.
  */
 export type HealthCode = (typeof HEALTH_CODES)[number];

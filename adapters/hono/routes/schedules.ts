@@ -171,8 +171,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       status: 200,
       gives: wire.explainAnswer,
       async run({ belfry }, { param, query }) {
-        const at = /^-?\d+$/.test(query.at) ? Number(query.at) : query.at;
-        const { job, ...explanation } = await belfry.schedules.explain(param.name, at);
+        const { job, ...explanation } = await belfry.schedules.explain(param.name, query.at);
         if (job === null) return { ...explanation, job };
         const { id, state, attempt, startedAt, finishedAt } = job;
         return { ...explanation, job: { id, state, attempt, startedAt, finishedAt } };

@@ -153,13 +153,20 @@ export function wholeText(min: number, max: number): Field<number> {
   return described(parsed, { type: "integer", minimum: min, maximum: max });
 }
 
-/** An instant, epoch ms, written as text. */
-export const instantText: Field<number> = described(wholeText(-MAX_INSTANT, MAX_INSTANT), {
-  type: "integer",
-  description: "Epoch ms.",
-  minimum: -MAX_INSTANT,
-  maximum: MAX_INSTANT,
-});
+/** A date, written as text: epoch ms or what the library takes as text. */
+export const whenText: Field<number | string> = described(
+  v.pipe(
+    v.string(),
+    v.minLength(1),
+    v.maxLength(100),
+    v.transform((written) => (/^-?\d{1,16}$/.test(written) ? Number(written) : written)),
+  ),
+  {
+    type: ["integer", "string"],
+    description:
+      "Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day.",
+  },
+);
 
 /** A duration, written as text: `"90s"`. */
 export const durationText: Field<string> = described(v.pipe(v.string(), v.maxLength(40)), {

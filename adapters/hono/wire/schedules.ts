@@ -14,7 +14,6 @@ import {
   type Field,
   flag,
   instant,
-  instantText,
   json,
   list,
   maybeInstant,
@@ -25,6 +24,7 @@ import {
   oneOf,
   optional,
   text,
+  whenText,
   whole,
   wholeText,
   word,
@@ -47,7 +47,7 @@ const dst = oneOf(["once", "vixie"]);
 
 const when = named(
   "When",
-  "An instant: epoch ms, or ISO text; without offset it is local time of the schedule's zone.",
+  "A date: epoch ms, or ISO text; without offset it is local time of the schedule's zone, a day is the whole day.",
   v.union([instant, text(100)]),
 );
 const expression = named(
@@ -167,8 +167,8 @@ export const occurrencesQuery: Field<wire.OccurrencesQuery> = named(
   "OccurrencesQuery",
   "Which occurrences to list.",
   v.strictObject({
-    from: optional(instantText),
-    to: optional(instantText),
+    from: optional(whenText),
+    to: optional(whenText),
     limit: optional(wholeText(1, 1_000), "How many at most; 100 by default."),
   }),
 );
@@ -178,7 +178,7 @@ export const previewQuery: Field<wire.PreviewQuery> = named(
   "Which occurrences to look ahead at.",
   v.strictObject({
     count: optional(wholeText(1, 1_000), "How many; 10 by default."),
-    from: optional(instantText, "After which instant; where the schedule stands by default."),
+    from: optional(whenText, "After which instant; where the schedule stands by default."),
   }),
 );
 /** `GET /schedules/:name/explain` */
@@ -186,7 +186,7 @@ export const explainQuery: Field<wire.ExplainQuery> = named(
   "ExplainQuery",
   "Which occurrence to explain.",
   v.strictObject({
-    at: doc(text(100, 1), "Epoch ms, or text: without offset it is local time of the schedule's zone."),
+    at: whenText,
   }),
 );
 

@@ -47,6 +47,10 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       expect(jobs.body.items).toMatchObject([{ task: "ring", scheduledAt: START + 30_000, state: "completed" }]);
       const outcomes = await call("GET", "/schedules/minutely/occurrences");
       expect(outcomes.body.items).toMatchObject([{ at: START + 30_000, jobId: jobs.body.items[0].id, reason: null }]);
+      // A day as the end means through its end.
+      const day = await call("GET", "/schedules/minutely/occurrences?from=2026-01-05&to=2026-01-05");
+      expect(day.body).toEqual(outcomes.body);
+      expect((await call("GET", "/schedules/minutely/occurrences?to=2026-01-04")).body.items).toEqual([]);
       const why = await call("GET", `/schedules/minutely/explain?at=${START + 30_000}`);
       expect(why.body).toMatchObject({ outcome: "fired", job: { id: jobs.body.items[0].id, state: "completed" } });
       expect((await call("GET", "/schedules/minutely/explain?at=2026-01-05T10:00")).body.outcome).toBe("fired");

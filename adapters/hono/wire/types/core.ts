@@ -34,15 +34,7 @@ export interface HealthAnswer {
 }
 
 /** What may be wrong. */
-export type HealthCode =
-  | "no-ticker"
-  | "lagging"
-  | "broken"
-  | "failing"
-  | "stopped"
-  | "ahead"
-  | "exclude-ends"
-  | "clock";
+export type HealthCode = "no-ticker" | "lagging" | "broken" | "failing" | "stopped" | "ahead" | "clock";
 
 /** One thing that is wrong. */
 export interface HealthProblem {

@@ -110,8 +110,8 @@ export interface ExplainAnswer {
 
 /** Which occurrence to explain. */
 export interface ExplainQuery {
-  /** Epoch ms, or text: without offset it is local time of the schedule's zone. */
-  at: string;
+  /** Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day. */
+  at: number | string;
 }
 
 /** Cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`, or one instant. */
@@ -145,10 +145,10 @@ export interface OccurrencesAnswer {
 
 /** Which occurrences to list. */
 export interface OccurrencesQuery {
-  /** Epoch ms. */
-  from?: number;
-  /** Epoch ms. */
-  to?: number;
+  /** Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day. */
+  from?: number | string;
+  /** Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day. */
+  to?: number | string;
   /** How many at most; 100 by default. */
   limit?: number;
 }
@@ -170,8 +170,8 @@ export interface PreviewAnswer {
 export interface PreviewQuery {
   /** How many; 10 by default. */
   count?: number;
-  /** After which instant; where the schedule stands by default. Epoch ms. */
-  from?: number;
+  /** After which instant; where the schedule stands by default. Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day. */
+  from?: number | string;
 }
 
 /** An occurrence to come. */
@@ -328,5 +328,5 @@ export interface TriggerBody {
   overlap?: Overlap;
 }
 
-/** An instant: epoch ms, or ISO text; without offset it is local time of the schedule's zone. */
+/** A date: epoch ms, or ISO text; without offset it is local time of the schedule's zone, a day is the whole day. */
 export type When = number | string;
