@@ -41,6 +41,24 @@ export function sent(value: Value | undefined): Cell {
 /** Parameters by name. */
 export type Args = Readonly<Record<string, Value>>;
 
+/** Puts the cells of a row of a statement's list, which is at `place` of it, among the values of the other parameters. */
+export function putRow(params: Cell[], { cells }: Pick<Sql, "cells">, row: readonly Cell[], place: number): void {
+  for (let i = 0; i < cells.length; i++) {
+    const cell = cells[i]!;
+    if (cell !== null) params[i] = cell < 0 ? place : row[cell]!;
+  }
+}
+
+/** The statements of a query for whoever runs them one by one, with the values of their numbered placeholders. */
+export function statementsOf({ sql, args }: Query): { sql: string; params: Cell[] }[] {
+  const rows = sql.each === null ? [[]] : (args[sql.each] as List).rows;
+  return rows.map((row, place) => {
+    const values = sql.slots.map((name) => sent(args[name]));
+    putRow(values, sql, row, place);
+    return { sql: sql.text, params: sql.names.map((name) => values[sql.slots.indexOf(name)]!) };
+  });
+}
+
 /** A row by column; integers may arrive as text or BigInt, `rows.ts` reads them. */
 export type Row = Record<string, unknown>;
 
@@ -67,7 +85,7 @@ export interface Query {
   readonly sql: Sql;
   readonly args: Args;
   /** It gives no rows when that query of the batch has changed so many; a driver that knows may leave it out. */
-  readonly unless?: { query: number; changes: number };
+  readonly unless?: { query: Query; changes: number };
   /**
    * It changes nothing and gives no rows where this look finds nothing. Neighbours share one look, taken before the first of
    * them; a driver that cannot decide within a batch runs them all.

@@ -10,6 +10,7 @@ import {
   type Driver,
   DriverError,
   type List,
+  putRow,
   type Query,
   type Row,
   sent,
@@ -71,9 +72,7 @@ export class DurableObjectDriver implements Driver {
     if (sql.each === null) return this.#exec(text, params);
     const found: Row[] = [];
     for (const [place, row] of (args[sql.each] as List).rows.entries()) {
-      for (const [i, cell] of sql.cells.entries()) {
-        if (cell !== null) params[i] = cell < 0 ? place : row[cell]!;
-      }
+      putRow(params, sql, row, place);
       found.push(...this.#exec(text, params));
     }
     return found;

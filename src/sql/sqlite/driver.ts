@@ -18,6 +18,7 @@ import {
   type Driver,
   DriverError,
   type List,
+  putRow,
   type Query,
   type Row,
   type Sql,
@@ -129,7 +130,7 @@ export class LocalDriver implements Driver {
           looked = when;
           found = this.#rows(database, when).length > 0;
         }
-        if ((when && !found) || (unless && changes[unless.query] === unless.changes)) {
+        if ((when && !found) || (unless && changes[queries.indexOf(unless.query)] === unless.changes)) {
           rows.push([]);
           changes.push(0);
           continue;
@@ -206,18 +207,13 @@ export class LocalDriver implements Driver {
 
 /** Runs a statement, once or for each row of its list. @returns how many rows it changed */
 function runQuery({ statement, view }: Prepared, { sql, args }: Query, found: Row[]): number {
-  const { slots, cells, each, returns } = sql;
+  const { slots, each, returns } = sql;
   const params: Cell[] = slots.map((name) => sent(args[name]));
   const list = each === null ? ONCE : (args[each] as List).rows;
   let changes = 0;
   for (let place = 0; place < list.length; place++) {
     const row = list[place]!;
-    if (each !== null) {
-      for (let i = 0; i < cells.length; i++) {
-        const cell = cells[i]!;
-        if (cell !== null) params[i] = cell < 0 ? place : row[cell]!;
-      }
-    }
+    putRow(params, sql, row, place);
     if (!returns) {
       changes += Number(statement.run(...params)?.changes ?? 0);
       continue;

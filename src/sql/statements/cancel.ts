@@ -1,16 +1,19 @@
 /**
- * How are jobs stopped by hand, and put back? Cancelling marks the unfinished ones of a list and lets the consequences
+ * How are jobs stopped by hand, and put back? Cancelling marks the unfinished ones of a list and lets the effects
  * find their descendants; retrying marks those that ended badly and admits them anew.
  */
 import type { CancelRequest, RetryRequest } from "../../storage/port.ts";
-import type { Args, Query, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Row, Sql } from "../driver.ts";
 import { listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
-import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
+import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_effects.ts";
 import { PUT_BACK, STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
+  readonly t: Templates;
+  readonly effects: EndingEffectStatements;
   /** Locks the limits of held jobs, in the order in which admission locks: limits, then jobs. Null where none is needed. */
   readonly lockLimits: Sql | null;
   readonly cancel: Sql;
@@ -21,12 +24,14 @@ export interface CancelStatements {
 }
 
 /** Prepares the statements. */
-export function cancelStatements(t: Templates): CancelStatements {
+export function cancelStatements(t: Templates, effects: EndingEffectStatements): CancelStatements {
   const d = t.dialect;
   const asked = `id ${d.oneOf("ids")}`;
   const heldLimits = `SELECT key FROM {limits} WHERE key IN (SELECT limit_key FROM {jobs} WHERE ${asked} AND held = 1)
       ORDER BY key${d.forUpdate}`;
   return {
+    t,
+    effects,
     lockLimits: d.concurrent ? t.sql(heldLimits) : null,
     cancel: t.sql(`UPDATE {jobs} SET state = 'cancelled', mark = :mark, error = :error, ${ENDED}
       WHERE ${asked} AND finished_at IS NULL`),
@@ -49,35 +54,37 @@ export function cancelStatements(t: Templates): CancelStatements {
   };
 }
 
-/** The batch of a cancel; the reply is read from its last statement. */
-export function cancel(
-  s: CancelStatements,
-  c: ConsequenceStatements,
-  t: Templates,
-  request: CancelRequest,
-  marks: Args,
-): Query[] {
-  const args = { ...marks, now: request.now, ids: t.dialect.encodeTexts(request.ids), error: request.error };
-  const locks = s.lockLimits ? [{ sql: s.lockLimits, args }] : [];
-  return [...locks, { sql: s.cancel, args }, ...consequences(c, args, request.error), { sql: s.cancelled, args }];
+/** The batch of a cancel. @returns the ids that were cancelled, descendants included */
+export function cancel(s: CancelStatements, request: CancelRequest, marks: Args): Operation<string[]> {
+  const { encodeTexts } = s.t.dialect;
+  const args = { ...marks, now: request.now, ids: encodeTexts(request.ids), error: request.error };
+  const batch = new Batch<"cancelled">(args);
+  if (s.lockLimits) batch.run(s.lockLimits);
+  batch.run(s.cancel);
+  addEndingEffects(batch, s.effects);
+  batch.read("cancelled", s.cancelled);
+  return operation(batch, () => idsOf(batch.rows("cancelled")));
 }
 
-/** The batch of a retry; the reply is read from its last statement. */
-export function retry(
-  s: CancelStatements,
-  c: ConsequenceStatements,
-  t: Templates,
-  request: RetryRequest,
-  marks: Args,
-): Query[] {
+/** The batch of a retry. @returns the ids that were put back */
+export function retry(s: CancelStatements, request: RetryRequest, marks: Args): Operation<string[]> {
+  const { dialect } = s.t;
+  const { limits } = s.effects;
   const forgets = request.jobs.flatMap(({ id, forget }) => forget.map((name) => ({ jobId: id, name })));
-  const args: Args = {
+  const batch = new Batch<"retried">({
     ...marks,
     now: request.now,
-    ids: t.dialect.encodeTexts(request.jobs.map(({ id }) => id)),
-    backs: listOf(t.dialect, PUT_BACK, request.jobs),
-    forgets: listOf(t.dialect, STEP_NAMES, forgets),
-  };
-  const sqls = [s.retry, ...(forgets.length > 0 ? [s.forget] : []), c.limits.markRevived, ...c.limits.admit, s.retried];
-  return sqls.map((sql) => ({ sql, args }));
+    ids: dialect.encodeTexts(request.jobs.map(({ id }) => id)),
+    backs: listOf(dialect, PUT_BACK, request.jobs),
+    forgets: listOf(dialect, STEP_NAMES, forgets),
+  });
+  batch.run(s.retry);
+  if (forgets.length > 0) batch.run(s.forget);
+  batch.run(limits.markRevived, ...limits.admit);
+  batch.read("retried", s.retried);
+  return operation(batch, () => idsOf(batch.rows("retried")));
+}
+
+function idsOf(rows: readonly Row[]): string[] {
+  return rows.map((row) => row["id"] as string);
 }

@@ -6,19 +6,13 @@
  * token is the mark: steps, signals and ended children are read for just the jobs that carry it. A token that is
  * already on a job claims no more, so a claim whose reply was lost can be sent again.
  */
-import type {
-  ChildOutcome,
-  ClaimedJob,
-  ClaimReply,
-  ClaimRequest,
-  SignalRecord,
-  StepRecord,
-} from "../../storage/port.ts";
-import type { Args, Query, Row, Sql, Value } from "../driver.ts";
-import { childOf, JOB_COLUMNS, jobOf, signalOf, stepOf } from "../rows.ts";
+import type { ClaimedJob, ClaimReply, ClaimRequest } from "../../storage/port.ts";
+import { Batch, type Operation, type SentBatch } from "../batch.ts";
+import type { Args, Sql, Value } from "../driver.ts";
 import type { Templates } from "../template.ts";
-import { type ConsequenceStatements, consequences } from "./consequence.ts";
-import { ALARMED, CLAIMABLE, earliestOf, type LineStatements, roomOf } from "./line.ts";
+import { addEndingEffects, type EndingEffectStatements } from "./ending_effects.ts";
+import { addHistory, type HistoryName, type HistoryStatements, historyOf, historyStatements } from "./history.ts";
+import { ALARMED, CLAIMABLE, earliestOf, type QueueStateStatements, roomOf } from "./queue_state.ts";
 
 /** JSON error of a job that was not started in time. */
 const EXPIRED_ERROR = '{"name":"BelfryError","code":"JOB_EXPIRED","message":"it was not started before it expired"}';
@@ -26,56 +20,11 @@ const EXPIRED_ERROR = '{"name":"BelfryError","code":"JOB_EXPIRED","message":"it 
 /** Alarms handled by a claim, beyond twice its limit. */
 const MIN_ALARMS = 100;
 
-/** Statements that read jobs with their history. */
-export interface HistoryStatements {
-  readonly jobs: Sql;
-  readonly steps: Sql;
-  readonly signals: Sql;
-  readonly children: Sql;
-}
-
-/** Prepares the statements that read the jobs of a selection and their history. */
-export function historyStatements(t: Templates, where: string): HistoryStatements {
-  const ids = `(SELECT id FROM {jobs} WHERE ${where})`;
-  return {
-    jobs: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} WHERE ${where}`),
-    steps: t.sql(`SELECT job_id, name, kind, state, seq, tries, attempt, output, error, wake_at, child_id, signal_key,
-        started_at, finished_at
-      FROM {steps} WHERE job_id IN ${ids}`),
-    signals: t.sql(`SELECT job_id, name, key, payload, sent_at, seq FROM {signals} WHERE job_id IN ${ids}
-      ORDER BY job_id, seq`),
-    children: t.sql(`SELECT parent_id, id, state, result, error, finished_at FROM {jobs}
-      WHERE parent_id IN ${ids} AND finished_at IS NOT NULL`),
-  };
-}
-
-/** Puts jobs and their history together. */
-export function jobsWithHistory(jobs: readonly Row[], history: readonly (readonly Row[])[]): ClaimedJob[] {
-  const [steps, signals, children] = history as [Row[], Row[], Row[]];
-  const byJob = <T>(rows: readonly Row[], key: string, read: (row: Row) => T): Map<string, T[]> => {
-    const groups = new Map<string, T[]>();
-    for (const row of rows) {
-      const id = row[key] as string;
-      const group = groups.get(id);
-      if (group) group.push(read(row));
-      else groups.set(id, [read(row)]);
-    }
-    return groups;
-  };
-  const stepsOf: Map<string, StepRecord[]> = byJob(steps, "job_id", stepOf);
-  const signalsOf: Map<string, SignalRecord[]> = byJob(signals, "job_id", signalOf);
-  const childrenOf: Map<string, ChildOutcome[]> = byJob(children, "parent_id", childOf);
-  return jobs.map((row) => {
-    const job = jobOf(row) as ClaimedJob;
-    job.steps = stepsOf.get(job.id) ?? [];
-    job.signals = signalsOf.get(job.id) ?? [];
-    job.children = childrenOf.get(job.id) ?? [];
-    return job;
-  });
-}
-
 /** Statements of claiming. */
 export interface ClaimStatements {
+  readonly t: Templates;
+  readonly effects: EndingEffectStatements;
+  readonly queueState: QueueStateStatements;
   readonly lockQueues: Sql;
   readonly lockToken: Sql | null;
   readonly alarm: Sql;
@@ -88,7 +37,11 @@ export interface ClaimStatements {
 }
 
 /** Prepares the statements. */
-export function claimStatements(t: Templates): ClaimStatements {
+export function claimStatements(
+  t: Templates,
+  effects: EndingEffectStatements,
+  queueState: QueueStateStatements,
+): ClaimStatements {
   const d = t.dialect;
   const taken = `queue ${d.oneOf("queues")} AND claim_token = :token`;
   const takes = new Map<string, Sql>();
@@ -97,6 +50,9 @@ export function claimStatements(t: Templates): ClaimStatements {
   const expires = "j.state = 'ready' AND j.attempt = 0 AND j.expires_at <= :now";
   const lockToken = d.lockText("token");
   return {
+    t,
+    effects,
+    queueState,
     lockQueues: t.sql(`SELECT name FROM {queues} WHERE name ${d.oneOf("queues")}
       AND (concurrency IS NOT NULL OR rate_count IS NOT NULL) ORDER BY name${d.forUpdate}`),
     lockToken: lockToken === null ? null : t.sql(lockToken),
@@ -109,7 +65,7 @@ export function claimStatements(t: Templates): ClaimStatements {
         state = CASE WHEN ${expires} THEN 'expired' ELSE 'ready' END,
         mark = CASE WHEN ${expires} THEN :mark ELSE j.mark END,
         finished_at = CASE WHEN ${expires} THEN :now END,
-        error = CASE WHEN ${expires} THEN :error ELSE j.error END,
+        error = CASE WHEN ${expires} THEN :expired ELSE j.error END,
         held = CASE WHEN ${expires} THEN 0 ELSE j.held END,
         due = CASE WHEN ${expires} THEN 0 ELSE 1 END,
         resuming = CASE j.state WHEN 'waiting' THEN 1 WHEN 'running' THEN 0 ELSE j.resuming END,
@@ -170,22 +126,17 @@ function takeTemplate(t: Templates, queues: number, tasks: boolean, taken: strin
     WHERE id IN (SELECT id FROM chosen) AND due - held = 1`;
 }
 
-/** The batch of a claim in two parts: locks come first, also where other work comes between. */
-export interface ClaimBatch {
-  locks: Query[];
-  rest: Query[];
+/** A claim in two parts: its locks come first, also where other work comes between. */
+export interface ClaimOperation extends Operation<ClaimReply> {
+  readonly locks: SentBatch;
+  readonly claim: SentBatch;
 }
 
 /** The batch of a claim. */
-export function claim(
-  s: ClaimStatements,
-  c: ConsequenceStatements,
-  lines: LineStatements,
-  t: Templates,
-  request: ClaimRequest & { queues: readonly string[] },
-  marks: Args,
-): ClaimBatch {
-  const { queues, tasks, token, now, limit } = request;
+export function claim(s: ClaimStatements, request: ClaimRequest, marks: Args): ClaimOperation {
+  const { tasks, token, now, limit } = request;
+  const queues = [...new Set(request.queues)];
+  const { encodeTexts } = s.t.dialect;
   const args: Record<string, Value> = {
     ...marks,
     token,
@@ -194,46 +145,43 @@ export function claim(
     until: now + request.claimMs,
     limit,
     alarms: Math.max(MIN_ALARMS, 2 * limit),
-    queues: t.dialect.encodeTexts(queues),
-    tasks: tasks && t.dialect.encodeTexts(tasks),
-    error: EXPIRED_ERROR,
+    queues: encodeTexts(queues),
+    tasks: tasks && encodeTexts(tasks),
+    expired: EXPIRED_ERROR,
+    error: null,
   };
   for (const [i, queue] of queues.entries()) args[`queue${i}`] = queue;
-  const query = (sql: Sql): Query => ({ sql, args });
-  return {
-    locks: s.lockToken ? [query(s.lockToken), query(s.lockQueues)] : [],
-    rest: [
-      query(s.alarm),
-      query(s.openLimits),
-      ...consequences(c, args),
-      query(s.take(queues.length, tasks !== null)),
-      query(s.countStarts),
-      query(s.history.jobs),
-      query(s.history.steps),
-      query(s.history.signals),
-      query(s.history.children),
-      query(tasks ? lines.askedTasks : lines.asked),
-    ],
-  };
+  const locks = new Batch(args);
+  if (s.lockToken) locks.run(s.lockToken, s.lockQueues);
+  const batch = new Batch<HistoryName | "queues">(args);
+  batch.run(s.alarm, s.openLimits);
+  addEndingEffects(batch, s.effects);
+  batch.run(s.take(queues.length, tasks !== null), s.countStarts);
+  addHistory(batch, s.history);
+  batch.read("queues", tasks ? s.queueState.askedTasks : s.queueState.asked);
+  const reply = (): ClaimReply => ({
+    jobs: inTurns(historyOf(batch), queues),
+    nextAt: earliestOf(batch.rows("queues"), now),
+  });
+  return { batches: [locks, batch], args, reply, locks, claim: batch };
 }
 
 /**
- * Appends a piggybacked claim to a batch. The claim's locks go first: whoever claims locks queues before jobs and limits.
+ * An operation with a piggybacked claim behind it. The claim's locks go first: every batch that claims locks queues before
+ * jobs and limits.
+ *
+ * @param claim null: the operation as it is
  */
-export function withClaim(own: readonly Query[], claim: ClaimBatch): Query[] {
-  const { locks, rest } = claim;
-  const moved = own.map((query) => {
-    const { unless } = query;
-    return unless ? { ...query, unless: { ...unless, query: unless.query + locks.length } } : query;
-  });
-  return [...locks, ...moved, ...rest];
-}
-
-/** Reads the reply of {@link claim}. */
-export function claimReply(rows: readonly Row[][], request: ClaimRequest): ClaimReply {
-  const [jobRows, ...rest] = rows.slice(-5) as [Row[], Row[], Row[], Row[], Row[]];
-  const jobs = jobsWithHistory(jobRows, rest.slice(0, 3));
-  return { jobs: inTurns(jobs, request.queues), nextAt: earliestOf(rest[3]!, request.now) };
+export function withClaim<Reply extends object>(
+  own: Operation<Reply>,
+  claim: ClaimOperation | null,
+): Operation<Reply & { claimed?: ClaimReply }> {
+  if (!claim) return own;
+  return {
+    batches: [claim.locks, ...own.batches, claim.claim],
+    args: own.args,
+    reply: () => ({ ...own.reply(), claimed: claim.reply() }),
+  };
 }
 
 /** The order in which jobs should start: each queue's by rank, the queues turn by turn. */

@@ -5,8 +5,9 @@
  * What came due is worked out by the next claim, so rows are written as "not due yet" with an alarm at their instant.
  */
 import type { StoragePage } from "../../storage/port.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
 import type { ListColumns } from "../dialect.ts";
-import type { Args, Query, Row } from "../driver.ts";
+import type { Row } from "../driver.ts";
 import { columnTypes, TABLES, TIED } from "../schema.ts";
 import type { Templates } from "../template.ts";
 
@@ -68,11 +69,11 @@ interface Cursor {
   after: (string | number)[] | null;
 }
 
-/** The query of a page, and the way to read it. */
+/** The batch that reads a page. */
 export function exportPage(
   t: Templates,
   request: { cursor: string | null; limit: number },
-): { query: Query; read: (rows: Row[]) => { page: StoragePage; cursor: string | null } } {
+): Operation<{ page: StoragePage; cursor: string | null }> {
   const cursor: Cursor = request.cursor === null ? { table: 0, after: null } : (JSON.parse(request.cursor) as Cursor);
   const { name, columns, key } = COPIED[cursor.table]!;
   const args: Record<string, string | number | null> = { limit: request.limit };
@@ -86,52 +87,53 @@ export function exportPage(
   const names = columns.map(([column]) => column);
   const selected = name === "starts" ? "scope, at, sum(count) AS count" : names.join(", ");
   const group = name === "starts" ? "GROUP BY scope, at" : "";
-  return {
-    query: { sql: t.sql(`SELECT ${selected} FROM {${name}} ${where} ${group} ${order}`), args },
-    read(rows) {
-      const page: StoragePage = {
-        table: name,
-        rows: rows.map((row) =>
-          Object.fromEntries(
-            columns.map(([column, type]) => {
-              const value = row[column] ?? null;
-              return [column, value === null ? null : type === "int" ? Number(value) : (value as string)];
-            }),
-          ),
-        ),
-      };
-      const last = page.rows.at(-1);
-      let next: Cursor | null;
-      if (last && key.length > 0 && page.rows.length === request.limit) {
-        next = { table: cursor.table, after: key.map((column) => last[column]!) };
-      } else {
-        next = cursor.table + 1 < COPIED.length ? { table: cursor.table + 1, after: null } : null;
-      }
-      return { page, cursor: next && JSON.stringify(next) };
-    },
-  };
+  const batch = new Batch<"page">(args);
+  batch.read("page", t.sql(`SELECT ${selected} FROM {${name}} ${where} ${group} ${order}`));
+  return operation(batch, () => {
+    const rows = batch.rows("page").map((row) => exported(row, columns));
+    const last = rows.at(-1);
+    const more = last !== undefined && key.length > 0 && rows.length === request.limit;
+    const next: Cursor | null = more
+      ? { table: cursor.table, after: key.map((column) => last[column]!) }
+      : cursor.table + 1 < COPIED.length
+        ? { table: cursor.table + 1, after: null }
+        : null;
+    return { page: { table: name, rows }, cursor: next && JSON.stringify(next) };
+  });
 }
 
-/** The batch that writes a page; tables of no known name are left out. */
-export function importPage(t: Templates, page: StoragePage): Query[] {
+/** A row as it is handed out: numbers and texts, whatever the client gave. */
+function exported(row: Row, columns: ListColumns): StoragePage["rows"][number] {
+  return Object.fromEntries(
+    columns.map(([column, type]) => {
+      const value = row[column] ?? null;
+      return [column, value === null ? null : type === "int" ? Number(value) : (value as string)];
+    }),
+  );
+}
+
+/** The batch that writes a page; null where the page is empty or of no known table. */
+export function importPage(t: Templates, page: StoragePage): Operation<void> | null {
   const table = COPIED.find(({ name }) => name === page.table);
-  if (!table || page.rows.length === 0) return [];
+  if (!table || page.rows.length === 0) return null;
   const { columns } = table;
   const rows = t.dialect.encodeList(
     columns,
     page.rows.map((row) => columns.map(([column]) => row[column] ?? null)),
   );
-  const args: Args = { rows };
+  const batch = new Batch({ rows });
   const list = t.dialect.list("rows", columns);
   if (table.name === "lease") {
-    const sql = t.sql(`UPDATE {lease} AS l SET token = item.token,
+    batch.run(
+      t.sql(`UPDATE {lease} AS l SET token = item.token,
         holder = CASE WHEN l.holder IS NULL THEN item.holder ELSE l.holder END,
         expires_at = CASE WHEN l.holder IS NULL THEN item.expires_at ELSE l.expires_at END
-      FROM ${list} AS item WHERE l.id = 1 AND l.token < item.token`);
-    return [{ sql, args }];
+      FROM ${list} AS item WHERE l.id = 1 AND l.token < item.token`),
+    );
+    return operation(batch, () => undefined);
   }
   const extra = WORKED_OUT[table.name] ?? {};
-  const sql = t.insert({
+  const insert = t.insert({
     into: table.name,
     rows: {
       values: { ...Object.fromEntries(columns.map(([column]) => [column, `item.${column}`])), ...extra },
@@ -139,5 +141,6 @@ export function importPage(t: Templates, page: StoragePage): Query[] {
     },
     conflict: "DO NOTHING",
   });
-  return [{ sql, args }];
+  batch.run(insert);
+  return operation(batch, () => undefined);
 }

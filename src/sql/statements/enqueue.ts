@@ -2,17 +2,19 @@
  * How do jobs come in? One insert that leaves what is stored alone, and one look at what became of each.
  */
 import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage/port.ts";
-import type { Args, Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Sql } from "../driver.ts";
 import { listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import { TIED } from "../schema.ts";
 import type { Templates } from "../template.ts";
-import type { ConsequenceStatements } from "./consequence.ts";
-import { insertedJob } from "./limit.ts";
+import { insertedJob, type LimitStatements } from "./limit.ts";
 import { JOBS } from "./lists.ts";
 
 /** Statements of enqueueing. */
 export interface EnqueueStatements {
+  readonly t: Templates;
+  readonly limits: LimitStatements;
   readonly insert: Sql;
   /** Tells parents that they have children. */
   readonly tieParents: Sql;
@@ -21,8 +23,10 @@ export interface EnqueueStatements {
 }
 
 /** Prepares the statements. */
-export function enqueueStatements(t: Templates): EnqueueStatements {
+export function enqueueStatements(t: Templates, limits: LimitStatements): EnqueueStatements {
   return {
+    t,
+    limits,
     insert: t.insert({
       into: "jobs",
       rows: { list: JOBS, param: "jobs", values: insertedJob },
@@ -42,40 +46,31 @@ export function enqueueStatements(t: Templates): EnqueueStatements {
 }
 
 /** The statements that insert, in order. */
-export function insertsOf(s: EnqueueStatements, c: ConsequenceStatements, jobs: readonly NewJob[]): Sql[] {
+export function insertsOf(s: EnqueueStatements, jobs: readonly NewJob[]): Sql[] {
   const sqls = [s.insert];
   if (jobs.some((job) => job.parentId !== null)) sqls.push(s.tieParents);
-  if (jobs.some((job) => job.limit)) sqls.push(c.limits.markInserted, ...c.limits.admit);
+  if (jobs.some((job) => job.limit)) sqls.push(s.limits.markInserted, ...s.limits.admit);
   return sqls;
 }
 
 /** Parameters of an enqueue. */
-export function enqueueArgs(t: Templates, request: EnqueueRequest, marks: Args): Args {
-  return { ...marks, now: request.now, jobs: listOf(t.dialect, JOBS, request.jobs, request.now) };
+export function enqueueArgs(s: EnqueueStatements, request: EnqueueRequest, marks: Args): Args {
+  return { ...marks, now: request.now, jobs: listOf(s.t.dialect, JOBS, request.jobs, request.now) };
 }
 
-/** The batch of an enqueue; the reply is read from its last statement. */
-export function enqueue(
-  s: EnqueueStatements,
-  c: ConsequenceStatements,
-  t: Templates,
-  request: EnqueueRequest,
-  marks: Args,
-): Query[] {
-  const args = enqueueArgs(t, request, marks);
-  const queries: Query[] = insertsOf(s, c, request.jobs).map((sql) => ({ sql, args }));
+/** The batch of an enqueue. */
+export function enqueue(s: EnqueueStatements, request: EnqueueRequest, marks: Args): Operation<EnqueueReply> {
+  const batch = new Batch<"others">(enqueueArgs(s, request, marks));
+  batch.run(...insertsOf(s, request.jobs));
   // Where all went in, there are no others.
-  queries.push({ sql: s.others, args, unless: { query: 0, changes: request.jobs.length } });
-  return queries;
-}
-
-/** Reads the reply of {@link enqueue}. */
-export function enqueueReply(others: readonly Row[], request: EnqueueRequest): EnqueueReply {
-  const jobs = request.jobs.map(({ id }) => ({ id, created: true }));
-  for (const row of others) {
-    const job = jobs[int(row["ord"])]!;
-    job.id = (row["id"] as string | null) ?? job.id;
-    job.created = false;
-  }
-  return { jobs };
+  batch.read("others", s.others, { sql: s.insert, changes: request.jobs.length });
+  return operation(batch, () => {
+    const jobs = request.jobs.map(({ id }) => ({ id, created: true }));
+    for (const row of batch.rows("others")) {
+      const job = jobs[int(row["ord"])]!;
+      job.id = (row["id"] as string | null) ?? job.id;
+      job.created = false;
+    }
+    return { jobs };
+  });
 }

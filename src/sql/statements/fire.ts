@@ -6,11 +6,12 @@
  * a schedule's row is locked by its mark, so nobody records for it in between.
  */
 import type { FireReply, FireRequest, Firing } from "../../storage/port.ts";
-import type { Args, Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Row, Sql } from "../driver.ts";
 import { listKind, listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
+import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_effects.ts";
 import { insertedJob } from "./limit.ts";
 import { JOBS, OCCURRENCES, valuesOf } from "./lists.ts";
 
@@ -32,6 +33,8 @@ const FIRINGS = listKind<Firing>()({
 
 /** Statements of a fire. */
 export interface FireStatements {
+  readonly t: Templates;
+  readonly effects: EndingEffectStatements;
   readonly move: Sql;
   readonly moveLeased: Sql;
   readonly cancelUnfinished: Sql;
@@ -46,7 +49,7 @@ export interface FireStatements {
 }
 
 /** Prepares the statements. */
-export function fireStatements(t: Templates): FireStatements {
+export function fireStatements(t: Templates, effects: EndingEffectStatements): FireStatements {
   const d = t.dialect;
   const move = (lease: string): Sql =>
     t.update({
@@ -58,6 +61,8 @@ export function fireStatements(t: Templates): FireStatements {
       where: (item) => `s.name = ${item.name} AND s.revision = ${item.expected}${lease}`,
     });
   return {
+    t,
+    effects,
     move: move(""),
     moveLeased: move(
       ` AND EXISTS (SELECT 1 FROM {lease} WHERE id = 1 AND holder = :holder AND token = :term${d.forShare})`,
@@ -109,71 +114,56 @@ export function fireStatements(t: Templates): FireStatements {
 }
 
 /** The batch of a fire. */
-export function fire(
-  s: FireStatements,
-  c: ConsequenceStatements,
-  t: Templates,
-  request: FireRequest,
-  marks: Args,
-): Query[] {
+export function fire(s: FireStatements, request: FireRequest, marks: Args): Operation<FireReply> {
   const { now, lease, firings } = request;
+  const { dialect } = s.t;
+  const { effects } = s;
   const jobs = firings.flatMap((firing) => firing.jobs);
   const outcomes = firings.flatMap((firing) => firing.occurrences);
-  const args: Args = {
+  const batch = new Batch<"others" | "leads" | "unmoved">({
     ...marks,
     now,
     holder: lease?.holder ?? null,
     term: lease?.token ?? null,
-    firings: listOf(t.dialect, FIRINGS, firings),
-    jobs: listOf(t.dialect, JOBS, jobs, now),
-    occurrences: listOf(t.dialect, OCCURRENCES, outcomes),
+    firings: listOf(dialect, FIRINGS, firings),
+    jobs: listOf(dialect, JOBS, jobs, now),
+    occurrences: listOf(dialect, OCCURRENCES, outcomes),
     error: OVERLAP_ERROR,
-  };
-  const queries: Query[] = [];
-  const add = (...sqls: readonly Sql[]): void => {
-    for (const sql of sqls) queries.push({ sql, args });
-  };
-  add(lease ? s.moveLeased : s.move);
+  });
+  const move = lease ? s.moveLeased : s.move;
+  batch.run(move);
   const cancels = firings.some((firing) => firing.cancelUnfinished);
-  if (cancels) add(s.cancelUnfinished);
+  if (cancels) batch.run(s.cancelUnfinished);
   if (jobs.length > 0) {
-    const query = queries.push({ sql: s.insertJobs, args }) - 1;
-    queries.push({ sql: s.others, args, unless: { query, changes: jobs.length } });
+    batch.run(s.insertJobs);
+    batch.read("others", s.others, { sql: s.insertJobs, changes: jobs.length });
   }
-  if (outcomes.length > 0) add(s.record);
+  if (outcomes.length > 0) batch.run(s.record);
   const limited = jobs.some((job) => job.limit);
-  if (limited) add(c.limits.markInserted);
+  if (limited) batch.run(effects.limits.markInserted);
   // What ended makes room for what came in: both stand in one line, from which is admitted once.
-  if (cancels) queries.push(...consequences(c, args, OVERLAP_ERROR));
-  else if (limited) add(...c.limits.admit);
-  if (lease) add(s.leads);
-  if (lease && request.resign) add(s.resign);
-  queries.push({ sql: s.unmoved, args, unless: { query: 0, changes: firings.length } });
-  return queries;
+  if (cancels) addEndingEffects(batch, effects);
+  else if (limited) batch.run(...effects.limits.admit);
+  if (lease) batch.read("leads", s.leads);
+  if (lease && request.resign) batch.run(s.resign);
+  batch.read("unmoved", s.unmoved, { sql: move, changes: firings.length });
+  return operation(batch, () => {
+    const fired = without(
+      firings.map(({ name }) => name),
+      batch.rows("unmoved"),
+    );
+    const inserted = without(
+      jobs.map(({ id }) => id),
+      batch.rows("others"),
+    );
+    // A fire that resigned and is sent again leads no more, but it did.
+    const leads = lease === null || fired.length > 0 || batch.rows("leads").length > 0;
+    return { leads, fired, jobs: inserted };
+  });
 }
 
-/** Reads the reply of {@link fire}. */
-export function fireReply(
-  s: FireStatements,
-  request: FireRequest,
-  queries: readonly Query[],
-  rows: readonly Row[][],
-): FireReply {
-  const { firings } = request;
-  const rowsOf = (sql: Sql): Row[] => rows[queries.findIndex((query) => query.sql === sql)] ?? [];
-  const without = (names: string[], sql: Sql): string[] => {
-    const missing = new Set(rowsOf(sql).map((row) => int(row["ord"])));
-    return missing.size === 0 ? names : names.filter((_, place) => !missing.has(place));
-  };
-  const fired = without(
-    firings.map(({ name }) => name),
-    s.unmoved,
-  );
-  const jobs = without(
-    firings.flatMap((firing) => firing.jobs.map(({ id }) => id)),
-    s.others,
-  );
-  // A fire that resigned and is sent again leads no more, but it did.
-  const leads = request.lease === null || fired.length > 0 || rowsOf(s.leads).length > 0;
-  return { leads, fired, jobs };
+/** Names without those whose place in the list a row names. */
+function without(names: string[], rows: readonly Row[]): string[] {
+  const missing = new Set(rows.map((row) => int(row["ord"])));
+  return missing.size === 0 ? names : names.filter((_, place) => !missing.has(place));
 }

@@ -6,10 +6,11 @@
  * it up again when nothing is, and the read that follows looks at schedules only when something is.
  */
 import type { BeginTickReply, BeginTickRequest } from "../../storage/port.ts";
-import type { Args, Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Row, Sql } from "../driver.ts";
 import { dueScheduleOf, int, intOrNull, leaseOf, SCHEDULE_COLUMNS } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { jobsAt, LIMIT_AT, one } from "./line.ts";
+import { jobsAt, LIMIT_AT, one } from "./queue_state.ts";
 
 /** A tick that keeps the lease, or one that gives it up at once where nothing is due. */
 interface TickStatements {
@@ -67,25 +68,33 @@ export function leaseStatements(t: Templates, announce: string | null): LeaseSta
 }
 
 /** The batch of a beginTick. */
-export function beginTick(s: LeaseStatements, request: BeginTickRequest, marks: Args): Query[] {
+export function beginTick(s: LeaseStatements, request: BeginTickRequest, marks: Args): Operation<BeginTickReply> {
   const { holder, token, now, ttlMs, maxDue } = request;
-  const args = { ...marks, holder, term: token, now, until: now + ttlMs, most: maxDue + 1 };
   const { acquire, found } = request.resignIfIdle ? s.resigning : s.keeping;
-  return [acquire, found].map((sql) => ({ sql, args }));
+  const batch = new Batch<"found">({ ...marks, holder, term: token, now, until: now + ttlMs, most: maxDue + 1 });
+  batch.run(acquire);
+  batch.read("found", found);
+  return operation(batch, () => beginTickReply(batch.rows("found"), request));
 }
 
-/** Reads the reply of {@link beginTick}. */
-export function beginTickReply(rows: readonly Row[][], request: BeginTickRequest): BeginTickReply {
-  const found = rows[1]!;
-  const first = found[0]!;
+/** Reads the reply of {@link beginTick}. @param found the lease beside each due schedule; one row where none is due */
+function beginTickReply(found: readonly Row[], { now, maxDue }: BeginTickRequest): BeginTickReply {
+  const lease = found[0]!;
   const due = found.filter((row) => row["name"] !== null);
-  const more = due[request.maxDue];
-  const instants = [first["limit_at"], first["jobs_at"]].map(intOrNull).filter((at) => at !== null);
+  const more = due[maxDue];
+  const instants = [lease["limit_at"], lease["jobs_at"]].map(intOrNull).filter((at) => at !== null);
   return {
-    lease: leaseOf(first),
-    leads: int(first["leads"]) === 1,
-    due: due.slice(0, request.maxDue).map(dueScheduleOf),
-    nextAt: intOrNull(more ? more["next_at"] : first["later_at"]),
-    jobsAt: instants.length > 0 ? Math.max(request.now, Math.min(...instants)) : null,
+    lease: leaseOf(lease),
+    leads: int(lease["leads"]) === 1,
+    due: due.slice(0, maxDue).map(dueScheduleOf),
+    nextAt: intOrNull(more ? more["next_at"] : lease["later_at"]),
+    jobsAt: instants.length > 0 ? Math.max(now, Math.min(...instants)) : null,
   };
+}
+
+/** The batch of a resign. @returns whether the lease was given up */
+export function resign(s: LeaseStatements, request: { holder: string; token: number }): Operation<boolean> {
+  const batch = new Batch<"resigned">({ holder: request.holder, term: request.token });
+  batch.read("resigned", s.resign);
+  return operation(batch, () => batch.rows("resigned").length > 0);
 }

@@ -11,6 +11,7 @@ import type { Values } from "../each.ts";
 import type { ColumnOf, Item } from "../list.ts";
 import type { Templates } from "../template.ts";
 import { JOBS, valuesOf } from "./lists.ts";
+import { rateWindow } from "./rate_window.ts";
 
 /** Most jobs of a key admitted in one batch; the next claim goes on. */
 const MAX_ADMITTED = 1000;
@@ -18,18 +19,28 @@ const MAX_ADMITTED = 1000;
 const PLACES = `CASE WHEN l.concurrency IS NULL THEN ${MAX_ADMITTED} ELSE l.concurrency - (SELECT count(*) FROM {jobs} AS j
   WHERE j.limit_key = l.key AND j.held = 0 AND j.finished_at IS NULL) END`;
 
-const USED = `(SELECT COALESCE(sum(s.count), 0) FROM {starts} AS s
-  WHERE s.scope = 'limit:' || l.key AND s.at > :now - l.rate_per_ms)`;
-
 const WAITING = `(SELECT count(*) FROM (SELECT 1 FROM {jobs} AS j
   WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1 LIMIT ${MAX_ADMITTED}) AS line)`;
 
-/** The start whose leaving the window makes room: the `count`-th most recent one. */
-const FREE_AT = `(SELECT w.at + l.rate_per_ms FROM (SELECT s.at, sum(s.count) OVER (ORDER BY s.at DESC, s.op DESC) AS running
-  FROM {starts} AS s WHERE s.scope = 'limit:' || l.key AND s.at > :now - l.rate_per_ms) AS w
-  WHERE w.running >= l.rate_count ORDER BY w.at DESC LIMIT 1)`;
+const { used: USED, freeAt: FREE_AT } = rateWindow("l", "'limit:' || l.key");
 
-/** Statements of admission. */
+/** Statements that admit held jobs to the limits that the batch has marked. */
+export interface AdmissionStatements {
+  /** Held jobs whose time has come become due. */
+  readonly becomeDue: Sql;
+  /** Counts the room of each limit: places that are free, and starts that the rate's window still allows. */
+  readonly countRoom: Sql;
+  /** Where a limit was lowered, more may be admitted than it has places. */
+  readonly noNegativeRoom: Sql;
+  /** Admits the first held jobs of each limit, as far as it has room. */
+  readonly admit: Sql;
+  /** Counts the admissions against the rate. */
+  readonly countStarts: Sql;
+  /** Takes the mark off again, and writes down when time alone may next open the limit. */
+  readonly finish: Sql;
+}
+
+/** Statements of limits. */
 export interface LimitStatements {
   /** Marks the keys of the jobs of the list `jobs` that this batch inserted, with the settings of the last of each key. */
   readonly markInserted: Sql;
@@ -37,7 +48,8 @@ export interface LimitStatements {
   readonly markEnded: Sql;
   /** Marks the keys of jobs in the texts `ids` that carry this batch's mark, with the settings of the job itself. */
   readonly markRevived: Sql;
-  /** Admits to the marked keys; all in this order. */
+  readonly admission: AdmissionStatements;
+  /** The statements of admission, in order. */
   readonly admit: readonly Sql[];
 }
 
@@ -63,6 +75,37 @@ export function limitStatements(t: Templates): LimitStatements {
         rate_per_ms = excluded.rate_per_ms, mark = excluded.mark`,
     });
   const settings = "j.limit_key, j.limit_concurrency, j.limit_count, j.limit_per_ms";
+  const admission: AdmissionStatements = {
+    becomeDue: t.sql(`UPDATE {jobs} SET due = 1 WHERE held = 1 AND due = 0 AND available_at <= :now
+        AND limit_key IN (SELECT key FROM {limits} WHERE mark = :mark)`),
+    countRoom: t.sql(`UPDATE {limits} AS l SET room = CASE WHEN l.rate_count IS NULL THEN ${PLACES}
+        ELSE ${d.least(d.least(PLACES, `l.rate_count - ${USED}`), WAITING)} END WHERE l.mark = :mark`),
+    noNegativeRoom: t.sql("UPDATE {limits} SET room = 0 WHERE mark = :mark AND room < 0"),
+    admit: t.sql(
+      `UPDATE {jobs} SET held = 0 WHERE id IN (${d.topJobs({
+        jobs: "{jobs}",
+        outer: "(SELECT key, room FROM {limits} WHERE mark = :mark AND room > 0)",
+        where: "limit_key = outer_row.key AND held = 1 AND due = 1",
+        order: "priority DESC, available_at, id",
+      })}) AND held = 1 AND due = 1`,
+    ),
+    countStarts: t.insert({
+      into: "starts",
+      rows: {
+        values: { scope: "'limit:' || key", at: ":now", op: ":mark", count: "room" },
+        from: "{limits} WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0",
+      },
+      conflict: "(scope, at, op) DO UPDATE SET count = {starts}.count + excluded.count",
+    }),
+    finish:
+      t.sql(`UPDATE {limits} AS l SET mark = NULL, next_at = CASE WHEN ${PLACES} <= 0 OR l.rate_count <= 0 THEN NULL
+        WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1)
+          THEN CASE WHEN l.rate_count IS NULL THEN :now ELSE COALESCE(${FREE_AT}, :now) END
+        ELSE (SELECT CASE WHEN f.at IS NULL OR f.at < m.at THEN m.at ELSE f.at END FROM
+          (SELECT min(j.available_at) AS at FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 0) AS m,
+          (SELECT CASE WHEN l.rate_count IS NULL THEN NULL ELSE ${FREE_AT} END AS at) AS f WHERE m.at IS NOT NULL)
+        END WHERE l.mark = :mark`),
+  };
   return {
     markInserted:
       upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY item.ord DESC) AS place
@@ -73,36 +116,8 @@ export function limitStatements(t: Templates): LimitStatements {
       WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
     markEnded: t.sql(`UPDATE {limits} SET mark = :mark WHERE key IN (SELECT limit_key FROM {jobs}
       WHERE mark IN (:mark, :cascade) AND tied > 0 AND finished_at IS NOT NULL AND limit_key IS NOT NULL)`),
-    admit: [
-      t.sql(`UPDATE {jobs} SET due = 1 WHERE held = 1 AND due = 0 AND available_at <= :now
-        AND limit_key IN (SELECT key FROM {limits} WHERE mark = :mark)`),
-      t.sql(`UPDATE {limits} AS l SET room = CASE WHEN l.rate_count IS NULL THEN ${PLACES}
-        ELSE ${d.least(d.least(PLACES, `l.rate_count - ${USED}`), WAITING)} END WHERE l.mark = :mark`),
-      t.sql("UPDATE {limits} SET room = 0 WHERE mark = :mark AND room < 0"),
-      t.sql(
-        `UPDATE {jobs} SET held = 0 WHERE id IN (${d.topJobs({
-          jobs: "{jobs}",
-          outer: "(SELECT key, room FROM {limits} WHERE mark = :mark AND room > 0)",
-          where: "limit_key = outer_row.key AND held = 1 AND due = 1",
-          order: "priority DESC, available_at, id",
-        })}) AND held = 1 AND due = 1`,
-      ),
-      t.insert({
-        into: "starts",
-        rows: {
-          values: { scope: "'limit:' || key", at: ":now", op: ":mark", count: "room" },
-          from: "{limits} WHERE mark = :mark AND rate_count IS NOT NULL AND room > 0",
-        },
-        conflict: "(scope, at, op) DO UPDATE SET count = {starts}.count + excluded.count",
-      }),
-      t.sql(`UPDATE {limits} AS l SET mark = NULL, next_at = CASE WHEN ${PLACES} <= 0 OR l.rate_count <= 0 THEN NULL
-        WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1)
-          THEN CASE WHEN l.rate_count IS NULL THEN :now ELSE COALESCE(${FREE_AT}, :now) END
-        ELSE (SELECT CASE WHEN f.at IS NULL OR f.at < m.at THEN m.at ELSE f.at END FROM
-          (SELECT min(j.available_at) AS at FROM {jobs} AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 0) AS m,
-          (SELECT CASE WHEN l.rate_count IS NULL THEN NULL ELSE ${FREE_AT} END AS at) AS f WHERE m.at IS NOT NULL)
-        END WHERE l.mark = :mark`),
-    ],
+    admission,
+    admit: Object.values(admission),
   };
 }
 

@@ -5,10 +5,10 @@
  * owner's row; then everything else asks for that mark, so that an old pod writes nothing at all.
  */
 import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage/port.ts";
-import type { Args, Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Row, Sql } from "../driver.ts";
 import { itemOf, listKind, listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
-import type { ConsequenceStatements } from "./consequence.ts";
 import type { FireStatements } from "./fire.ts";
 import { JOBS, OCCURRENCES, SCHEDULES, valuesOf } from "./lists.ts";
 
@@ -26,6 +26,9 @@ interface PutStatements {
 
 /** Statements of writing schedules. */
 export interface ScheduleStatements {
+  readonly t: Templates;
+  /** Those of firing: outcomes and jobs are inserted by the same statements. */
+  readonly fire: FireStatements;
   readonly claimOwner: Sql;
   readonly generation: Sql;
   readonly free: PutStatements;
@@ -34,7 +37,7 @@ export interface ScheduleStatements {
 }
 
 /** Prepares the statements. */
-export function scheduleStatements(t: Templates): ScheduleStatements {
+export function scheduleStatements(t: Templates, fire: FireStatements): ScheduleStatements {
   const d = t.dialect;
   const list = t.list(SCHEDULES, "puts");
   const { expected: _, ...values } = valuesOf(SCHEDULES, itemOf(SCHEDULES.columns, "item."));
@@ -58,6 +61,8 @@ export function scheduleStatements(t: Templates): ScheduleStatements {
       RETURNING name`),
   });
   return {
+    t,
+    fire,
     claimOwner: t.insert({
       into: "owners",
       rows: { values: { owner: ":owner", generation: ":generation", mark: ":mark" } },
@@ -75,53 +80,42 @@ export function scheduleStatements(t: Templates): ScheduleStatements {
 /** The batch of a putSchedules. */
 export function putSchedules(
   s: ScheduleStatements,
-  f: FireStatements,
-  c: ConsequenceStatements,
-  t: Templates,
   request: PutSchedulesRequest,
   marks: Args,
-): Query[] {
+): Operation<PutSchedulesReply> {
   const { puts, removes, owner, now } = request;
+  const { dialect } = s.t;
+  const { limits } = s.fire.effects;
   const jobs = puts.flatMap((put) => put.jobs);
   const outcomes = puts.flatMap((put) => put.occurrences);
-  const args: Args = {
+  const batch = new Batch<"removed" | "generation" | "written">({
     ...marks,
     now,
     owner: owner?.owner ?? null,
     generation: owner?.generation ?? null,
-    puts: listOf(t.dialect, SCHEDULES, puts),
-    removes: listOf(t.dialect, REMOVES, removes),
-    jobs: listOf(t.dialect, JOBS, jobs, now),
-    occurrences: listOf(t.dialect, OCCURRENCES, outcomes),
-  };
-  const sqls: Sql[] = [];
+    puts: listOf(dialect, SCHEDULES, puts),
+    removes: listOf(dialect, REMOVES, removes),
+    jobs: listOf(dialect, JOBS, jobs, now),
+    occurrences: listOf(dialect, OCCURRENCES, outcomes),
+  });
   const statements = owner ? s.owned : s.free;
-  if (owner) sqls.push(s.claimOwner);
-  if (removes.length > 0) sqls.push(statements.remove);
-  if (puts.some((put) => put.revision === null)) sqls.push(statements.create);
-  if (puts.some((put) => put.revision !== null)) sqls.push(statements.replace);
-  if (jobs.length > 0) sqls.push(f.insertJobs);
-  if (outcomes.length > 0) sqls.push(f.record);
-  if (jobs.some((job) => job.limit)) sqls.push(c.limits.markInserted, ...c.limits.admit);
-  if (owner) sqls.push(s.generation);
-  sqls.push(s.written);
-  return sqls.map((sql) => ({ sql, args }));
-}
-
-/** Reads the reply of {@link putSchedules}. */
-export function putSchedulesReply(
-  s: ScheduleStatements,
-  request: PutSchedulesRequest,
-  queries: readonly Query[],
-  rows: readonly Row[][],
-): PutSchedulesReply {
-  const rowsOf = (sql: Sql): Row[] => rows[queries.findIndex((query) => query.sql === sql)] ?? [];
-  const { owner } = request;
-  const current = owner === null || Number(rowsOf(s.generation)[0]?.["generation"]) <= owner.generation;
-  return {
-    current,
-    // Sent again after a later generation was here, it is out of date, whatever it wrote before.
-    written: current ? rowsOf(s.written).map((row) => row["name"] as string) : [],
-    removed: rowsOf((owner ? s.owned : s.free).remove).map((row) => row["name"] as string),
-  };
+  if (owner) batch.run(s.claimOwner);
+  if (removes.length > 0) batch.read("removed", statements.remove);
+  if (puts.some((put) => put.revision === null)) batch.run(statements.create);
+  if (puts.some((put) => put.revision !== null)) batch.run(statements.replace);
+  if (jobs.length > 0) batch.run(s.fire.insertJobs);
+  if (outcomes.length > 0) batch.run(s.fire.record);
+  if (jobs.some((job) => job.limit)) batch.run(limits.markInserted, ...limits.admit);
+  if (owner) batch.read("generation", s.generation);
+  batch.read("written", s.written);
+  return operation(batch, () => {
+    const namesOf = (rows: readonly Row[]): string[] => rows.map((row) => row["name"] as string);
+    const current = owner === null || Number(batch.rows("generation")[0]?.["generation"]) <= owner.generation;
+    return {
+      current,
+      // Sent again after a later generation was here, it is out of date, whatever it wrote before.
+      written: current ? namesOf(batch.rows("written")) : [],
+      removed: namesOf(batch.rows("removed")),
+    };
+  });
 }

@@ -3,12 +3,24 @@
  *
  * Lists are built from the filters that are given, so that each keeps its index; all are bounded by `limit`.
  */
-import type { ListJobsRequest, ListOccurrencesRequest, ListSchedulesRequest, QueueRecord } from "../../storage/port.ts";
-import type { Args, Query, Sql } from "../driver.ts";
+import type {
+  ClaimedJob,
+  JobRecord,
+  ListJobsRequest,
+  ListOccurrencesRequest,
+  ListSchedulesRequest,
+  OccurrenceRecord,
+  QueueRecord,
+  ScheduleRecord,
+  ScheduleState,
+  StoredDefinition,
+} from "../../storage/port.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Row, Sql } from "../driver.ts";
 import { itemOf, listKind, listOf } from "../list.ts";
-import { JOB_COLUMNS, SCHEDULE_COLUMNS } from "../rows.ts";
+import { JOB_COLUMNS, jobOf, occurrenceOf, queueOf, SCHEDULE_COLUMNS, scheduleOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { type HistoryStatements, historyStatements } from "./claim.ts";
+import { addHistory, type HistoryName, type HistoryStatements, historyOf, historyStatements } from "./history.ts";
 import { valuesOf } from "./lists.ts";
 
 const QUEUES = listKind<QueueRecord>()({
@@ -21,6 +33,7 @@ const QUEUES = listKind<QueueRecord>()({
 
 /** Statements of reading. */
 export interface ReadStatements {
+  readonly t: Templates;
   readonly job: HistoryStatements;
   readonly queues: Sql;
   readonly putQueues: Sql;
@@ -29,6 +42,7 @@ export interface ReadStatements {
 /** Prepares the statements. */
 export function readStatements(t: Templates): ReadStatements {
   return {
+    t,
     job: historyStatements(t, "id = :id"),
     queues: t.sql("SELECT name, paused, concurrency, rate_count, rate_per_ms FROM {queues} ORDER BY name"),
     putQueues: t.insert({
@@ -43,15 +57,31 @@ export function readStatements(t: Templates): ReadStatements {
   };
 }
 
-/** The batch that reads one job with its history. */
-export function getJob(s: ReadStatements, id: string): Query[] {
-  return [s.job.jobs, s.job.steps, s.job.signals, s.job.children].map((sql) => ({ sql, args: { id } }));
+/** The batch that reads one job with its history; null when there is none. */
+export function getJob(s: ReadStatements, id: string): Operation<ClaimedJob | null> {
+  const batch = new Batch<HistoryName>({ id });
+  addHistory(batch, s.job);
+  return operation(batch, () => historyOf(batch)[0] ?? null);
 }
 
 /** The batch that writes settings of queues. */
-export function putQueues(s: ReadStatements, t: Templates, queues: readonly QueueRecord[]): Query[] {
+export function putQueues(s: ReadStatements, queues: readonly QueueRecord[]): Operation<void> {
   const last = new Map(queues.map((queue) => [queue.name, queue]));
-  return [{ sql: s.putQueues, args: { queues: listOf(t.dialect, QUEUES, [...last.values()]) } }];
+  const batch = new Batch({ queues: listOf(s.t.dialect, QUEUES, [...last.values()]) });
+  batch.run(s.putQueues);
+  return operation(batch, () => undefined);
+}
+
+/** The batch that reads the settings of all queues, by name. */
+export function listQueues(s: ReadStatements): Operation<QueueRecord[]> {
+  return listing(s.queues, {}, queueOf);
+}
+
+/** A batch of one selection. @param read reads a row */
+function listing<T>(sql: Sql, args: Args, read: (row: Row) => T): Operation<T[]> {
+  const batch = new Batch<"found">(args);
+  batch.read("found", sql);
+  return operation(batch, () => batch.rows("found").map(read));
 }
 
 /** Terms of a WHERE clause, for the filters that are given. */
@@ -61,7 +91,7 @@ function whereOf(terms: readonly (string | false | undefined)[]): string {
 }
 
 /** Lists schedules in order of name. */
-export function listSchedules(t: Templates, request: ListSchedulesRequest): Query {
+export function listSchedules(t: Templates, request: ListSchedulesRequest): Operation<ScheduleRecord[]> {
   const { names, owner, state, minSkips, after, limit } = request;
   const where = whereOf([
     names && `name ${t.dialect.oneOf("names")}`,
@@ -79,29 +109,42 @@ export function listSchedules(t: Templates, request: ListSchedulesRequest): Quer
     after: after ?? null,
     limit,
   };
-  return {
-    sql: t.sql(`SELECT ${SCHEDULE_COLUMNS} FROM {schedules} ${where} ORDER BY name LIMIT (SELECT :limit)`),
-    args,
-  };
+  const sql = t.sql(`SELECT ${SCHEDULE_COLUMNS} FROM {schedules} ${where} ORDER BY name LIMIT (SELECT :limit)`);
+  return listing(sql, args, scheduleOf);
+}
+
+/** Lists names, definitions and states of one owner's schedules, in order of name: what a `sync` of very many compares. */
+export function listDefinitions(
+  t: Templates,
+  request: { owner: string; after?: string; limit: number },
+): Operation<StoredDefinition[]> {
+  const { owner, after = null, limit } = request;
+  const page = after === null ? "" : " AND name > :after";
+  const sql = t.sql(
+    `SELECT name, definition, state FROM {schedules} WHERE owner = :owner${page} ORDER BY name LIMIT :limit`,
+  );
+  return listing(sql, { owner, after, limit }, (row) => ({
+    name: row["name"] as string,
+    definition: row["definition"] as string,
+    state: row["state"] as ScheduleState,
+  }));
 }
 
 /** Lists outcomes of a schedule in order of time. */
-export function listOccurrences(t: Templates, request: ListOccurrencesRequest): Query {
+export function listOccurrences(t: Templates, request: ListOccurrencesRequest): Operation<OccurrenceRecord[]> {
   const { schedule, from, to, newestFirst, limit } = request;
   const where = whereOf([
     "schedule = :schedule",
     from !== undefined && "until_at >= :since",
     to !== undefined && "at <= :till",
   ]);
-  return {
-    sql: t.sql(`SELECT schedule, at, until_at, count, job_id, reason, recorded_at FROM {occurrences} ${where}
-      ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT (SELECT :limit)`),
-    args: { schedule, since: from ?? null, till: to ?? null, limit },
-  };
+  const sql = t.sql(`SELECT schedule, at, until_at, count, job_id, reason, recorded_at FROM {occurrences} ${where}
+      ORDER BY at ${newestFirst ? "DESC" : "ASC"} LIMIT (SELECT :limit)`);
+  return listing(sql, { schedule, since: from ?? null, till: to ?? null, limit }, occurrenceOf);
 }
 
 /** Lists jobs, newest id first. */
-export function listJobs(t: Templates, request: ListJobsRequest): Query {
+export function listJobs(t: Templates, request: ListJobsRequest): Operation<JobRecord[]> {
   const { states, queue, task, schedule, parentId, key, before, limit } = request;
   const where = whereOf([
     states && `state ${t.dialect.oneOf("states")}`,
@@ -122,5 +165,6 @@ export function listJobs(t: Templates, request: ListJobsRequest): Query {
     before: before ?? null,
     limit,
   };
-  return { sql: t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} ${where} ORDER BY id DESC LIMIT (SELECT :limit)`), args };
+  const sql = t.sql(`SELECT ${JOB_COLUMNS} FROM {jobs} ${where} ORDER BY id DESC LIMIT (SELECT :limit)`);
+  return listing(sql, args, jobOf);
 }

@@ -3,14 +3,15 @@
  *
  * Statement 1 decides: it writes only jobs whose claim is still the given one, and marks them. A batch that was taken
  * before is known by its op and wins nothing, so a late copy of it changes nothing. Only the statements that the writes
- * need are sent; what follows from an end is `consequence.ts`.
+ * need are sent; what follows from an end is `ending_effects.ts`.
  */
-import type { JobState, JobWrite, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
-import type { Args, Query, Row, Sql, Value } from "../driver.ts";
+import type { JobState, JobWrite, RenewReply, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Args, Sql, Value } from "../driver.ts";
 import { listKind, listOf } from "../list.ts";
 import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { type ConsequenceStatements, consequences, ENDED } from "./consequence.ts";
+import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_effects.ts";
 import type { EnqueueStatements } from "./enqueue.ts";
 import { insertedJob } from "./limit.ts";
 import { CHILDREN, columnsOf, ENDS, GOES_ON, JOBS, STEP_NAMES, STEPS, valuesOf, WRITTEN } from "./lists.ts";
@@ -22,6 +23,10 @@ const CLAIMS = listKind<{ id: string; token: string }>()({
 
 /** Statements of running jobs. */
 export interface SaveStatements {
+  readonly t: Templates;
+  readonly effects: EndingEffectStatements;
+  /** As {@link EnqueueStatements.tieParents}. */
+  readonly tieParents: Sql;
   readonly end: Sql;
   readonly goOn: Sql;
   readonly keep: Sql;
@@ -33,7 +38,11 @@ export interface SaveStatements {
 }
 
 /** Prepares the statements. */
-export function saveStatements(t: Templates): SaveStatements {
+export function saveStatements(
+  t: Templates,
+  effects: EndingEffectStatements,
+  { tieParents }: EnqueueStatements,
+): SaveStatements {
   /** A job is written only under its current claim, and not by a batch that wrote it before. */
   const current = (item: { id: string; token: string }): string =>
     `j.id = ${item.id} AND j.state = 'running' AND j.claim_token = ${item.token}
@@ -48,6 +57,9 @@ export function saveStatements(t: Templates): SaveStatements {
     .map((name) => `${name} = excluded.${name}`)
     .join(", ");
   return {
+    t,
+    effects,
+    tieParents,
     end: t.update({
       update: "{jobs} AS j",
       list: ENDS,
@@ -118,16 +130,11 @@ export function saveStatements(t: Templates): SaveStatements {
   };
 }
 
-/** The batch of a save; the reply is read from its last statement. */
-export function save(
-  s: SaveStatements,
-  e: EnqueueStatements,
-  c: ConsequenceStatements,
-  t: Templates,
-  request: SaveRequest,
-  marks: Args,
-): Query[] {
+/** The batch of a save. */
+export function save(s: SaveStatements, request: SaveRequest, marks: Args): Operation<SaveReply> {
   const { now, writes } = request;
+  const { dialect } = s.t;
+  const { limits } = s.effects;
   const steps = writes.flatMap((write) => write.steps.map((step) => ({ ...step, jobId: write.id })));
   const forgets = writes.flatMap((write) => write.forget.map((name) => ({ jobId: write.id, name })));
   const children = writes.flatMap((write) => write.children.map((job) => ({ writer: write.id, job })));
@@ -143,59 +150,56 @@ export function save(
     ...marks,
     now,
     until: now + request.claimMs,
-    writes: listOf(t.dialect, WRITTEN, writes),
+    writes: listOf(dialect, WRITTEN, writes),
+    error: null,
   };
-  const queries: Query[] = [];
-  const add = (...sqls: readonly Sql[]): void => {
-    for (const sql of sqls) queries.push({ sql, args });
-  };
+  const batch = new Batch<"saved">(args);
   if (ends.length > 0) {
-    args["ends"] = listOf(t.dialect, ENDS, ends, now);
-    add(s.end);
+    args["ends"] = listOf(dialect, ENDS, ends, now);
+    batch.run(s.end);
   }
   if (moves.length > 0) {
-    args["moves"] = listOf(t.dialect, GOES_ON, moves, now);
-    add(s.goOn);
+    args["moves"] = listOf(dialect, GOES_ON, moves, now);
+    batch.run(s.goOn);
   }
   if (keeps.length > 0) {
-    args["keeps"] = listOf(t.dialect, GOES_ON, keeps, now);
-    add(s.keep);
+    args["keeps"] = listOf(dialect, GOES_ON, keeps, now);
+    batch.run(s.keep);
   }
   if (forgets.length > 0) {
-    args["forgets"] = listOf(t.dialect, STEP_NAMES, forgets);
-    add(s.forget);
+    args["forgets"] = listOf(dialect, STEP_NAMES, forgets);
+    batch.run(s.forget);
   }
   if (steps.length > 0) {
-    args["steps"] = listOf(t.dialect, STEPS, steps);
-    add(s.putSteps);
+    args["steps"] = listOf(dialect, STEPS, steps);
+    batch.run(s.putSteps);
   }
   if (jobs.length > 0) {
-    args["children"] = listOf(t.dialect, CHILDREN, children, now);
-    args["jobs"] = listOf(t.dialect, JOBS, jobs, now);
-    add(s.children);
-    if (jobs.some((job) => job.limit)) add(c.limits.markInserted, ...c.limits.admit);
+    args["children"] = listOf(dialect, CHILDREN, children, now);
+    args["jobs"] = listOf(dialect, JOBS, jobs, now);
+    batch.run(s.children);
+    if (jobs.some((job) => job.limit)) batch.run(limits.markInserted, ...limits.admit);
   }
-  if (ends.length > 0) queries.push(...consequences(c, args));
+  if (ends.length > 0) addEndingEffects(batch, s.effects);
   // Children name their parent as a rule; one that names another job is tied to that one.
   if (jobs.some(({ parentId }) => parentId !== null && !writes.some((write) => write.id === parentId)))
-    add(e.tieParents);
-  add(s.saved);
-  return queries;
-}
-
-/** Reads the reply of {@link save}. */
-export function saveReply(rows: readonly Row[]): SaveReply {
-  return {
-    saved: rows.map((row) => ({
+    batch.run(s.tieParents);
+  batch.read("saved", s.saved);
+  return operation(batch, () => ({
+    saved: batch.rows("saved").map((row) => ({
       id: row["id"] as string,
       state: row["state"] as JobState,
       wakes: int(row["wakes"]),
     })),
-  };
+  }));
 }
 
 /** The batch of a renewal. */
-export function renew(s: SaveStatements, t: Templates, request: RenewRequest): Query[] {
-  const args: Args = { until: request.now + request.claimMs, claims: listOf(t.dialect, CLAIMS, request.claims) };
-  return [{ sql: s.renew, args }];
+export function renew(s: SaveStatements, request: RenewRequest): Operation<RenewReply> {
+  const batch = new Batch<"renewed">({
+    until: request.now + request.claimMs,
+    claims: listOf(s.t.dialect, CLAIMS, request.claims),
+  });
+  batch.read("renewed", s.renew);
+  return operation(batch, () => ({ kept: batch.rows("renewed").map((row) => row["id"] as string) }));
 }

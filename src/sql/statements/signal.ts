@@ -5,7 +5,8 @@
  * one batch, so none is ever counted twice, and a signal sent again finds itself stored.
  */
 import type { SignalReply, SignalRequest } from "../../storage/port.ts";
-import type { Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Sql } from "../driver.ts";
 import { itemOf, listKind, listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
 import { valuesOf } from "./lists.ts";
@@ -19,6 +20,7 @@ const SIGNALS = listKind<SignalRequest["signals"][number]>()({
 
 /** Statements of signals. */
 export interface SignalStatements {
+  readonly t: Templates;
   readonly lock: Sql;
   readonly insert: Sql;
   readonly wake: Sql;
@@ -32,6 +34,7 @@ export function signalStatements(t: Templates): SignalStatements {
   const known =
     "EXISTS (SELECT 1 FROM {signals} AS s WHERE s.job_id = item.job_id AND s.name = item.name AND s.key = item.key)";
   return {
+    t,
     lock: t.sql(
       `SELECT id FROM {jobs} WHERE id IN (SELECT item.job_id FROM ${list} AS item) ORDER BY id${d.forUpdate}`,
     ),
@@ -76,27 +79,27 @@ function distinct(signals: SignalRequest["signals"]): SignalRequest["signals"] {
 }
 
 /** The batch of signals. */
-export function signal(s: SignalStatements, t: Templates, request: SignalRequest): Query[] {
-  const args = { now: request.now, signals: listOf(t.dialect, SIGNALS, distinct(request.signals)) };
-  const sqls = [...(t.dialect.concurrent ? [s.lock] : []), s.insert, s.wake, s.outcomes];
-  return sqls.map((sql) => ({ sql, args }));
-}
-
-/** Reads the reply of {@link signal}. */
-export function signalReply(rows: readonly Row[][], request: SignalRequest): SignalReply {
-  const [inserted, , outcomes] = rows.slice(-3) as [Row[], Row[], Row[]];
-  const accepted = new Set(
-    inserted.map((row) => keyOf(row["job_id"] as string, row["name"] as string, row["key"] as string)),
-  );
-  const byKey = new Map(
-    distinct(request.signals).map(({ jobId, name, key }, i) => [keyOf(jobId, name, key), outcomes[i]!]),
-  );
-  return {
-    outcomes: request.signals.map(({ jobId, name, key }) => {
-      const text = keyOf(jobId, name, key);
-      // Only the first of equal ones is the one that was stored.
-      if (accepted.delete(text)) return "accepted";
-      return byKey.get(text)!["outcome"] as SignalReply["outcomes"][number];
-    }),
-  };
+export function signal(s: SignalStatements, request: SignalRequest): Operation<SignalReply> {
+  const { dialect } = s.t;
+  const signals = distinct(request.signals);
+  const batch = new Batch<"inserted" | "outcomes">({ now: request.now, signals: listOf(dialect, SIGNALS, signals) });
+  if (dialect.concurrent) batch.run(s.lock);
+  batch.read("inserted", s.insert);
+  batch.run(s.wake);
+  batch.read("outcomes", s.outcomes);
+  return operation(batch, () => {
+    const accepted = new Set(
+      batch.rows("inserted").map((row) => keyOf(row["job_id"] as string, row["name"] as string, row["key"] as string)),
+    );
+    const outcomes = batch.rows("outcomes");
+    const byKey = new Map(signals.map(({ jobId, name, key }, i) => [keyOf(jobId, name, key), outcomes[i]!]));
+    return {
+      outcomes: request.signals.map(({ jobId, name, key }) => {
+        const text = keyOf(jobId, name, key);
+        // Only the first of equal ones is the one that was stored.
+        if (accepted.delete(text)) return "accepted";
+        return byKey.get(text)!["outcome"] as SignalReply["outcomes"][number];
+      }),
+    };
+  });
 }

@@ -3,14 +3,18 @@
  */
 import type { ScheduleState, StatsReply } from "../../storage/port.ts";
 import { ONLY_SKIPS_FROM } from "../../storage/states.ts";
-import type { Query, Row, Sql } from "../driver.ts";
+import { Batch, type Operation, operation } from "../batch.ts";
+import type { Row, Sql } from "../driver.ts";
 import { int, intOrNull, leaseOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
-import { CLAIMABLE } from "./line.ts";
+import { CLAIMABLE } from "./queue_state.ts";
 
-/** Statements of the counts, in order. */
+/** Statements of the counts. */
 export interface StatsStatements {
-  readonly all: readonly Sql[];
+  readonly queues: Sql;
+  readonly schedules: Sql;
+  readonly lease: Sql;
+  readonly next: Sql;
 }
 
 /** Prepares the statements. */
@@ -20,30 +24,31 @@ export function statsStatements(t: Templates): StatsStatements {
   const later = (op: string): string =>
     `alarm_at IS NOT NULL AND state = 'ready' AND due = 0 AND held = 0 AND available_at ${op} :now`;
   return {
-    all: [
-      t.sql(
-        unionOf([
-          count("ready", `${CLAIMABLE} AND available_at <= :now`, "min(available_at)"),
-          // Their time has come, and the next claim will see it.
-          count("ready", later("<="), "min(available_at)"),
-          count("scheduled", later(">")),
-          // The clock went back after they had come due.
-          count("scheduled", `${CLAIMABLE} AND available_at > :now`),
-          count("held", "held = 1 AND due = 1 AND available_at <= :now"),
-          count("scheduled", "held = 1 AND due = 1 AND available_at > :now"),
-          count("held", "held = 1 AND due = 0 AND available_at <= :now"),
-          count("scheduled", "held = 1 AND due = 0 AND available_at > :now"),
-          count("running", "claim_token IS NOT NULL"),
-          count("waiting", "state = 'waiting'"),
-          count("failed", "state = 'failed' AND finished_at IS NOT NULL"),
-          "SELECT name AS queue, 'paused' AS what, paused AS jobs, CAST(NULL AS bigint) AS oldest FROM {queues}",
-        ]),
-      ),
+    queues: t.sql(
+      unionOf([
+        count("ready", `${CLAIMABLE} AND available_at <= :now`, "min(available_at)"),
+        // Their time has come, and the next claim will see it.
+        count("ready", later("<="), "min(available_at)"),
+        count("scheduled", later(">")),
+        // The clock went back after they had come due.
+        count("scheduled", `${CLAIMABLE} AND available_at > :now`),
+        count("held", "held = 1 AND due = 1 AND available_at <= :now"),
+        count("scheduled", "held = 1 AND due = 1 AND available_at > :now"),
+        count("held", "held = 1 AND due = 0 AND available_at <= :now"),
+        count("scheduled", "held = 1 AND due = 0 AND available_at > :now"),
+        count("running", "claim_token IS NOT NULL"),
+        count("waiting", "state = 'waiting'"),
+        count("failed", "state = 'failed' AND finished_at IS NOT NULL"),
+        "SELECT name AS queue, 'paused' AS what, paused AS jobs, CAST(NULL AS bigint) AS oldest FROM {queues}",
+      ]),
+    ),
+    schedules:
       t.sql(`SELECT state, count(*) AS schedules, sum(CASE WHEN skips >= ${ONLY_SKIPS_FROM} THEN 1 ELSE 0 END) AS skips
-        FROM {schedules} GROUP BY state`),
-      t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
-      t.sql(`SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`),
-    ],
+      FROM {schedules} GROUP BY state`),
+    lease: t.sql("SELECT holder, token, expires_at FROM {lease} WHERE id = 1"),
+    next: t.sql(
+      `SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`,
+    ),
   };
 }
 
@@ -60,16 +65,23 @@ function unionOf(queries: readonly string[]): string {
 }
 
 /** The batch of the counts. */
-export function stats(s: StatsStatements, now: number): Query[] {
-  return s.all.map((sql) => ({ sql, args: { now } }));
+export function stats(s: StatsStatements, now: number): Operation<StatsReply> {
+  const batch = new Batch<keyof StatsStatements>({ now });
+  for (const name of ["queues", "schedules", "lease", "next"] as const) batch.read(name, s[name]);
+  return operation(batch, () => ({
+    queues: depthsOf(batch.rows("queues")),
+    ...schedulesOf(batch.rows("schedules")),
+    lease: leaseOf(batch.rows("lease")[0]),
+    nextAt: intOrNull(batch.rows("next")[0]?.["next_at"]),
+  }));
 }
 
 type QueueDepth = StatsReply["queues"][number];
 
-/** Reads the reply of {@link stats}. */
-export function statsReply(rows: readonly Row[][]): StatsReply {
+/** Depths of the queues, by name. */
+function depthsOf(rows: readonly Row[]): QueueDepth[] {
   const queues = new Map<string, QueueDepth>();
-  for (const row of rows[0]!) {
+  for (const row of rows) {
     const name = row["queue"] as string;
     let depth = queues.get(name);
     if (!depth) {
@@ -92,17 +104,16 @@ export function statsReply(rows: readonly Row[][]): StatsReply {
     const oldest = intOrNull(row["oldest"]);
     if (oldest !== null) depth.oldestReadyAt = Math.min(oldest, depth.oldestReadyAt ?? oldest);
   }
+  return [...queues.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1));
+}
+
+/** How many schedules are in each state, and how many of the active ones only skip. */
+function schedulesOf(rows: readonly Row[]): Pick<StatsReply, "schedules" | "onlySkips"> {
   const schedules: Record<ScheduleState, number> = { active: 0, paused: 0, ended: 0, broken: 0 };
   let onlySkips = 0;
-  for (const row of rows[1]!) {
+  for (const row of rows) {
     schedules[row["state"] as ScheduleState] = int(row["schedules"]);
     if (row["state"] === "active") onlySkips = int(row["skips"]);
   }
-  return {
-    queues: [...queues.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1)),
-    schedules,
-    onlySkips,
-    lease: leaseOf(rows[2]![0]),
-    nextAt: intOrNull(rows[3]![0]?.["next_at"]),
-  };
+  return { schedules, onlySkips };
 }

@@ -216,7 +216,7 @@ const GUARDS: readonly Guard[] = [
     what: "a cancellation looks again for children that were being saved",
     engine: "postgres",
     race: "cancel against a child",
-    cuts: [cut("statements/consequence.ts", "...(t.dialect.concurrent ? [cascade] : []),")],
+    cuts: [cut("statements/ending_effects.ts", "...(t.dialect.concurrent ? [cancelDescendants] : []),")],
   },
   {
     what: "a starter whose migration another has made meanwhile goes on",

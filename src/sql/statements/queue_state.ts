@@ -7,12 +7,15 @@
 import type { Row, Sql } from "../driver.ts";
 import { int, intOrNull } from "../rows.ts";
 import type { Templates } from "../template.ts";
+import { rateWindow } from "./rate_window.ts";
 
 /** What a job must be to be claimed now (only ready jobs are due); the literal terms are those of the partial index. */
 export const CLAIMABLE = "due = 1 AND held = 0";
 
 /** What a job must be for time to change it; the first term is the anchor of the index (see `dialect.ts`). */
 export const ALARMED = "finished_at IS NULL AND alarm_at IS NOT NULL";
+
+const { used: USED, freeAt: FREE_AT } = rateWindow("q", "'queue:' || q.name");
 
 /**
  * 1 where a selection that names another row finds something, otherwise 0, as a column. Not EXISTS: Postgres may gather all
@@ -26,16 +29,10 @@ export function one(selection: string): string {
 export function roomOf(t: Templates, limit: string): string {
   const { least } = t.dialect;
   const running = "(SELECT count(*) FROM {jobs} AS r WHERE r.queue = q.name AND r.claim_token IS NOT NULL)";
-  const used = `(SELECT COALESCE(sum(s.count), 0) FROM {starts} AS s
-    WHERE s.scope = 'queue:' || q.name AND s.at > :now - q.rate_per_ms)`;
   const places = `CASE WHEN q.concurrency IS NULL THEN ${limit} ELSE q.concurrency - ${running} END`;
-  const starts = `CASE WHEN q.rate_count IS NULL THEN ${limit} ELSE q.rate_count - ${used} END`;
+  const starts = `CASE WHEN q.rate_count IS NULL THEN ${limit} ELSE q.rate_count - ${USED} END`;
   return `CASE WHEN q.paused = 1 THEN 0 ELSE ${least(limit, least(places, starts))} END`;
 }
-
-const FREE_AT = `(SELECT w.at + q.rate_per_ms FROM (SELECT s.at, sum(s.count) OVER (ORDER BY s.at DESC, s.op DESC) AS running
-  FROM {starts} AS s WHERE s.scope = 'queue:' || q.name AND s.at > :now - q.rate_per_ms) AS w
-  WHERE w.running >= q.rate_count ORDER BY w.at DESC LIMIT 1)`;
 
 /** Whether only the rate keeps the queue's jobs waiting. */
 const RATED = `CASE WHEN q.rate_count IS NULL OR q.rate_count <= 0 THEN NULL
@@ -77,7 +74,7 @@ export function jobsAt(t: Templates): string {
 }
 
 /** Statements that tell how queues stand. */
-export interface LineStatements {
+export interface QueueStateStatements {
   /** The queues of the texts `queues`. */
   readonly asked: Sql;
   /** The queues of the texts `queues`, looking only at tasks of the texts `tasks`. */
@@ -85,7 +82,7 @@ export interface LineStatements {
 }
 
 /** Prepares the statements. */
-export function lineStatements(t: Templates): LineStatements {
+export function queueStateStatements(t: Templates): QueueStateStatements {
   const { room, free } = freeAt(t);
   const asked = (tasks: string): Sql =>
     t.sql(`SELECT ${room} AS room, COALESCE(q.paused, 0) AS paused, ${free} AS free_at, ${LIMIT_AT} AS limit_at,

@@ -1,0 +1,103 @@
+/**
+ * How does an operation get its answer? It is sent, and sent again where no reply came, a few times and ever later; then
+ * the error goes to the caller.
+ *
+ * No reply does not mean that nothing happened. So each time the operation is built anew, under the same op with a new nonce
+ * (`op_marks.ts`): a batch that did happen changes nothing more and gives its answer again. Behind the operation, in the same
+ * batch, listeners on other connections are notified and the server's time is asked for.
+ */
+import { type Clock, delay } from "../base/clock.ts";
+import { systemIds } from "../base/id.ts";
+import type { Wake } from "../storage/port.ts";
+import type { Operation } from "./batch.ts";
+import { type BatchMode, type Driver, DriverError, type Sql } from "./driver.ts";
+import type { Templates } from "./template.ts";
+
+/** How often a batch is sent whose answer is lost. */
+const MAX_SENDS = 4;
+const FIRST_PAUSE_MS = 50;
+
+/** What an operation notifies listeners on other connections of; `ends`: of jobs, where one that ended affects others. */
+export type Notice = "jobs" | "schedules" | "ends";
+
+/** An answer, and the server's time where it has a clock of its own (epoch ms). */
+export interface Answer<Reply> {
+  readonly reply: Reply;
+  readonly time: { time?: number };
+}
+
+/** Sends operations through a driver. */
+export class Sender {
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+  readonly #time: Sql | null;
+  readonly #notices: Readonly<Record<Notice, Sql | null>>;
+
+  constructor({ driver, clock, templates: t }: { driver: Driver; clock: Clock; templates: Templates }) {
+    this.#driver = driver;
+    this.#clock = clock;
+    this.#time = t.dialect.serverTime === null ? null : t.sql(`SELECT ${t.dialect.serverTime} AS time`);
+    this.#notices = noticesOf(driver, t);
+  }
+
+  /** The statement of a notice, for batches that are not sent from here; null where none is needed. */
+  notice(notice: Notice): Sql | null {
+    return this.#notices[notice];
+  }
+
+  /** Sends an operation that writes. @param build builds it anew for each time that it is sent */
+  write<Reply>(build: () => Operation<Reply>, notices: readonly (Notice | false)[] = []): Promise<Answer<Reply>> {
+    return this.persist(() => this.#send(build(), "write", notices));
+  }
+
+  /** Sends an operation that only reads. */
+  read<Reply>(build: () => Operation<Reply>): Promise<Answer<Reply>> {
+    return this.persist(() => this.#send(build(), "read", []));
+  }
+
+  /** Does again what got no answer. */
+  async persist<T>(work: () => Promise<T>): Promise<T> {
+    for (let send = 1; ; send++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof DriverError) || !error.ambiguous || send === MAX_SENDS) throw error;
+        await delay(this.#clock, FIRST_PAUSE_MS * 2 ** (send - 1) * (0.5 + systemIds.random()));
+      }
+    }
+  }
+
+  async #send<Reply>(
+    { batches, args, reply }: Operation<Reply>,
+    mode: BatchMode,
+    notices: readonly (Notice | false)[],
+  ): Promise<Answer<Reply>> {
+    const queries = batches.flatMap((batch) => batch.queries);
+    for (const notice of notices) {
+      const sql = notice && this.#notices[notice];
+      if (sql) queries.push({ sql, args });
+    }
+    if (this.#time) queries.push({ sql: this.#time, args: {} });
+    const rows = await this.#driver.batch(queries, mode);
+    let at = 0;
+    for (const batch of batches) {
+      batch.answer(rows.slice(at, at + batch.queries.length));
+      at += batch.queries.length;
+    }
+    return { reply: reply(), time: this.#time ? { time: Number(rows.at(-1)![0]!["time"]) } : {} };
+  }
+}
+
+function noticesOf(driver: Driver, t: Templates): Record<Notice, Sql | null> {
+  const announce = (wake: Wake, where = ""): Sql | null =>
+    driver.announce ? t.sql(`${driver.announce(wake)}${where}`) : null;
+  return {
+    jobs: announce("jobs"),
+    schedules: announce("schedules"),
+    ends: announce(
+      "jobs",
+      ` WHERE EXISTS (SELECT 1 FROM {jobs} WHERE mark IN (:mark, :cascade) AND tied > 0 AND tied > 1
+          AND finished_at IS NOT NULL)`,
+    ),
+  };
+}
