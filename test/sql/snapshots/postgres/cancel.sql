@@ -1,0 +1,49 @@
+-- cancel on PostgreSQL; written by test/sql/snapshots.test.ts
+
+-- cancel.lockLimits
+--   1 ids
+SELECT key
+FROM belfry_limits
+WHERE key IN (SELECT limit_key FROM belfry_jobs WHERE id = ANY ($1::text[]) AND held = 1)
+ORDER BY key
+FOR UPDATE;
+
+-- cancel.cancel
+--   1 mark, 2 error, 3 now, 4 ids
+UPDATE belfry_jobs
+SET state = 'cancelled', mark = $1, error = $2, finished_at = $3, held = 0, due = 0, resuming = 0,
+  available_at = NULL, alarm_at = NULL, claim_token = NULL, claim_expires_at = NULL
+WHERE id = ANY ($4::text[]) AND finished_at IS NULL;
+
+-- only where effects.found finds a row:
+-- effects.cancelDescendants, see effects.sql
+-- effects.cancelDescendants, see effects.sql
+-- effects.wakeParents, see effects.sql
+-- effects.countFailures, see effects.sql
+-- limits.markEnded, see effects.sql
+-- admission.becomeDue, see effects.sql
+-- admission.countRoom, see effects.sql
+-- admission.noNegativeRoom, see effects.sql
+-- admission.admit, see effects.sql
+-- admission.countStarts, see effects.sql
+-- admission.finish, see effects.sql
+
+-- cancel.cancelled
+--   1 ids, 2 from, 3 allTo
+SELECT id
+FROM belfry_jobs
+WHERE id = ANY ($1::text[]) AND state = 'cancelled' AND mark >= $2 AND mark < $3
+UNION
+SELECT id
+FROM belfry_jobs
+WHERE tied > 0 AND finished_at IS NOT NULL AND state = 'cancelled' AND mark >= $2 AND mark < $3;
+
+--   1 mark, 2 cascade
+SELECT pg_notify('belfry_wake', 'jobs')
+WHERE EXISTS (
+  SELECT 1
+  FROM belfry_jobs
+  WHERE mark IN ($1, $2) AND tied > 0 AND tied > 1 AND finished_at IS NOT NULL
+);
+
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time;

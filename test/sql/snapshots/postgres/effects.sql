@@ -1,0 +1,295 @@
+-- effects on PostgreSQL; written by test/sql/snapshots.test.ts
+
+-- limits.markInserted
+--   1 mark, 2 jobs
+INSERT INTO belfry_limits (key, concurrency, rate_count, rate_per_ms, room, next_at, mark)
+SELECT limit_key, limit_concurrency, limit_count, limit_per_ms, 0, NULL, $1
+FROM (
+  SELECT j.limit_key, j.limit_concurrency, j.limit_count, j.limit_per_ms,
+    row_number() OVER (PARTITION BY j.limit_key ORDER BY item.ord DESC) AS place
+  FROM (
+    SELECT ord - 1 AS ord, id, task, queue, priority, available_at, expires_at, key, input,
+      options, schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count,
+      limit_per_ms, tied, held, due, alarm_at
+    FROM ROWS FROM (
+      json_to_recordset($2::text::json) AS (
+        id text, task text, queue text, priority bigint, available_at bigint, expires_at bigint,
+        key text, input text, options text, schedule text, scheduled_at bigint, parent_id text,
+        limit_key text, limit_concurrency bigint, limit_count bigint, limit_per_ms bigint,
+        tied bigint, held bigint, due bigint, alarm_at bigint
+      )
+    )
+    WITH ORDINALITY AS item(
+      id, task, queue, priority, available_at, expires_at, key, input, options, schedule,
+      scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held,
+      due, alarm_at, ord
+    )
+    WHERE ord = COALESCE(ord, 0)
+  ) AS item
+  JOIN belfry_jobs AS j ON j.id = item.id
+  WHERE j.mark = $1 AND j.limit_key IS NOT NULL
+) AS latest
+WHERE place = 1
+ORDER BY limit_key
+ON CONFLICT (key)
+DO UPDATE
+SET concurrency = excluded.concurrency, rate_count = excluded.rate_count,
+  rate_per_ms = excluded.rate_per_ms, mark = excluded.mark;
+
+-- limits.markRevived
+--   1 mark, 2 ids
+INSERT INTO belfry_limits (key, concurrency, rate_count, rate_per_ms, room, next_at, mark)
+SELECT limit_key, limit_concurrency, limit_count, limit_per_ms, 0, NULL, $1
+FROM (
+  SELECT j.limit_key, j.limit_concurrency, j.limit_count, j.limit_per_ms,
+    row_number() OVER (PARTITION BY j.limit_key ORDER BY j.id DESC) AS place
+  FROM (
+    SELECT value FROM unnest($2::text[]) AS item(value) WHERE value = COALESCE(value, '')
+  ) AS item
+  JOIN belfry_jobs AS j ON j.id = item.value
+  WHERE j.mark = $1 AND j.limit_key IS NOT NULL
+) AS latest
+WHERE place = 1
+ORDER BY limit_key
+ON CONFLICT (key)
+DO UPDATE
+SET concurrency = excluded.concurrency, rate_count = excluded.rate_count,
+  rate_per_ms = excluded.rate_per_ms, mark = excluded.mark;
+
+-- limits.markEnded
+--   1 mark, 2 cascade
+UPDATE belfry_limits
+SET mark = $1
+WHERE key IN (
+  SELECT limit_key
+  FROM belfry_jobs
+  WHERE mark IN ($1, $2) AND tied > 0 AND finished_at IS NOT NULL AND limit_key IS NOT NULL
+);
+
+-- admission.becomeDue
+--   1 now, 2 mark
+UPDATE belfry_jobs
+SET due = 1
+WHERE held = 1
+  AND due = 0
+  AND available_at <= $1
+  AND limit_key IN (SELECT key FROM belfry_limits WHERE mark = $2);
+
+-- admission.countRoom
+--   1 now, 2 mark
+UPDATE belfry_limits AS l
+SET room = CASE
+  WHEN l.rate_count IS NULL THEN CASE
+    WHEN l.concurrency IS NULL THEN 1000
+    ELSE l.concurrency - (
+      SELECT count(*)
+      FROM belfry_jobs AS j
+      WHERE j.limit_key = l.key AND j.held = 0 AND j.finished_at IS NULL
+    )
+  END
+  ELSE LEAST(
+    LEAST(
+      CASE
+        WHEN l.concurrency IS NULL THEN 1000
+        ELSE l.concurrency - (
+          SELECT count(*)
+          FROM belfry_jobs AS j
+          WHERE j.limit_key = l.key AND j.held = 0 AND j.finished_at IS NULL
+        )
+      END,
+      l.rate_count - (
+        SELECT COALESCE(sum(s.count), 0)
+        FROM belfry_starts AS s
+        WHERE s.scope = 'limit:' || l.key AND s.at > $1 - l.rate_per_ms
+      )
+    ),
+    (
+      SELECT count(*)
+      FROM (
+        SELECT 1
+        FROM belfry_jobs AS j
+        WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1
+        LIMIT 1000
+      ) AS line
+    )
+  )
+END
+WHERE l.mark = $2;
+
+-- admission.noNegativeRoom
+--   1 mark
+UPDATE belfry_limits SET room = 0 WHERE mark = $1 AND room < 0;
+
+-- admission.admit
+--   1 mark
+UPDATE belfry_jobs
+SET held = 0
+WHERE
+  id IN (
+    SELECT picked.id
+    FROM (SELECT key, room FROM belfry_limits WHERE mark = $1 AND room > 0) AS outer_row
+    CROSS JOIN LATERAL (
+      SELECT id
+      FROM belfry_jobs
+      WHERE limit_key = outer_row.key AND held = 1 AND due = 1
+      ORDER BY priority DESC, available_at, id
+      LIMIT outer_row.room
+    ) AS picked
+  )
+  AND held = 1
+  AND due = 1;
+
+-- admission.countStarts
+--   1 now, 2 mark
+INSERT INTO belfry_starts (scope, at, op, count)
+SELECT 'limit:' || key, $1, $2, room
+FROM belfry_limits
+WHERE mark = $2 AND rate_count IS NOT NULL AND room > 0
+ON CONFLICT (scope, at, op)
+DO UPDATE
+SET count = belfry_starts.count + excluded.count;
+
+-- admission.finish
+--   1 now, 2 mark
+UPDATE belfry_limits AS l
+SET mark = NULL,
+  next_at = CASE
+    WHEN
+      CASE
+        WHEN l.concurrency IS NULL THEN 1000
+        ELSE l.concurrency - (
+          SELECT count(*)
+          FROM belfry_jobs AS j
+          WHERE j.limit_key = l.key AND j.held = 0 AND j.finished_at IS NULL
+        )
+      END <= 0
+      OR l.rate_count <= 0 THEN NULL
+    WHEN EXISTS (SELECT 1 FROM belfry_jobs AS j WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1) THEN CASE
+      WHEN l.rate_count IS NULL THEN $1
+      ELSE COALESCE(
+        (
+          SELECT w.at + l.rate_per_ms
+          FROM (
+            SELECT s.at, sum(s.count) OVER (ORDER BY s.at DESC, s.op DESC) AS running
+            FROM belfry_starts AS s
+            WHERE s.scope = 'limit:' || l.key AND s.at > $1 - l.rate_per_ms
+          ) AS w
+          WHERE w.running >= l.rate_count
+          ORDER BY w.at DESC
+          LIMIT 1
+        ),
+        $1
+      )
+    END
+    ELSE (
+      SELECT CASE WHEN f.at IS NULL OR f.at < m.at THEN m.at ELSE f.at END
+      FROM
+        (
+          SELECT min(j.available_at) AS at
+          FROM belfry_jobs AS j
+          WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 0
+        ) AS m,
+        (
+          SELECT CASE
+            WHEN l.rate_count IS NULL THEN NULL
+            ELSE (
+              SELECT w.at + l.rate_per_ms
+              FROM (
+                SELECT s.at, sum(s.count) OVER (ORDER BY s.at DESC, s.op DESC) AS running
+                FROM belfry_starts AS s
+                WHERE s.scope = 'limit:' || l.key AND s.at > $1 - l.rate_per_ms
+              ) AS w
+              WHERE w.running >= l.rate_count
+              ORDER BY w.at DESC
+              LIMIT 1
+            )
+          END AS at
+        ) AS f
+      WHERE m.at IS NOT NULL
+    )
+  END
+WHERE l.mark = $2;
+
+-- effects.found
+--   1 mark, 2 cascade
+SELECT 1 AS found
+WHERE EXISTS (
+  SELECT 1 FROM belfry_jobs WHERE mark IN ($1, $2) AND tied > 0 AND finished_at IS NOT NULL
+)
+  OR EXISTS (SELECT 1 FROM belfry_limits WHERE mark = $1);
+
+-- effects.cancelDescendants
+--   1 mark, 2 cascade, 3 now, 4 error
+WITH RECURSIVE down(id, cause) AS (
+  SELECT c.id, e.state
+  FROM belfry_jobs AS e
+  JOIN belfry_jobs AS c ON c.parent_id = e.id
+  WHERE e.mark IN ($1, $2)
+    AND e.tied > 0
+    AND e.finished_at IS NOT NULL
+    AND e.state <> 'completed'
+    AND c.finished_at IS NULL
+  UNION
+  SELECT c.id, d.cause
+  FROM down AS d
+  JOIN belfry_jobs AS c ON c.parent_id = d.id
+  WHERE c.finished_at IS NULL
+)
+UPDATE belfry_jobs AS j
+SET state = 'cancelled', mark = $2, finished_at = $3, held = 0, due = 0, resuming = 0,
+  available_at = NULL, alarm_at = NULL, claim_token = NULL, claim_expires_at = NULL,
+  error = COALESCE(
+    $4,
+    '{"name":"BelfryError","code":"JOB_CANCELLED","message":"its parent job ended as ' || down.cause || '"}'
+  )
+FROM down
+WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL;
+
+-- effects.wakeParents
+--   1 now, 2 mark, 3 cascade
+UPDATE belfry_jobs AS p
+SET wakes = p.wakes + c.news,
+  state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
+  due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
+  resuming = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.resuming END,
+  available_at = CASE WHEN p.state = 'waiting' THEN $1 ELSE p.available_at END,
+  alarm_at = CASE WHEN p.state = 'waiting' THEN NULL ELSE p.alarm_at END
+FROM (
+  SELECT parent_id, count(*) AS news
+  FROM belfry_jobs
+  WHERE mark IN ($2, $3) AND tied > 0 AND finished_at IS NOT NULL AND parent_id IS NOT NULL
+  GROUP BY parent_id
+) AS c
+WHERE p.id = c.parent_id AND p.finished_at IS NULL;
+
+-- effects.countFailures
+--   1 now, 2 mark, 3 cascade
+UPDATE belfry_schedules AS s
+SET failures = CASE WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed END,
+  state = CASE
+    WHEN s.state = 'active'
+      AND s.pause_after_failures IS NOT NULL
+      AND CASE
+        WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed
+      END >= s.pause_after_failures THEN 'paused'
+    ELSE s.state
+  END,
+  note = CASE
+    WHEN s.state = 'active'
+      AND s.pause_after_failures IS NOT NULL
+      AND CASE
+        WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed
+      END >= s.pause_after_failures THEN 'paused after ' || CASE WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed END || ' failed jobs in a row'
+    ELSE s.note
+  END,
+  revision = s.revision + 1, updated_at = $1
+FROM (
+  SELECT schedule,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state = 'completed') AS completed
+  FROM belfry_jobs
+  WHERE mark IN ($2, $3) AND tied > 0 AND finished_at IS NOT NULL AND schedule IS NOT NULL
+  GROUP BY schedule
+) AS e
+WHERE s.name = e.schedule
+  AND s.failures <> CASE WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed END;

@@ -1,0 +1,145 @@
+-- enqueue on PostgreSQL; written by test/sql/snapshots.test.ts
+
+-- enqueue.insert
+--   1 now, 2 op, 3 mark, 4 jobs
+INSERT INTO belfry_jobs (
+  id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
+  parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
+  state, resuming, attempt, claims, wakes, created_at, born, mark
+)
+SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
+  item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,
+  item.limit_key, item.limit_concurrency, item.limit_count, item.limit_per_ms, item.tied, item.held,
+  item.due, item.alarm_at, 'ready', 0, 0, 0, 0, $1, $2,
+  CASE WHEN item.limit_key IS NULL THEN NULL ELSE $3 END
+FROM (
+  SELECT ord - 1 AS ord, id, task, queue, priority, available_at, expires_at, key, input, options,
+    schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms,
+    tied, held, due, alarm_at
+  FROM ROWS FROM (
+    json_to_recordset($4::text::json) AS (
+      id text, task text, queue text, priority bigint, available_at bigint, expires_at bigint,
+      key text, input text, options text, schedule text, scheduled_at bigint, parent_id text,
+      limit_key text, limit_concurrency bigint, limit_count bigint, limit_per_ms bigint,
+      tied bigint, held bigint, due bigint, alarm_at bigint
+    )
+  )
+  WITH ORDINALITY AS item(
+    id, task, queue, priority, available_at, expires_at, key, input, options, schedule,
+    scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held,
+    due, alarm_at, ord
+  )
+  WHERE ord = COALESCE(ord, 0)
+) AS item
+WHERE true
+ORDER BY item.ord
+ON CONFLICT DO NOTHING;
+
+-- enqueue.others
+-- not where enqueue.insert changed as many rows as were asked for
+--   1 jobs, 2 op
+SELECT item.ord AS ord, COALESCE(j.id, k.id) AS id
+FROM (
+  SELECT ord - 1 AS ord, id, task, queue, priority, available_at, expires_at, key, input, options,
+    schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms,
+    tied, held, due, alarm_at
+  FROM ROWS FROM (
+    json_to_recordset($1::text::json) AS (
+      id text, task text, queue text, priority bigint, available_at bigint, expires_at bigint,
+      key text, input text, options text, schedule text, scheduled_at bigint, parent_id text,
+      limit_key text, limit_concurrency bigint, limit_count bigint, limit_per_ms bigint,
+      tied bigint, held bigint, due bigint, alarm_at bigint
+    )
+  )
+  WITH ORDINALITY AS item(
+    id, task, queue, priority, available_at, expires_at, key, input, options, schedule,
+    scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held,
+    due, alarm_at, ord
+  )
+  WHERE ord = COALESCE(ord, 0)
+) AS item
+LEFT JOIN belfry_jobs AS j ON j.id = item.id
+LEFT JOIN belfry_jobs AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
+WHERE j.id IS NULL OR COALESCE(j.born, '') <> $2;
+
+SELECT pg_notify('belfry_wake', 'jobs');
+
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time;
+
+-- ---------- children ----------
+-- enqueue.insert, as above
+
+-- enqueue.tieParents
+--   1 jobs
+UPDATE belfry_jobs
+SET tied = tied | 8
+WHERE (tied & 8) = 0
+  AND id IN (
+    SELECT item.parent_id
+    FROM (
+      SELECT ord - 1 AS ord, id, task, queue, priority, available_at, expires_at, key, input,
+        options, schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count,
+        limit_per_ms, tied, held, due, alarm_at
+      FROM ROWS FROM (
+        json_to_recordset($1::text::json) AS (
+          id text, task text, queue text, priority bigint, available_at bigint, expires_at bigint,
+          key text, input text, options text, schedule text, scheduled_at bigint, parent_id text,
+          limit_key text, limit_concurrency bigint, limit_count bigint, limit_per_ms bigint,
+          tied bigint, held bigint, due bigint, alarm_at bigint
+        )
+      )
+      WITH ORDINALITY AS item(
+        id, task, queue, priority, available_at, expires_at, key, input, options, schedule,
+        scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied,
+        held, due, alarm_at, ord
+      )
+      WHERE ord = COALESCE(ord, 0)
+    ) AS item
+    WHERE item.parent_id IS NOT NULL
+  );
+
+-- enqueue.others, as above
+-- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
+-- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
+
+-- ---------- jobs with a limit ----------
+-- enqueue.insert, as above
+-- limits.markInserted, see effects.sql
+-- admission.becomeDue, see effects.sql
+-- admission.countRoom, see effects.sql
+-- admission.noNegativeRoom, see effects.sql
+-- admission.admit, see effects.sql
+-- admission.countStarts, see effects.sql
+-- admission.finish, see effects.sql
+-- enqueue.others, as above
+-- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
+-- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
+
+-- ---------- with a piggybacked claim ----------
+-- claim.lockToken, see claim.sql
+-- claim.lockQueues, see claim.sql
+-- enqueue.insert, as above
+-- enqueue.others, as above
+-- claim.alarm, see claim.sql
+-- claim.openLimits, see claim.sql
+-- only where effects.found finds a row:
+-- effects.cancelDescendants, see effects.sql
+-- effects.cancelDescendants, see effects.sql
+-- effects.wakeParents, see effects.sql
+-- effects.countFailures, see effects.sql
+-- limits.markEnded, see effects.sql
+-- admission.becomeDue, see effects.sql
+-- admission.countRoom, see effects.sql
+-- admission.noNegativeRoom, see effects.sql
+-- admission.admit, see effects.sql
+-- admission.countStarts, see effects.sql
+-- admission.finish, see effects.sql
+-- claim.take, see claim.sql
+-- claim.countStarts, see claim.sql
+-- history.jobs, see claim.sql
+-- history.steps, see claim.sql
+-- history.signals, see claim.sql
+-- history.children, see claim.sql
+-- queueState.asked, see claim.sql
+-- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
+-- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above

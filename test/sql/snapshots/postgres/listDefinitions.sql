@@ -1,0 +1,19 @@
+-- listDefinitions on PostgreSQL; written by test/sql/snapshots.test.ts
+
+-- ---------- first page ----------
+
+--   1 owner, 2 limit
+SELECT name, definition, state FROM belfry_schedules WHERE owner = $1 ORDER BY name LIMIT $2;
+
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time;
+
+-- ---------- the next page ----------
+
+--   1 owner, 2 after, 3 limit
+SELECT name, definition, state
+FROM belfry_schedules
+WHERE owner = $1 AND name > $2
+ORDER BY name
+LIMIT $3;
+
+-- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
