@@ -9,7 +9,7 @@ import { BelfryError } from "../src/base/error.ts";
 import { type D1Database, D1Driver } from "../src/sql/d1/driver.ts";
 import { remoteSqliteDialect } from "../src/sql/dialect.ts";
 import { type SqlOptions, SqlStorage, type SqlStorageParts } from "../src/sql/storage.ts";
-import type { MigrateReply } from "../src/storage/port.ts";
+import type { CallOptions, MigrateReply } from "../src/storage/port.ts";
 
 export type { D1Database, D1Result, D1Statement } from "../src/sql/d1/driver.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";
@@ -35,11 +35,11 @@ class D1Storage extends SqlStorage {
     this.#prefix = parts.options.prefix ?? "";
   }
 
-  override async migrate(request: { now: number }): Promise<MigrateReply> {
+  override async migrate(request: { now: number }, call?: CallOptions): Promise<MigrateReply> {
     const known = this.#asked ? undefined : current.get(this.#db)?.get(this.#prefix);
     this.#asked = true;
     if (known) return { ...known, from: known.to, warnings: [] };
-    const { time, ...reply } = await super.migrate(request);
+    const { time, ...reply } = await super.migrate(request, call);
     const prefixes = current.get(this.#db) ?? new Map<string, MigrateReply>();
     current.set(this.#db, prefixes.set(this.#prefix, reply));
     return time === undefined ? reply : { ...reply, time };

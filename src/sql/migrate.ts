@@ -6,6 +6,7 @@
  * are named and left alone.
  */
 import { BelfryError } from "../base/error.ts";
+import type { CallOptions } from "../storage/port.ts";
 import { type Driver, DriverError, type Query, type Row } from "./driver.ts";
 import { MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
 import type { Templates } from "./template.ts";
@@ -27,16 +28,25 @@ export function versionQuery(t: Templates): Query {
   return { sql: t.sql(`SELECT value${time} FROM {meta} WHERE key = 'schema_version'`), args: {} };
 }
 
+/** What a migration needs. */
+export interface MigrationParts {
+  readonly driver: Driver;
+  readonly templates: Templates;
+  /** The database, for messages: `the file "app.db"`. */
+  readonly where: string;
+  readonly call: CallOptions | undefined;
+}
+
 /**
  * Brings the schema up to date.
  *
- * @param where the database, for messages: `the file "app.db"`
  * @throws `SCHEMA_NEWER`, `SCHEMA_INVALID`
  */
-export async function migrateSchema(driver: Driver, t: Templates, where: string): Promise<Migrated> {
+export async function migrateSchema(parts: MigrationParts): Promise<Migrated> {
+  const { driver, templates: t, where, call } = parts;
   let from: number | undefined;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { version, time } = await readVersion(driver, t, where);
+    const { version, time } = await readVersion(parts);
     from ??= version;
     if (version > SCHEMA_VERSION) {
       throw new BelfryError(
@@ -66,7 +76,7 @@ export async function migrateSchema(driver: Driver, t: Templates, where: string)
       });
     }
     try {
-      await driver.batch(queries, "write");
+      await driver.batch(queries, "write", call);
     } catch (error) {
       if (!(error instanceof DriverError) || !(error.conflict || error.ambiguous)) throw error;
     }
@@ -80,7 +90,7 @@ interface Version {
   time: { time?: number };
 }
 
-async function readVersion(driver: Driver, t: Templates, where: string): Promise<Version> {
+async function readVersion({ driver, templates: t, where, call }: MigrationParts): Promise<Version> {
   const versionOf = (row: Row | undefined): Version => ({
     version: Number(row?.["value"]),
     time: row?.["time"] === undefined ? {} : { time: Number(row["time"]) },
@@ -92,7 +102,7 @@ async function readVersion(driver: Driver, t: Templates, where: string): Promise
         "or another database",
     );
   try {
-    const [rows] = await driver.batch([versionQuery(t)], "read");
+    const [rows] = await driver.batch([versionQuery(t)], "read", call);
     const found = versionOf(rows?.[0]);
     if (Number.isSafeInteger(found.version) && found.version > 0) return found;
     throw invalid(`it has a table "${t.prefix}meta"`);
@@ -100,11 +110,11 @@ async function readVersion(driver: Driver, t: Templates, where: string): Promise
     if (!(error instanceof DriverError) || !error.missing) throw error;
   }
   const names = t.dialect.encodeTexts(TABLES.map(({ name }) => t.prefix + name));
-  const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read");
+  const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read", call);
   if (existing!.length === 0) return { version: 0, time: {} };
   // Another starter may have made them between the two reads.
   try {
-    const [rows] = await driver.batch([versionQuery(t)], "read");
+    const [rows] = await driver.batch([versionQuery(t)], "read", call);
     if (rows!.length > 0) return versionOf(rows![0]);
   } catch (error) {
     if (!(error instanceof DriverError) || !error.missing) throw error;

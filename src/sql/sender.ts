@@ -8,7 +8,7 @@
  */
 import { type Clock, delay } from "../base/clock.ts";
 import { systemIds } from "../base/id.ts";
-import type { Wake } from "../storage/port.ts";
+import type { CallOptions, Wake } from "../storage/port.ts";
 import type { Operation } from "./batch.ts";
 import { type BatchMode, type Driver, DriverError, type Sql } from "./driver.ts";
 import type { Templates } from "./template.ts";
@@ -46,23 +46,28 @@ export class Sender {
   }
 
   /** Sends an operation that writes. @param build builds it anew for each time that it is sent */
-  write<Reply>(build: () => Operation<Reply>, notices: readonly (Notice | false)[] = []): Promise<Answer<Reply>> {
-    return this.persist(() => this.#send(build(), "write", notices));
+  write<Reply>(
+    build: () => Operation<Reply>,
+    call: CallOptions | undefined,
+    notices: readonly (Notice | false)[] = [],
+  ): Promise<Answer<Reply>> {
+    return this.persist(() => this.#send(build(), "write", call, notices), call);
   }
 
   /** Sends an operation that only reads. */
-  read<Reply>(build: () => Operation<Reply>): Promise<Answer<Reply>> {
-    return this.persist(() => this.#send(build(), "read", []));
+  read<Reply>(build: () => Operation<Reply>, call: CallOptions | undefined): Promise<Answer<Reply>> {
+    return this.persist(() => this.#send(build(), "read", call, []), call);
   }
 
-  /** Does again what got no answer. */
-  async persist<T>(work: () => Promise<T>): Promise<T> {
+  /** Does again what got no answer, unless nobody waits for it any more. */
+  async persist<T>(work: () => Promise<T>, call: CallOptions | undefined): Promise<T> {
     for (let send = 1; ; send++) {
       try {
         return await work();
       } catch (error) {
         if (!(error instanceof DriverError) || !error.ambiguous || send === MAX_SENDS) throw error;
-        await delay(this.#clock, FIRST_PAUSE_MS * 2 ** (send - 1) * (0.5 + systemIds.random()));
+        const pauseMs = FIRST_PAUSE_MS * 2 ** (send - 1) * (0.5 + systemIds.random());
+        if (!(await delay(this.#clock, pauseMs, call?.signal))) throw error;
       }
     }
   }
@@ -70,6 +75,7 @@ export class Sender {
   async #send<Reply>(
     { batches, args, reply }: Operation<Reply>,
     mode: BatchMode,
+    call: CallOptions | undefined,
     notices: readonly (Notice | false)[],
   ): Promise<Answer<Reply>> {
     const queries = batches.flatMap((batch) => batch.queries);
@@ -78,7 +84,7 @@ export class Sender {
       if (sql) queries.push({ sql, args });
     }
     if (this.#time) queries.push({ sql: this.#time, args: {} });
-    const rows = await this.#driver.batch(queries, mode);
+    const rows = await this.#driver.batch(queries, mode, call);
     let at = 0;
     for (const batch of batches) {
       batch.answer(rows.slice(at, at + batch.queries.length));

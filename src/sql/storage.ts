@@ -97,67 +97,70 @@ export class SqlStorage implements port.Storage {
     if (parts.pushes ?? true) this.listen = (onWake) => this.#wakes.listen(onWake);
   }
 
-  async migrate(_request: { now: port.Instant }): Promise<port.MigrateReply> {
-    const migrated = await this.#sender.persist(() => migrateSchema(this.driver, this.#t, this.#where));
+  async migrate(_request: { now: port.Instant }, call?: port.CallOptions): Promise<port.MigrateReply> {
+    const parts = { driver: this.driver, templates: this.#t, where: this.#where, call };
+    const migrated = await this.#sender.persist(() => migrateSchema(parts), call);
     return { ...migrated, warnings: (await this.driver.warnings?.()) ?? [] };
   }
 
-  async beginTick(request: port.BeginTickRequest): Promise<port.BeginTickReply> {
-    const reply = timed(await this.#sender.write(() => beginTick(this.#s.lease, request, this.#marks.of("tick"))));
+  async beginTick(request: port.BeginTickRequest, call?: port.CallOptions): Promise<port.BeginTickReply> {
+    const build = () => beginTick(this.#s.lease, request, this.#marks.of("tick"));
+    const reply = timed(await this.#sender.write(build, call));
     if (reply.leads && request.resignIfIdle && reply.lease === null) this.#wakes.wrote("schedules");
     return reply;
   }
 
-  async fire(request: port.FireRequest): Promise<port.FireReply> {
+  async fire(request: port.FireRequest, call?: port.CallOptions): Promise<port.FireReply> {
     const { firings, lease } = request;
-    const answer = await this.#sender.write(
-      () => fire(this.#s.fire, request, this.#marks.of(request.op)),
-      [firings.some((firing) => firing.jobs.length > 0) && "jobs", (request.resign || lease === null) && "schedules"],
-    );
-    const reply = timed(answer);
+    const build = () => fire(this.#s.fire, request, this.#marks.of(request.op));
+    const jobs = firings.some((firing) => firing.jobs.length > 0);
+    const schedules = request.resign || lease === null;
+    const reply = timed(await this.#sender.write(build, call, [jobs && "jobs", schedules && "schedules"]));
     if (reply.jobs.length > 0) this.#wakes.wrote("jobs");
     if (request.resign || (lease === null && reply.fired.length > 0)) this.#wakes.wrote("schedules");
     return reply;
   }
 
-  async resign(request: { holder: string; token: number; now: port.Instant }): Promise<boolean> {
-    const { reply: resigned } = await this.#sender.write(() => resign(this.#s.lease, request), ["schedules"]);
+  async resign(
+    request: { holder: string; token: number; now: port.Instant },
+    call?: port.CallOptions,
+  ): Promise<boolean> {
+    const { reply: resigned } = await this.#sender.write(() => resign(this.#s.lease, request), call, ["schedules"]);
     if (resigned) this.#wakes.wrote("schedules");
     return resigned;
   }
 
-  async putSchedules(request: port.PutSchedulesRequest): Promise<port.PutSchedulesReply> {
-    const answer = await this.#sender.write(
-      () => putSchedules(this.#s.put, request, this.#marks.of(request.op)),
-      ["schedules", request.puts.some((put) => put.jobs.length > 0) && "jobs"],
-    );
-    const reply = timed(answer);
+  async putSchedules(request: port.PutSchedulesRequest, call?: port.CallOptions): Promise<port.PutSchedulesReply> {
+    const build = () => putSchedules(this.#s.put, request, this.#marks.of(request.op));
+    const jobs = request.puts.some((put) => put.jobs.length > 0);
+    const reply = timed(await this.#sender.write(build, call, ["schedules", jobs && "jobs"]));
     if (reply.written.length > 0 || reply.removed.length > 0) this.#wakes.wrote("schedules");
-    if (request.puts.some((put) => put.jobs.length > 0)) this.#wakes.wrote("jobs");
+    if (jobs) this.#wakes.wrote("jobs");
     return reply;
   }
 
-  listSchedules(request: port.ListSchedulesRequest): Promise<port.ScheduleRecord[]> {
-    return this.#read(() => listSchedules(this.#t, request));
+  listSchedules(request: port.ListSchedulesRequest, call?: port.CallOptions): Promise<port.ScheduleRecord[]> {
+    return this.#read(() => listSchedules(this.#t, request), call);
   }
 
-  listDefinitions(request: { owner: string; after?: string; limit: number }): Promise<port.StoredDefinition[]> {
-    return this.#read(() => listDefinitions(this.#t, request));
+  listDefinitions(
+    request: { owner: string; after?: string; limit: number },
+    call?: port.CallOptions,
+  ): Promise<port.StoredDefinition[]> {
+    return this.#read(() => listDefinitions(this.#t, request), call);
   }
 
-  listOccurrences(request: port.ListOccurrencesRequest): Promise<port.OccurrenceRecord[]> {
-    return this.#read(() => listOccurrences(this.#t, request));
+  listOccurrences(request: port.ListOccurrencesRequest, call?: port.CallOptions): Promise<port.OccurrenceRecord[]> {
+    return this.#read(() => listOccurrences(this.#t, request), call);
   }
 
-  async enqueue(request: port.EnqueueRequest): Promise<port.EnqueueReply> {
+  async enqueue(request: port.EnqueueRequest, call?: port.CallOptions): Promise<port.EnqueueReply> {
     if (request.jobs.length === 0) {
-      return request.claim ? { jobs: [], claimed: await this.claim(request.claim) } : { jobs: [] };
+      return request.claim ? { jobs: [], claimed: await this.claim(request.claim, call) } : { jobs: [] };
     }
-    const answer = await this.#sender.write(
-      () => withClaim(enqueue(this.#s.enqueue, request, this.#marks.of(request.op)), this.#claim(request.claim)),
-      ["jobs"],
-    );
-    const reply = timed(answer);
+    const build = () =>
+      withClaim(enqueue(this.#s.enqueue, request, this.#marks.of(request.op)), this.#claim(request.claim));
+    const reply = timed(await this.#sender.write(build, call, ["jobs"]));
     if (reply.jobs.some((job) => job.created)) this.#wakes.wrote("jobs");
     return reply;
   }
@@ -171,8 +174,8 @@ export class SqlStorage implements port.Storage {
     return sqls.flatMap((sql) => statementsOf({ sql, args }));
   }
 
-  async claim(request: port.ClaimRequest): Promise<port.ClaimReply> {
-    return timed(await this.#sender.write(() => this.#claim(request)));
+  async claim(request: port.ClaimRequest, call?: port.CallOptions): Promise<port.ClaimReply> {
+    return timed(await this.#sender.write(() => this.#claim(request), call));
   }
 
   #claim(request: port.ClaimRequest): ClaimOperation;
@@ -181,81 +184,79 @@ export class SqlStorage implements port.Storage {
     return request ? claim(this.#s.claim, request, this.#marks.of(request.token)) : null;
   }
 
-  async renew(request: port.RenewRequest): Promise<port.RenewReply> {
-    return timed(await this.#sender.write(() => renew(this.#s.save, request)));
+  async renew(request: port.RenewRequest, call?: port.CallOptions): Promise<port.RenewReply> {
+    return timed(await this.#sender.write(() => renew(this.#s.save, request), call));
   }
 
-  async save(request: port.SaveRequest): Promise<port.SaveReply> {
+  async save(request: port.SaveRequest, call?: port.CallOptions): Promise<port.SaveReply> {
     const { writes } = request;
     const goesOn = writes.some(({ transition, children }) => {
       return children.length > 0 || transition?.to === "ready" || transition?.to === "waiting";
     });
-    const answer = await this.#sender.write(
-      () => withClaim(save(this.#s.save, request, this.#marks.of(request.op)), this.#claim(request.claim)),
-      [goesOn ? "jobs" : "ends"],
-    );
+    const build = () => withClaim(save(this.#s.save, request, this.#marks.of(request.op)), this.#claim(request.claim));
+    const reply = timed(await this.#sender.write(build, call, [goesOn ? "jobs" : "ends"]));
     // An end may have woken a parent or admitted a job; a job that is ready again may be claimed at once.
     if (writes.some((write) => write.transition || write.children.length > 0)) this.#wakes.wrote("jobs");
-    return timed(answer);
+    return reply;
   }
 
-  async signal(request: port.SignalRequest): Promise<port.SignalReply> {
-    const reply = timed(await this.#sender.write(() => signal(this.#s.signal, request), ["jobs"]));
+  async signal(request: port.SignalRequest, call?: port.CallOptions): Promise<port.SignalReply> {
+    const reply = timed(await this.#sender.write(() => signal(this.#s.signal, request), call, ["jobs"]));
     if (reply.outcomes.includes("accepted")) this.#wakes.wrote("jobs");
     return reply;
   }
 
-  async cancel(request: port.CancelRequest): Promise<string[]> {
+  async cancel(request: port.CancelRequest, call?: port.CallOptions): Promise<string[]> {
     const build = () => cancel(this.#s.cancel, request, this.#marks.of(request.op));
-    const { reply: ids } = await this.#sender.write(build, ["ends"]);
+    const { reply: ids } = await this.#sender.write(build, call, ["ends"]);
     if (ids.length > 0) this.#wakes.wrote("jobs");
     return ids;
   }
 
-  async retry(request: port.RetryRequest): Promise<string[]> {
+  async retry(request: port.RetryRequest, call?: port.CallOptions): Promise<string[]> {
     const build = () => retry(this.#s.cancel, request, this.#marks.of(request.op));
-    const { reply: ids } = await this.#sender.write(build, ["jobs"]);
+    const { reply: ids } = await this.#sender.write(build, call, ["jobs"]);
     if (ids.length > 0) this.#wakes.wrote("jobs");
     return ids;
   }
 
-  getJob(request: { id: string }): Promise<port.ClaimedJob | null> {
-    return this.#read(() => getJob(this.#s.read, request.id));
+  getJob(request: { id: string }, call?: port.CallOptions): Promise<port.ClaimedJob | null> {
+    return this.#read(() => getJob(this.#s.read, request.id), call);
   }
 
-  listJobs(request: port.ListJobsRequest): Promise<port.JobRecord[]> {
-    return this.#read(() => listJobs(this.#t, request));
+  listJobs(request: port.ListJobsRequest, call?: port.CallOptions): Promise<port.JobRecord[]> {
+    return this.#read(() => listJobs(this.#t, request), call);
   }
 
-  async putQueues(request: { now: port.Instant; queues: port.QueueRecord[] }): Promise<void> {
-    await this.#sender.write(() => putQueues(this.#s.read, request.queues), ["jobs"]);
+  async putQueues(request: { now: port.Instant; queues: port.QueueRecord[] }, call?: port.CallOptions): Promise<void> {
+    await this.#sender.write(() => putQueues(this.#s.read, request.queues), call, ["jobs"]);
     this.#wakes.wrote("jobs");
   }
 
-  listQueues(): Promise<port.QueueRecord[]> {
-    return this.#read(() => listQueues(this.#s.read));
+  listQueues(_request?: undefined, call?: port.CallOptions): Promise<port.QueueRecord[]> {
+    return this.#read(() => listQueues(this.#s.read), call);
   }
 
-  async purge(request: port.PurgeRequest): Promise<port.PurgeReply> {
+  async purge(request: port.PurgeRequest, call?: port.CallOptions): Promise<port.PurgeReply> {
     const marks = this.#marks.of(`purge ${systemIds.token()}`);
-    return (await this.#sender.write(() => purge(this.#s.purge, request, marks))).reply;
+    return (await this.#sender.write(() => purge(this.#s.purge, request, marks), call)).reply;
   }
 
-  async stats(request: { now: port.Instant }): Promise<port.StatsReply> {
-    return timed(await this.#sender.read(() => stats(this.#s.stats, request.now)));
+  async stats(request: { now: port.Instant }, call?: port.CallOptions): Promise<port.StatsReply> {
+    return timed(await this.#sender.read(() => stats(this.#s.stats, request.now), call));
   }
 
-  exportPage(request: {
-    cursor: string | null;
-    limit: number;
-  }): Promise<{ page: port.StoragePage; cursor: string | null }> {
-    return this.#read(() => exportPage(this.#t, request));
+  exportPage(
+    request: { cursor: string | null; limit: number },
+    call?: port.CallOptions,
+  ): Promise<{ page: port.StoragePage; cursor: string | null }> {
+    return this.#read(() => exportPage(this.#t, request), call);
   }
 
-  async importPage(request: { page: port.StoragePage }): Promise<void> {
+  async importPage(request: { page: port.StoragePage }, call?: port.CallOptions): Promise<void> {
     const operation = importPage(this.#t, request.page);
     if (!operation) return;
-    await this.#sender.write(() => operation);
+    await this.#sender.write(() => operation, call);
     this.#wakes.wrote("any");
   }
 
@@ -264,8 +265,8 @@ export class SqlStorage implements port.Storage {
     await this.driver.close();
   }
 
-  async #read<Reply>(build: () => Operation<Reply>): Promise<Reply> {
-    return (await this.#sender.read(build)).reply;
+  async #read<Reply>(build: () => Operation<Reply>, call: port.CallOptions | undefined): Promise<Reply> {
+    return (await this.#sender.read(build, call)).reply;
   }
 }
 
