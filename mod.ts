@@ -35,7 +35,15 @@ export { type AesGcmOptions, aesGcm } from "./src/base/codec_aes.ts";
 export type { Duration } from "./src/base/duration.ts";
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/base/error.ts";
 export type { Ids } from "./src/base/id.ts";
-export { type Logger, silentLogger } from "./src/base/log.ts";
+export {
+  consoleLogger,
+  jsonLogger,
+  type Logger,
+  type LogLevel,
+  type PinoLike,
+  pinoLogger,
+  silentLogger,
+} from "./src/base/log.ts";
 export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
 export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
 export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/engine/events.ts";

@@ -141,7 +141,8 @@ export class Drive {
   async close(): Promise<void> {
     this.#closing.abort(new BelfryError("CLOSED", "This Belfry was closed"));
     await Promise.allSettled([this.#running, ...this.#ticks]);
-    const { storage, report } = this.#parts.engine;
+    const { log, storage, report } = this.#parts.engine;
+    log.flush();
     await storage.close().catch((error: unknown) => report(error, "closing the storage"));
   }
 

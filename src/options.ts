@@ -6,7 +6,7 @@ import { type Codec, plainCodec } from "./base/codec.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
 import { BelfryError } from "./base/error.ts";
 import { type Ids, systemIds } from "./base/id.ts";
-import { defaultLogger, type Logger } from "./base/log.ts";
+import { consoleLogger, guardedLogger, type Logger } from "./base/log.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import type { Storage } from "./storage/port.ts";
@@ -45,8 +45,11 @@ export interface BelfryOptions {
   /** Turns payloads into what is stored, and back: encryption, compression. @default JSON as it is */
   codec?: Codec;
   /** Takes errors that nobody awaits: of the loops, of listeners. @default the logger's `error` */
-  onError?: (error: unknown, during: string) => void;
-  /** Takes what the engine has to say. @default warnings and errors to the console */
+  onError?: (error: unknown, during: string) => unknown;
+  /**
+   * Takes what the engine has to say: failed jobs, skipped occurrences, lost claims, outages. See `consoleLogger`,
+   * `jsonLogger`, `pinoLogger`. @default the console, without `debug`
+   */
   logger?: Logger;
 }
 
@@ -67,7 +70,7 @@ export interface Parts {
  * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`, `ZONE_UNKNOWN`
  */
 export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts {
-  const { storage, temporal, logger = defaultLogger } = options ?? {};
+  const { storage, temporal } = options ?? {};
   if (typeof storage?.beginTick !== "function") {
     throw invalid(
       `storage is ${storage === null ? "null" : typeof storage}, but must be a storage such as ` +
@@ -100,12 +103,14 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
   );
   const clock = new CorrectedClock(options.clock ?? systemClock);
   const ids = options.ids ?? systemIds;
+  const logger = guardedLogger(options.logger ?? consoleLogger());
   const report = (error: unknown, during: string): void => {
+    const broke = (failure: unknown): void => logger.error("onError itself failed", { failure, error, during });
     try {
-      if (options.onError) options.onError(error, during);
-      else logger.error(`error while ${during}`, { error });
+      if (!options.onError) logger.error(`Error while ${during}: ${messageOf(error)}`, { error });
+      else void Promise.resolve(options.onError(error, during)).catch(broke);
     } catch (failure) {
-      logger.error("onError itself threw", { failure, error });
+      broke(failure);
     }
   };
   const engine = createEngine({
@@ -122,6 +127,15 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
     report,
   });
   return { engine, scheduler, worker };
+}
+
+/** What an error says; it may be anything, and reading it may throw. */
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "an error that cannot be read";
+  }
 }
 
 function invalid(what: string): BelfryError {

@@ -7,13 +7,14 @@
 import type { CorrectedClock } from "../base/clock.ts";
 import { type Codec, plainCodec } from "../base/codec.ts";
 import type { Ids } from "../base/id.ts";
-import { type Logger, silentLogger } from "../base/log.ts";
+import { guardedLogger, type Logger, silentLogger } from "../base/log.ts";
 import type { TemporalLike } from "../cron/mod.ts";
 import type { Storage } from "../storage/port.ts";
 import { TaskRegistry } from "../task/registry.ts";
 import { boundStorage } from "./bounded.ts";
 import { Endings } from "./endings.ts";
 import { Enqueuer } from "./enqueuer.ts";
+import { EventLog } from "./event_log.ts";
 import { EventSink } from "./events.ts";
 import { openStorage } from "./open.ts";
 import { Outage } from "./outage.ts";
@@ -28,6 +29,8 @@ export interface Engine {
   readonly tasks: TaskRegistry;
   readonly events: EventSink;
   readonly logger: Logger;
+  /** What is logged without being asked for. */
+  readonly log: EventLog;
   /** Default zone of schedules. */
   readonly timeZone: string;
   readonly temporal: TemporalLike | undefined;
@@ -61,13 +64,15 @@ export interface EngineParts
 
 /** Makes an engine; it opens nothing and starts nothing. */
 export function createEngine(parts: EngineParts): Engine {
-  const { clock, ids, logger = silentLogger, closed = new AbortController().signal } = parts;
+  const { clock, ids, closed = new AbortController().signal } = parts;
+  const logger = guardedLogger(parts.logger ?? silentLogger);
   const outage = new Outage(clock, logger, parts.storage.name);
   const storage = boundStorage(parts.storage, { clock, timeoutMs: parts.storageTimeoutMs ?? Infinity, outage });
   const report = (error: unknown, during: string): void => {
     if (outage.reports(error)) parts.report(error, during);
   };
   const events = new EventSink(report);
+  const log = new EventLog(events, logger, clock);
   return {
     storage,
     clock,
@@ -76,6 +81,7 @@ export function createEngine(parts: EngineParts): Engine {
     tasks: parts.tasks ?? new TaskRegistry(),
     events,
     logger,
+    log,
     timeZone: parts.timeZone ?? "UTC",
     temporal: parts.temporal,
     holder: parts.holder,
