@@ -18,7 +18,7 @@ import { JsonSchemaWriter } from "../adapters/hono/wire/json_schema.ts";
 const folder = fileURLToPath(new URL("../adapters/hono/wire/", import.meta.url));
 
 /** The subjects, each after those whose schemas it uses. */
-export const SUBJECTS = ["common", "core", "jobs", "queues", "schedules", "job_protocol"] as const;
+export const SUBJECTS = ["common", "core", "jobs", "queues", "schedules", "occurrences", "job_protocol"] as const;
 
 /** Makes the text of every file. @returns by file name */
 export async function generate(): Promise<Map<string, string>> {

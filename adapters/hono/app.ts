@@ -20,6 +20,7 @@ import { problemOf, Refusal } from "./problem.ts";
 import { coreRoutes } from "./routes/core.ts";
 import { jobProtocolRoutes } from "./routes/job_protocol.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { occurrenceRoutes } from "./routes/occurrences.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import type { AnyRoute, AppParts, RouteTable } from "./routes/route.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -48,6 +49,7 @@ const MAX_BODY_BYTES = 2_097_152;
 /** All rows. */
 const ROUTES: RouteTable<BelfrySchema> = {
   ...coreRoutes,
+  ...occurrenceRoutes,
   ...scheduleRoutes,
   ...jobRoutes,
   ...queueRoutes,
@@ -112,10 +114,14 @@ export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
   const app: BelfryApp = new Hono<object, BelfrySchema, "/">();
   for (const handler of middleware) app.use("*", handler);
   for (const [path, methods] of Object.entries(TABLE)) {
-    const allowed = Object.keys(methods).map((method) => method.slice(1).toUpperCase());
     for (const [method, route] of Object.entries(methods)) {
       app.on(method.slice(1).toUpperCase(), path, (c) => server.answer(c, route));
     }
+  }
+  for (const [path, methods] of Object.entries(TABLE)) {
+    // "forecast" may be a schedule's name, too: what this path does not take, the path of a schedule may.
+    if (Object.keys(TABLE).some((other) => other !== path && covers(other, path))) continue;
+    const allowed = Object.keys(methods).map((method) => method.slice(1).toUpperCase());
     app.all(path, (c) => server.refuse(c, wrongMethod(c, allowed)));
   }
   app.notFound((c) =>
@@ -123,6 +129,13 @@ export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
   );
   app.onError((error, c) => server.refuse(c, error));
   return app;
+}
+
+/** Whether a path with parameters also fits another path. */
+function covers(pattern: string, path: string): boolean {
+  const parts = path.split("/");
+  const wanted = pattern.split("/");
+  return parts.length === wanted.length && wanted.every((part, i) => part === parts[i] || part.startsWith(":"));
 }
 
 function wrongMethod(c: Context, allowed: string[]): Refusal {

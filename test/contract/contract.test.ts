@@ -235,6 +235,31 @@ const VALID: Record<string, (world: World) => Sent[]> = {
     ["GET", "/schedules/full/preview?count=3"],
     ["GET", `/schedules/plain/preview?from=${START}`],
   ],
+  previewUnregistered: () => [
+    [
+      "POST",
+      "/schedules/preview",
+      { schedule: { expression: "0 2 * * *", task: "t", timeZone: "Europe/Berlin" }, count: 2 },
+    ],
+  ],
+  forecastSchedule: () => [
+    [
+      "POST",
+      "/schedules/forecast",
+      {
+        name: "nightly",
+        schedule: {
+          expression: "*/30 2 * * *",
+          task: "t",
+          timeZone: "Europe/Berlin",
+          overlap: "skip",
+          expiresIn: "1h",
+        },
+        ...{ from: "2026-03-27", to: "2026-03-31", downtime: [{ from: "2026-03-28", to: "2026-03-28T03:00" }] },
+        ...{ durations: "40m", tickEvery: "1m", max: 50 },
+      },
+    ],
+  ],
   explainOccurrence: () => [
     ["GET", `/schedules/plain/explain?at=${START + 30_000}`],
     ["GET", "/schedules/full/explain?at=2026-01-05T09:00"],
@@ -266,6 +291,27 @@ const VALID: Record<string, (world: World) => Sent[]> = {
         ...{ limit: { key: "l", concurrency: 1, rate: { count: 2, per: "1s" } }, tags: ["x"] },
       },
     ],
+  ],
+  enqueueJobs: () => [
+    [
+      "POST",
+      "/jobs/enqueue",
+      {
+        jobs: [
+          { task: "sum", input: [4], key: "k" },
+          { task: "t", delay: "1m" },
+        ],
+      },
+    ],
+    ["POST", "/jobs/enqueue", { jobs: [] }],
+  ],
+  retryJobs: () => [
+    ["POST", "/jobs/retry", { filter: { states: ["failed"], task: "broken", limit: 10 }, dryRun: true }],
+    ["POST", "/jobs/retry", { filter: {} }],
+  ],
+  cancelJobs: () => [
+    ["POST", "/jobs/cancel", { filter: { queue: "far" }, dryRun: true }],
+    ["POST", "/jobs/cancel", { filter: { states: ["waiting"] }, reason: "no" }],
   ],
   getJob: ({ jobs }) => Object.values(jobs).map((id): Sent => ["GET", `/jobs/${id}`]),
   cancelJob: ({ jobs }) => [

@@ -53,6 +53,48 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       },
     },
   },
+  "/jobs/enqueue": {
+    $post: {
+      id: "enqueueJobs",
+      summary: "Puts many jobs into their queues; the same key gives the same job back.",
+      scopes: ["work"],
+      json: wire.enqueueManyBody,
+      status: 200,
+      gives: wire.enqueueManyAnswer,
+      async run({ belfry }, { json }) {
+        const handles = await belfry.enqueueMany(
+          json.jobs.map(({ task, input, ...options }) => ({ task, input, options })),
+        );
+        return { jobs: handles.map(({ id, created }) => ({ id, created })) };
+      },
+    },
+  },
+  "/jobs/retry": {
+    $post: {
+      id: "retryJobs",
+      summary: "Puts many failed, cancelled or expired jobs back, or tells which it would.",
+      scopes: ["admin"],
+      json: wire.retryManyBody,
+      status: 200,
+      gives: wire.idsAnswer,
+      run: async ({ belfry }, { json: { filter, ...options } }) => ({
+        ids: await belfry.jobs.retryMany(filter, options),
+      }),
+    },
+  },
+  "/jobs/cancel": {
+    $post: {
+      id: "cancelJobs",
+      summary: "Cancels many unfinished jobs and all that they invoked, or tells which it would.",
+      scopes: ["admin"],
+      json: wire.cancelManyBody,
+      status: 200,
+      gives: wire.idsAnswer,
+      run: async ({ belfry }, { json: { filter, ...options } }) => ({
+        ids: await belfry.jobs.cancelMany(filter, options),
+      }),
+    },
+  },
   "/jobs/:id": {
     $get: {
       id: "getJob",

@@ -1,16 +1,10 @@
 /**
  * Queues over HTTP: depths, settings, pause and resume.
  */
-import type { Belfry } from "../../../src/belfry.ts";
 import * as common from "../wire/common.ts";
-import type { QueueAnswer } from "../wire/mod.ts";
 import * as wire from "../wire/queues.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
-
-async function listQueues(belfry: Belfry): Promise<QueueAnswer[]> {
-  return (await belfry.queues.list()).map(({ name: queue, ...rest }) => ({ queue, ...rest }));
-}
 
 type QueuePath = Exclude<Extract<keyof BelfrySchema, `/queues${string}`>, JobProtocolPath>;
 
@@ -23,7 +17,7 @@ export const queueRoutes: RouteTable<Pick<BelfrySchema, QueuePath>> = {
       scopes: ["read"],
       status: 200,
       gives: wire.queuesAnswer,
-      run: async ({ belfry }) => ({ items: await listQueues(belfry) }),
+      run: async ({ belfry }) => ({ items: await belfry.queues.list() }),
     },
   },
   "/queues/:queue": {

@@ -1,6 +1,5 @@
 /**
- * Schedules over HTTP: register, look, change, pause, resume, trigger, backfill, preview, and what became of each
- * occurrence.
+ * Schedules over HTTP: register, list, read, change, remove, and operate by hand (pause, resume, trigger, backfill).
  */
 import { decodePayload } from "../../../src/base/codec.ts";
 import { BelfryError } from "../../../src/base/error.ts";
@@ -12,7 +11,7 @@ import type { RegisteredAnswer, ScheduleAnswer } from "../wire/mod.ts";
 import * as wire from "../wire/schedules.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
-import type { BelfrySchema } from "./schema.ts";
+import type { BelfrySchema, OccurrencePath } from "./schema.ts";
 
 const DEFAULT_PAGE = 50;
 
@@ -33,8 +32,10 @@ async function showRegistered(engine: Engine, { status, warnings, schedule }: Re
   return { status, warnings, schedule: await show(engine, schedule) };
 }
 
-/** Routes under `/schedules`. */
-export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfrySchema, `/schedules${string}`>>> = {
+type SchedulePath = Exclude<Extract<keyof BelfrySchema, `/schedules${string}`>, OccurrencePath>;
+
+/** Routes under `/schedules`, without those about occurrences. */
+export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
   "/schedules": {
     $get: {
       id: "listSchedules",
@@ -147,47 +148,6 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, Extract<keyof BelfryS
       status: 200,
       gives: wire.backfillAnswer,
       run: ({ belfry }, { param, json }) => belfry.schedules.backfill(param.name, json),
-    },
-  },
-  "/schedules/:name/preview": {
-    $get: {
-      id: "previewSchedule",
-      summary: "Lists the next occurrences.",
-      scopes: ["read"],
-      param: common.namePath,
-      query: wire.previewQuery,
-      status: 200,
-      gives: wire.previewAnswer,
-      run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.preview(param.name, query) }),
-    },
-  },
-  "/schedules/:name/explain": {
-    $get: {
-      id: "explainOccurrence",
-      summary: "Says what became of an occurrence, and why.",
-      scopes: ["read"],
-      param: common.namePath,
-      query: wire.explainQuery,
-      status: 200,
-      gives: wire.explainAnswer,
-      async run({ belfry }, { param, query }) {
-        const { job, ...explanation } = await belfry.schedules.explain(param.name, query.at);
-        if (job === null) return { ...explanation, job };
-        const { id, state, attempt, startedAt, finishedAt } = job;
-        return { ...explanation, job: { id, state, attempt, startedAt, finishedAt } };
-      },
-    },
-  },
-  "/schedules/:name/occurrences": {
-    $get: {
-      id: "listOccurrences",
-      summary: "Lists what became of a schedule's occurrences, newest first.",
-      scopes: ["read"],
-      param: common.namePath,
-      query: wire.occurrencesQuery,
-      status: 200,
-      gives: wire.occurrencesAnswer,
-      run: async ({ belfry }, { param, query }) => ({ items: await belfry.schedules.occurrences(param.name, query) }),
     },
   },
 };

@@ -23,6 +23,8 @@ export type BelfrySchema = {
   "/openapi.json": { $get: Call<object, Record<string, unknown>> };
 
   "/schedules": { $get: Call<{ query: wire.SchedulesQuery }, wire.SchedulePage> };
+  "/schedules/preview": { $post: Call<{ json: wire.PreviewBody }, wire.PreviewAnswer> };
+  "/schedules/forecast": { $post: Call<{ json: wire.ForecastBody }, wire.ForecastAnswer> };
   "/schedules/:name": {
     $get: Call<{ param: ByName }, wire.ScheduleAnswer>;
     $put: Call<{ param: ByName; json: wire.ScheduleBody }, wire.RegisteredAnswer>;
@@ -43,6 +45,9 @@ export type BelfrySchema = {
     $get: Call<{ query: wire.JobsQuery }, wire.JobPage>;
     $post: Call<{ json: wire.EnqueueBody }, wire.EnqueueAnswer, 201>;
   };
+  "/jobs/enqueue": { $post: Call<{ json: wire.EnqueueManyBody }, wire.EnqueueManyAnswer> };
+  "/jobs/retry": { $post: Call<{ json: wire.RetryManyBody }, wire.IdsAnswer> };
+  "/jobs/cancel": { $post: Call<{ json: wire.CancelManyBody }, wire.IdsAnswer> };
   "/jobs/:id": { $get: Call<{ param: ById }, wire.JobDetail> };
   "/jobs/:id/cancel": { $post: Call<{ param: ById; json: wire.CancelBody }, wire.IdsAnswer> };
   "/jobs/:id/retry": { $post: Call<{ param: ById; json: wire.EmptyBody }, wire.IdsAnswer> };
@@ -73,6 +78,12 @@ export type BelfrySchema = {
 };
 
 type Batch<In extends object, Out> = { $post: Call<{ json: In }, Reply<Out>> };
+
+/** Paths about occurrences. */
+export type OccurrencePath =
+  | "/schedules/preview"
+  | "/schedules/forecast"
+  | `/schedules/:name/${"preview" | "explain" | "occurrences"}`;
 
 /** Paths of the job protocol: what a worker in any language calls. */
 export type JobProtocolPath = "/queues/:queue/claim" | "/jobs/:id/renew" | "/jobs/:id/steps" | "/jobs/:id/settle";

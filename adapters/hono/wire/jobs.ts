@@ -79,6 +79,38 @@ export const jobsQuery: Field<wire.JobsQuery> = named(
     key: optional(name),
   }),
 );
+/** `POST /jobs/enqueue` */
+export const enqueueManyBody: Field<wire.EnqueueManyBody> = named(
+  "EnqueueManyBody",
+  "Jobs to enqueue; all are checked before any is stored.",
+  v.strictObject({ jobs: list(enqueueBody, 500) }),
+);
+const filter = named(
+  "JobFilter",
+  "Selects jobs; a job fits when all that is given fits.",
+  v.strictObject({
+    states: optional(list(jobState, JOB_STATES.length)),
+    queue: optional(name),
+    task: optional(name),
+    schedule: optional(name),
+    parentId: optional(name, "Only children of this job."),
+    key: optional(name),
+    limit: optional(whole(1, 10_000), "At most this many, the newest; 1,000 by default."),
+  }),
+);
+const dryRun = optional(flag, "Only tell which jobs it would reach.");
+/** `POST /jobs/retry` */
+export const retryManyBody: Field<wire.RetryManyBody> = named(
+  "RetryManyBody",
+  "Which jobs to put back: failed ones by default, or cancelled and expired ones.",
+  v.strictObject({ filter, dryRun }),
+);
+/** `POST /jobs/cancel` */
+export const cancelManyBody: Field<wire.CancelManyBody> = named(
+  "CancelManyBody",
+  "Which unfinished jobs to cancel.",
+  v.strictObject({ filter, dryRun, reason: optional(text(1_000)) }),
+);
 /** `POST /jobs/:id/cancel` */
 export const cancelBody: Field<wire.CancelBody> = named(
   "CancelBody",
@@ -185,6 +217,12 @@ export const enqueueAnswer: Field<wire.EnqueueAnswer> = named(
   "EnqueueAnswer",
   "The job that is stored.",
   v.strictObject({ id: word, created: doc(flag, "False when its key gave an earlier job back.") }),
+);
+/** `POST /jobs/enqueue` */
+export const enqueueManyAnswer: Field<wire.EnqueueManyAnswer> = named(
+  "EnqueueManyAnswer",
+  "The jobs that are stored, in the order asked.",
+  v.strictObject({ jobs: all(enqueueAnswer) }),
 );
 /** Ids that a request reached. */
 export const idsAnswer: Field<wire.IdsAnswer> = named(

@@ -10,5 +10,6 @@ export type * from "./types/common.ts";
 export type * from "./types/core.ts";
 export type * from "./types/job_protocol.ts";
 export type * from "./types/jobs.ts";
+export type * from "./types/occurrences.ts";
 export type * from "./types/queues.ts";
 export type * from "./types/schedules.ts";

@@ -30,7 +30,7 @@ const queueAnswer = named(
   "QueueAnswer",
   "A queue, its depths and settings.",
   v.strictObject({
-    queue: word,
+    name: word,
     ready: doc(count, "Claimable now."),
     scheduled: doc(count, "Ready later: delayed, sleeping, backing off."),
     held: doc(count, "Held back by a limit."),

@@ -1,10 +1,9 @@
 /**
- * What travels about schedules: definitions, changes, where they stand, what became of their occurrences.
+ * What travels about schedules: definitions, changes, where they stand, how they are operated by hand.
  */
 import * as v from "valibot";
-import { OUTCOMES } from "../../../src/schedule/explain.ts";
 import { OVERLAPS } from "../../../src/schedule/planner.ts";
-import { SCHEDULE_STATES, SKIP_REASONS } from "../../../src/storage/states.ts";
+import { SCHEDULE_STATES } from "../../../src/storage/states.ts";
 import { next, pageEntries, rate, rateBody, retryBody, retryPolicy } from "./common.ts";
 import {
   all,
@@ -24,12 +23,10 @@ import {
   oneOf,
   optional,
   text,
-  whenText,
   whole,
-  wholeText,
   word,
 } from "./fields.ts";
-import { jobState, tags } from "./jobs.ts";
+import { tags } from "./jobs.ts";
 import type * as wire from "./types/schedules.ts";
 
 const overlap = named(
@@ -37,15 +34,20 @@ const overlap = named(
   "What to do when a job of the schedule is unfinished as the next occurrence comes.",
   oneOf(OVERLAPS),
 );
-const scheduleState = named("ScheduleState", "State of a schedule.", oneOf(SCHEDULE_STATES));
-const skipReason = named("SkipReason", "Why an occurrence did not fire.", oneOf(SKIP_REASONS));
+/** State of a schedule. */
+export const scheduleState: Field<wire.ScheduleState> = named(
+  "ScheduleState",
+  "State of a schedule.",
+  oneOf(SCHEDULE_STATES),
+);
 const CATCH_UPS = ["all", "latest", "none"] as const;
 const days = oneOf(["or", "and"]);
 const dst = oneOf(["once", "vixie"]);
 
 // ---------------------------------------------------------------- requests
 
-const when = named(
+/** An instant as it is written. */
+export const when: Field<wire.When> = named(
   "When",
   "A date: epoch ms, or ISO text; without offset it is local time of the schedule's zone, a day is the whole day.",
   v.union([instant, text(100)]),
@@ -122,6 +124,9 @@ export const schedulesQuery: Field<wire.SchedulesQuery> = named(
     ...pageEntries,
     state: optional(scheduleState),
     owner: optional(name, "Only those that this owner declared with `sync`."),
+    task: optional(name, "Only those of this task."),
+    tag: optional(name, "Only those with this tag."),
+    prefix: optional(name, "Only names that begin so."),
   }),
 );
 /** `POST /schedules/:name/pause` */
@@ -162,34 +167,6 @@ export const backfillBody: Field<wire.BackfillBody> = named(
     max: optional(whole(1, 1_000_000), "More occurrences than this are refused; 10,000 by default."),
   }),
 );
-/** `GET /schedules/:name/occurrences` */
-export const occurrencesQuery: Field<wire.OccurrencesQuery> = named(
-  "OccurrencesQuery",
-  "Which occurrences to list.",
-  v.strictObject({
-    from: optional(whenText),
-    to: optional(whenText),
-    limit: optional(wholeText(1, 1_000), "How many at most; 100 by default."),
-  }),
-);
-/** `GET /schedules/:name/preview` */
-export const previewQuery: Field<wire.PreviewQuery> = named(
-  "PreviewQuery",
-  "Which occurrences to look ahead at.",
-  v.strictObject({
-    count: optional(wholeText(1, 1_000), "How many; 10 by default."),
-    from: optional(whenText, "After which instant; where the schedule stands by default."),
-  }),
-);
-/** `GET /schedules/:name/explain` */
-export const explainQuery: Field<wire.ExplainQuery> = named(
-  "ExplainQuery",
-  "Which occurrence to explain.",
-  v.strictObject({
-    at: whenText,
-  }),
-);
-
 // ---------------------------------------------------------------- answers
 
 const definition = named(
@@ -271,45 +248,6 @@ export const triggerAnswer: Field<wire.TriggerAnswer> = named(
     at: doc(instant, "When it was triggered: the job's `scheduledAt`."),
   }),
 );
-/** What became of an occurrence. */
-const occurrenceAnswer = named(
-  "OccurrenceAnswer",
-  "What became of an occurrence, or of a run of skipped ones.",
-  v.strictObject({
-    schedule: word,
-    at: doc(instant, "The occurrence; of a run the first."),
-    untilAt: doc(instant, "The last of the run."),
-    count: doc(whole(1), "How many occurrences this stands for."),
-    jobId: doc(maybeWord, "The job that it became; null where it was skipped."),
-    reason: doc(nullable(skipReason), "Why it was skipped; null where it fired."),
-    recordedAt: instant,
-  }),
-);
-/** `GET /schedules/:name/occurrences` */
-export const occurrencesAnswer: Field<wire.OccurrencesAnswer> = named(
-  "OccurrencesAnswer",
-  "What became of occurrences, newest first.",
-  v.strictObject({ items: all(occurrenceAnswer) }),
-);
-/** `GET /schedules/:name/preview` */
-export const previewAnswer: Field<wire.PreviewAnswer> = named(
-  "PreviewAnswer",
-  "Occurrences to come.",
-  v.strictObject({
-    items: all(
-      named(
-        "PreviewedOccurrence",
-        "An occurrence to come.",
-        v.strictObject({
-          at: instant,
-          local: doc(word, "Local time in the schedule's zone."),
-          availableAt: doc(instant, "When its job becomes available: later where there is jitter."),
-          excluded: doc(flag, "It is left out by `exclude`."),
-        }),
-      ),
-    ),
-  }),
-);
 /** `POST /schedules/:name/backfill` */
 export const backfillAnswer: Field<wire.BackfillAnswer> = named(
   "BackfillAnswer",
@@ -318,32 +256,5 @@ export const backfillAnswer: Field<wire.BackfillAnswer> = named(
     enqueued: doc(count, "Jobs that were made."),
     existing: doc(count, "Occurrences that had fired, or were backfilled before."),
     excluded: doc(count, "Occurrences that the schedule excludes."),
-  }),
-);
-/** `GET /schedules/:name/explain` */
-export const explainAnswer: Field<wire.ExplainAnswer> = named(
-  "ExplainAnswer",
-  "What became of an occurrence, and why.",
-  v.strictObject({
-    schedule: word,
-    at: instant,
-    outcome: oneOf(OUTCOMES),
-    reason: nullable(skipReason),
-    text: doc(word, "All of it in words."),
-    previousAt: maybeInstant,
-    nextAt: maybeInstant,
-    record: doc(nullable(occurrenceAnswer), "Its entry in the log."),
-    job: doc(
-      nullable(
-        v.strictObject({
-          id: word,
-          state: jobState,
-          attempt: count,
-          startedAt: maybeInstant,
-          finishedAt: maybeInstant,
-        }),
-      ),
-      "Its job, where it is still stored.",
-    ),
   }),
 );

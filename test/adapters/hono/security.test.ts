@@ -146,6 +146,8 @@ describe("every route", () => {
       for (const name of query) {
         if (
           name === "owner" ||
+          name === "tag" ||
+          name === "prefix" ||
           name === "queue" ||
           name === "task" ||
           name === "schedule" ||

@@ -105,6 +105,43 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
+    test("previews and forecasts a schedule that is not registered, and stores nothing", async ({ call, belfry }) => {
+      const schedule = { expression: "30 2 * * *", task: "t", timeZone: "Europe/Berlin", catchUp: "latest" };
+      const preview = await call("POST", "/schedules/preview", {
+        as: "read",
+        json: { schedule, from: "2026-03-28", count: 3 },
+      });
+      expect(preview.body.items.map((item: { local: string }) => item.local)).toEqual([
+        "2026-03-28 02:30:00 +01:00",
+        "2026-03-30 02:30:00 +02:00",
+        "2026-03-31 02:30:00 +02:00",
+      ]);
+      const forecast = await call("POST", "/schedules/forecast", {
+        as: "read",
+        json: {
+          schedule,
+          ...{ from: "2026-03-01", to: "2026-03-06", downtime: [{ from: "2026-03-01T12:00", to: "2026-03-04T12:00" }] },
+        },
+      });
+      expect(forecast.body).toMatchObject({ fired: 3, skipped: 2, state: "active", more: false });
+      expect(forecast.body.occurrences.map((item: { reason: string | null }) => item.reason)).toEqual([
+        null,
+        "catch-up",
+        null,
+        null,
+      ]);
+      expect((await call("GET", "/schedules")).body.items).toEqual([]);
+      await belfry.close();
+    });
+
+    test("a schedule may be named as a path: forecast", async ({ call, belfry }) => {
+      await call("PUT", "/schedules/forecast", { json: { expression: "@daily", task: "t" } });
+      expect((await call("GET", "/schedules/forecast")).body.name).toBe("forecast");
+      expect((await call("POST", "/schedules/forecast/pause")).body.state).toBe("paused");
+      expect((await call("DELETE", "/schedules/forecast")).body).toEqual({ removed: true });
+      await belfry.close();
+    });
+
     test("lists schedules page by page", async ({ call, belfry }) => {
       for (const letter of ["a", "b", "c", "d", "e"]) {
         await call("PUT", `/schedules/${letter}`, {
@@ -237,6 +274,41 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
+    test("enqueues, retries and cancels many at once; a dry run changes nothing", async ({ call, belfry }) => {
+      belfry.task("bad", () => {
+        throw new Error("no");
+      });
+      const jobs = [
+        { task: "bad", retry: false },
+        { task: "bad", retry: false, key: "k" },
+        { task: "other", queue: "far" },
+      ];
+      const made = await call("POST", "/jobs/enqueue", { as: "work", json: { jobs } });
+      expect(made.body.jobs).toMatchObject([{ created: true }, { created: true }, { created: true }]);
+      const ids = made.body.jobs.map((job: { id: string }) => job.id) as string[];
+      const again = await call("POST", "/jobs/enqueue", { as: "work", json: { jobs: [jobs[1]] } });
+      expect(again.body.jobs).toEqual([{ id: ids[1], created: false }]);
+      await call("POST", "/tick");
+      const failed = [ids[1], ids[0]];
+      const json = { filter: { task: "bad" } };
+      expect((await call("POST", "/jobs/retry", { json: { ...json, dryRun: true } })).body.ids).toEqual(failed);
+      expect((await call("GET", `/jobs/${ids[0]}`)).body.state).toBe("failed");
+      expect((await call("POST", "/jobs/retry", { json })).body.ids).toEqual(failed);
+      const cancelled = await call("POST", "/jobs/cancel", { json: { filter: { queue: "far" }, reason: "enough" } });
+      expect(cancelled.body.ids).toEqual([ids[2]]);
+      expect((await call("GET", `/jobs/${ids[2]}`)).body).toMatchObject({
+        state: "cancelled",
+        error: { message: "enough" },
+      });
+      const wrong = await call("POST", "/jobs/retry", { json: { filter: { states: ["completed"] } } });
+      expect(problemIn(wrong)).toMatchObject({ status: 409, code: "JOB_STATE" });
+      expect(problemIn(await call("POST", "/jobs/retry", { json: { filter: { taks: "bad" } } }))).toMatchObject({
+        status: 400,
+        issues: [{ path: "body.filter.taks" }],
+      });
+      await belfry.close();
+    });
+
     test("shows and sets queues", async ({ call, belfry }) => {
       await call("POST", "/jobs", { json: { task: "t", queue: "mail" } });
       await call("POST", "/jobs", { json: { task: "t", queue: "mail", delay: "1h" } });
@@ -247,7 +319,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       expect(set.body).toEqual({ name: "mail", paused: false, concurrency: 2, rate: { count: 5, perMs: MINUTE } });
       const queues = await call("GET", "/queues", { as: "read" });
       expect(queues.body.items).toMatchObject([
-        { queue: "mail", ready: 1, scheduled: 1, concurrency: 2, rate: { count: 5, perMs: MINUTE } },
+        { name: "mail", ready: 1, scheduled: 1, concurrency: 2, rate: { count: 5, perMs: MINUTE } },
       ]);
       await belfry.close();
     });

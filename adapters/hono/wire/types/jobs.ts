@@ -8,6 +8,14 @@ export interface CancelBody {
   reason?: string;
 }
 
+/** Which unfinished jobs to cancel. */
+export interface CancelManyBody {
+  filter: JobFilter;
+  /** Only tell which jobs it would reach. */
+  dryRun?: boolean;
+  reason?: string;
+}
+
 /** The job that is stored. */
 export interface EnqueueAnswer {
   id: string;
@@ -36,6 +44,16 @@ export interface EnqueueBody {
   timeout?: string | number;
   limit?: Limit;
   tags?: string[];
+}
+
+/** The jobs that are stored, in the order asked. */
+export interface EnqueueManyAnswer {
+  jobs: EnqueueAnswer[];
+}
+
+/** Jobs to enqueue; all are checked before any is stored. */
+export interface EnqueueManyBody {
+  jobs: EnqueueBody[];
 }
 
 /** Ids of the jobs that it reached. */
@@ -125,6 +143,19 @@ export interface JobDetail {
   signals: SignalAnswer[];
 }
 
+/** Selects jobs; a job fits when all that is given fits. */
+export interface JobFilter {
+  states?: JobState[];
+  queue?: string;
+  task?: string;
+  schedule?: string;
+  /** Only children of this job. */
+  parentId?: string;
+  key?: string;
+  /** At most this many, the newest; 1,000 by default. */
+  limit?: number;
+}
+
 /** What a job brings with it; what is absent is as the task says. */
 export interface JobOptions {
   retry?: RetryPolicy;
@@ -168,6 +199,13 @@ export interface Limit {
   concurrency?: number;
   /** How many of them may become available in any window. */
   rate?: Rate;
+}
+
+/** Which jobs to put back: failed ones by default, or cancelled and expired ones. */
+export interface RetryManyBody {
+  filter: JobFilter;
+  /** Only tell which jobs it would reach. */
+  dryRun?: boolean;
 }
 
 /** A signal that was sent to a job. */

@@ -5,7 +5,7 @@ import type { Rate, StoredRate } from "./common.ts";
 
 /** A queue, its depths and settings. */
 export interface QueueAnswer {
-  queue: string;
+  name: string;
   /** Claimable now. */
   ready: number;
   /** Ready later: delayed, sleeping, backing off. */
