@@ -120,7 +120,11 @@ export function appSuite(name: string, withStorage: WithStorage): void {
         as: "read",
         json: {
           schedule,
-          ...{ from: "2026-03-01", to: "2026-03-06", downtime: [{ from: "2026-03-01T12:00", to: "2026-03-04T12:00" }] },
+          ...{
+            from: "2026-03-01",
+            to: "2026-03-06T00:00",
+            downtime: [{ from: "2026-03-01T12:00", to: "2026-03-04T12:00" }],
+          },
         },
       });
       expect(forecast.body).toMatchObject({ fired: 3, skipped: 2, state: "active", more: false });
