@@ -188,14 +188,17 @@ export class Cron {
 
   /**
    * Lists what may surprise in the year after an instant: nights on which it does not occur, hours in which it is silent,
-   * that it never occurs.
+   * that it never occurs, that it is often meant in another way.
    *
    * @param at the present by default
    * @throws {RangeError} where `at` is no valid instant
    */
   warnings(at?: InstantLike): CronWarning[] {
     const from = Math.floor(instant(at) / 1000);
-    return this.#occurrences === null ? [] : findWarnings(this.#occurrences, from);
+    if (this.#occurrences !== null) return findWarnings(this.#occurrences, from);
+    if (this.intervalMs! % 86_400_000 || this.timeZone === "UTC") return [];
+    const message = `${this.text} counts elapsed time, not days of ${this.timeZone}; for a time of day write "0 9 * * *"`;
+    return [{ code: "elapsed", at: null, message }];
   }
 
   /**
@@ -240,10 +243,10 @@ function dateOf(at: number | null): Date | null {
 /** Reads an instant as epoch milliseconds. */
 function instant(value: InstantLike = new Date()): number {
   // The default is the only look at a clock in src/cron, for the methods that people call by hand.
-  const at =
-    typeof value === "number"
-      ? value
-      : ((value as { epochMilliseconds?: number }).epochMilliseconds ?? value.valueOf());
+  const { epochMilliseconds = value } = (value ?? {}) as { epochMilliseconds?: unknown };
+  const at = epochMilliseconds instanceof Date ? +epochMilliseconds : epochMilliseconds;
   if (typeof at === "number" && Math.abs(at) <= MAX_MS) return at;
-  throw new RangeError(`Not an instant: ${String(value)}`);
+  throw new RangeError(
+    `Not an instant: ${String(value)}; give ${typeof value === "string" ? `new Date("${value}")` : "a Date, epoch milliseconds or a Temporal.Instant, or nothing for the present"}`,
+  );
 }

@@ -19,6 +19,8 @@ export interface CronExpression {
   readonly either: boolean;
   /** Whether the minute or the hour field starts with `*`: what follows elapsed time under the Vixie rule. */
   readonly starred: boolean;
+  /** Whether it is written as in Quartz, with `?` for the day of the month, and has numbers for weekdays. */
+  readonly sundayFirst: boolean;
 }
 
 /** What reading an expression may depend on. */
@@ -84,6 +86,7 @@ export function readExpression(expression: string, { days, seed }: ReadOptions =
     // A day field leaves the choice to the other one only when it is exactly `*` (or `?`, which was read as `*`).
     either: days !== "and" && day !== "*" && weekday !== "*",
     starred: minute![0] === "*" || hour![0] === "*",
+    sundayFirst: length === 6 && words[3] === "?" && /^\d|[,-]\d/.test(weekday!),
   };
 }
 

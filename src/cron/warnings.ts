@@ -1,10 +1,12 @@
 /**
- * What may surprise about a schedule within a year?
+ * What may surprise about a schedule?
  *
- * Nights on which clocks change are looked at one by one: does the expression match local times that are skipped, or
- * that come twice? Each case has its words and its remedy.
+ * Nights within a year on which clocks change are looked at one by one: does the expression match local times that are
+ * skipped, or that come twice? And some expressions are often meant in another way than they are read. Each case has its
+ * words and its remedy.
  */
-import { HOUR } from "./field.ts";
+import type { CronExpression } from "./expression.ts";
+import { FIELDS, HOUR, MONTH_DAY, WEEKDAY } from "./field.ts";
 import type { Occurrences } from "./occurrences.ts";
 
 /** Something about a schedule that may surprise. */
@@ -13,8 +15,11 @@ export interface CronWarning {
    * - `never`: there is no occurrence, ever.
    * - `skipped`: a local time that does not exist is left out.
    * - `pause`: a schedule that should go on is silent while local time repeats.
+   * - `either`: a day that fits one of the two day fields is enough, and both were probably meant.
+   * - `weekday`: numbers of weekdays were probably meant as in Quartz, where 1 is Sunday.
+   * - `elapsed`: `@every` of whole days counts elapsed time, not the days of its zone.
    */
-  readonly code: "never" | "skipped" | "pause";
+  readonly code: "never" | "skipped" | "pause" | "either" | "weekday" | "elapsed";
   /** When clocks change; `null` where that is not the cause. */
   readonly at: Date | null;
   /** What happens, when, and what to do about it. */
@@ -22,14 +27,14 @@ export interface CronWarning {
 }
 
 /**
- * Lists what may surprise in the year after an instant, earliest first.
+ * Lists what may surprise of a calendar expression in the year after an instant, earliest first.
  *
  * @param from seconds since 1970
  */
 export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occurrences, from: number): CronWarning[] {
-  const everyHour = expression.fields[HOUR]!.low === 0xffffff;
   if (Number.isNaN(next(from))) return [{ code: "never", at: null, message: "It never occurs" }];
-  const warnings: CronWarning[] = [];
+  const everyHour = expression.fields[HOUR]!.low === 0xffffff;
+  const warnings = misread(expression);
   const stamp = (local: number): string => new Date(local * 1000).toISOString().slice(0, 16);
   // Under the Vixie rule nothing is lost.
   for (let at = zone.at(from).end; rule === "once" && at < from + 366 * 86_400; at = zone.at(at).end) {
@@ -44,6 +49,26 @@ export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occ
       at: new Date(start * 1000),
       message: `${stamp(first)} to ${stamp(last)} local time ${what}; not so with dst: "vixie" or in UTC`,
     });
+  }
+  return warnings;
+}
+
+/** What is often meant in another way. */
+function misread({ fields, either, sundayFirst }: CronExpression): CronWarning[] {
+  const { low } = fields[MONTH_DAY]!;
+  const week = fields[WEEKDAY]!;
+  const warnings: CronWarning[] = [];
+  // The days 1 to 7, 8 to 14 and so on hold each weekday once.
+  const nth = [0xfe, 0x7f00, 0x3f8000, 0x1fc00000].indexOf(low) + 1;
+  if (either && (nth || fields[MONTH_DAY]!.text[0] === "*" || week.text[0] === "*")) {
+    const days = nth ? FIELDS[WEEKDAY]!.short.filter((_, day) => day < 7 && (week.low >> day) & 1) : [];
+    const meant = days.length > 0 ? `probably meant is ${days.map((day) => `${day}#${nth}`).join(",")}, else ` : "";
+    const message = `A day that fits one of the day fields is enough; ${meant}days: "and" asks both`;
+    warnings.push({ code: "either", at: null, message });
+  }
+  if (sundayFirst) {
+    const message = 'Weekday 1 is Monday here and Sunday in Quartz, which writes "?" like this; write names like MON';
+    warnings.push({ code: "weekday", at: null, message });
   }
   return warnings;
 }

@@ -60,6 +60,7 @@ export class DefinedSchedule {
   readonly input: unknown;
   readonly #engine: Engine;
   readonly #createdAt: Instant | undefined;
+  readonly #written: Expression;
 
   constructor(engine: Engine, spec: ScheduleSpec, definition: ScheduleDefinition) {
     this.name = spec.name;
@@ -68,19 +69,21 @@ export class DefinedSchedule {
     this.input = spec.options?.input;
     this.#engine = engine;
     this.#createdAt = spec.createdAt;
+    this.#written = spec.expression;
   }
 
   /** What may surprise, in sentences. Looked for when it is asked, since most schedules are registered again and again. */
   get warnings(): string[] {
     const engine = this.#engine;
     const now = engine.clock.now();
-    return scheduleWarnings(this.name, this.definition, { engine, now, createdAt: this.#createdAt ?? now });
+    const context = { engine, now, createdAt: this.#createdAt ?? now, written: this.#written };
+    return scheduleWarnings(this.name, this.definition, context);
   }
 
   /** The same with some fields as they are stored already. */
   keeping(fields: Partial<ScheduleDefinition>): DefinedSchedule {
     const { name, input } = this;
-    const spec = { name, expression: "", task: "", options: { input }, createdAt: this.#createdAt };
+    const spec = { name, expression: this.#written, task: "", options: { input }, createdAt: this.#createdAt };
     return new DefinedSchedule(this.#engine, spec, { ...this.definition, ...fields });
   }
 }

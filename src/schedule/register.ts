@@ -241,7 +241,8 @@ async function keepStored(engine: Engine, defined: DefinedSchedule, record: Sche
   const before = readDefinition(record, engine.temporal);
   if (before instanceof Error) return defined;
   const { timeZone, input } = before.definition;
-  const named = isSameZone(timeZone, defined.definition.timeZone) ? defined.keeping({ timeZone }) : defined;
+  const zone = defined.definition.timeZone;
+  const named = zone !== timeZone && isSameZone(zone, timeZone) ? defined.keeping({ timeZone }) : defined;
   if (input === defined.definition.input) return named;
   try {
     const stored = await decodePayload(engine.codec, input, `input of schedule "${defined.name}"`);

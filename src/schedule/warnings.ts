@@ -6,13 +6,19 @@ import type { Engine } from "../engine/engine.ts";
 import type { Instant } from "../storage/port.ts";
 import type { ScheduleDefinition } from "./definition.ts";
 import { writeLocal } from "./local_time.ts";
+import type { Expression } from "./options.ts";
 import { calendar, Timing } from "./timing.ts";
 
-/** Says in sentences what may surprise: no occurrence left, an unknown task, delays longer than the interval, DST. */
+/**
+ * Says in sentences what may surprise: no occurrence left, an unknown task, delays longer than the interval, what the
+ * expression may have been meant to say, DST.
+ *
+ * @param context `written`: the expression as it was given
+ */
 export function scheduleWarnings(
   name: string,
   definition: ScheduleDefinition,
-  { engine, now, createdAt }: { engine: Engine; now: Instant; createdAt: Instant },
+  { engine, now, createdAt, written }: { engine: Engine; now: Instant; createdAt: Instant; written: Expression },
 ): string[] {
   const { temporal, tasks } = engine;
   const { timeZone, expression, task, jitterMs } = definition;
@@ -42,12 +48,11 @@ export function scheduleWarnings(
   if (definition.overlap === "queue" && limited) {
     warnings.push(`overlap "queue" takes the place of the rate of task "${task}": a job counts against one limit only`);
   }
-  if (!expression.startsWith("@") && timeZone !== "UTC") {
-    warnings.push(
-      ...calendar(definition, temporal)
-        .warnings(now)
-        .map((warning) => warning.message),
-    );
+  if (first !== null && !expression.startsWith("@at")) {
+    // What was written says more than the canonical text, but `H` has its value there only.
+    const text = typeof written === "string" && !/\bh\b/i.test(written) ? written : expression;
+    const found = calendar({ ...definition, expression: text }, temporal).warnings(now);
+    warnings.push(...found.map((warning) => warning.message));
   }
   return warnings;
 }

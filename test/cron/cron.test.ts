@@ -1,4 +1,5 @@
 /** Does the face of `Cron` keep what CRON.md says of it? */
+import { Temporal } from "temporal-polyfill/implementation";
 import { describe, expect, it } from "vitest";
 import { type BelfryError, Cron, type InstantLike } from "../../src/cron/mod.ts";
 import { plan, Random, ZONES } from "./generate.ts";
@@ -23,6 +24,7 @@ describe("arguments", () => {
     Infinity,
     8.64e15 + 1,
     "2026-01-01" as unknown as Date,
+    null as unknown as Date,
     { epochMilliseconds: Number.NaN },
   ])("refuses %s with a RangeError", (at: InstantLike) => {
     expect(() => cron.next(at)).toThrow(RangeError);
@@ -31,6 +33,26 @@ describe("arguments", () => {
     expect(() => cron.warnings(at)).toThrow(RangeError);
     expect(() => cron.between(0, at)).toThrow(RangeError);
     expect(() => cron.take(1, at)).toThrow(RangeError);
+  });
+
+  it.each([
+    [null, "Not an instant: null; give a Date, epoch milliseconds or a Temporal.Instant, or nothing for the present"],
+    ["2026-01-01", 'Not an instant: 2026-01-01; give new Date("2026-01-01")'],
+    [
+      "2026-01-01T09:00:00+01:00",
+      'Not an instant: 2026-01-01T09:00:00+01:00; give new Date("2026-01-01T09:00:00+01:00")',
+    ],
+    [new Date(Number.NaN), "Not an instant: Invalid Date; give a Date, epoch"],
+    [{}, "Not an instant: [object Object]; give a Date, epoch"],
+  ])("says what to give instead of %j", (at, message) => {
+    expect(() => cron.next(at as unknown as Date)).toThrow(message);
+    expect(() => cron.previous(at as unknown as Date)).toThrow(RangeError);
+  });
+
+  it("refuses a Temporal.PlainDate, which is no instant", () => {
+    expect(() => cron.next(Temporal.PlainDate.from("2026-01-01") as unknown as Date)).toThrow(
+      "Not an instant: 2026-01-01",
+    );
   });
 
   it("takes the present where none is given", () => {
@@ -272,6 +294,69 @@ describe("warnings()", () => {
     expect(codes("*/5 * * * *", "vixie")).toEqual([]);
     expect(new Cron("*/5 * * * *").warnings(from)).toEqual([]);
     expect(new Cron("@every 5m", { timeZone }).warnings(from)).toEqual([]);
+  });
+
+  it.each([
+    [
+      "0 9 1-7 * MON",
+      'A day that fits one of the day fields is enough; probably meant is MON#1, else days: "and" asks both',
+    ],
+    [
+      "0 9 8-14 * 1,TUE",
+      'A day that fits one of the day fields is enough; probably meant is MON#2,TUE#2, else days: "and" asks both',
+    ],
+    [
+      "0 9 22-28 * SUN",
+      'A day that fits one of the day fields is enough; probably meant is SUN#4, else days: "and" asks both',
+    ],
+    // Vixie cron asks both where one begins with `*`.
+    ["0 9 */2 * MON", 'A day that fits one of the day fields is enough; days: "and" asks both'],
+    ["0 9 15 * */2", 'A day that fits one of the day fields is enough; days: "and" asks both'],
+  ])("%s: either day is enough", (expression, message) => {
+    expect(new Cron(expression).warnings(from)).toEqual([{ code: "either", at: null, message }]);
+    expect(new Cron(expression, { days: "and" }).warnings(from)).toEqual([]);
+  });
+
+  it("the first Monday, as it is suggested, is what days 1 to 7 and Monday give together", () => {
+    const both = new Cron("0 9 1-7 * MON", { days: "and" });
+    expect(new Cron("0 9 * * MON#1").take(50, from)).toEqual(both.take(50, from));
+  });
+
+  it.each(["0 9 1,15 * FRI", "0 9 13 * 5", "0 9 1-5 * MON", "0 9 * * MON", "0 9 1-7 * *"])(
+    "%s says what it means",
+    (expression) => expect(new Cron(expression).warnings(from)).toEqual([]),
+  );
+
+  it("weekday numbers beside `?`, as Quartz writes them, are counted from Sunday there", () => {
+    const [warning] = new Cron("0 0 12 ? * 2-6").warnings(from);
+    expect(warning).toEqual({
+      code: "weekday",
+      at: null,
+      message: 'Weekday 1 is Monday here and Sunday in Quartz, which writes "?" like this; write names like MON',
+    });
+    for (const expression of [
+      "0 0 12 ? * MON-FRI",
+      "0 0 12 ? * *",
+      "0 12 ? * 2-6",
+      "0 0 12 * * 2-6",
+      "0 0 12 ? * */2",
+    ]) {
+      expect(new Cron(expression).warnings(from), expression).toEqual([]);
+    }
+  });
+
+  it("@every of whole days in a zone counts elapsed time", () => {
+    expect(new Cron("@every 1d", { timeZone }).warnings(from)).toEqual([
+      {
+        code: "elapsed",
+        at: null,
+        message: '@every 1d counts elapsed time, not days of America/New_York; for a time of day write "0 9 * * *"',
+      },
+    ]);
+    expect(new Cron("@every 2w", { timeZone }).warnings(from)).toHaveLength(1);
+    expect(new Cron("@every 24h", { timeZone }).warnings(from)).toHaveLength(1);
+    expect(new Cron("@every 36h", { timeZone }).warnings(from)).toEqual([]);
+    expect(new Cron("@every 1d").warnings(from)).toEqual([]);
   });
 
   it("knows both halves of the year in the south, and half-hour changes", () => {

@@ -198,6 +198,17 @@ describe("registering", () => {
     expect(moved).toMatchObject({ status: "updated", schedule: { definition: { timeZone: "America/Toronto" } } });
   });
 
+  test.each([
+    ["0 9 1-7 * MON", {}, ["A day that fits one of the day fields is enough; probably meant is MON#1"]],
+    ["0 0 12 ? * 2-6", {}, ["Weekday 1 is Monday here and Sunday in Quartz"]],
+    ["@every 1w", { timeZone: "Europe/Berlin" }, ["@every 1w counts elapsed time, not days of Europe/Berlin"]],
+    ["@every 1w", {}, []],
+    ["0 9 * * MON#1", {}, []],
+  ] as const)("%s with %j warns of what may be meant in another way", async (expression, options, messages) => {
+    const { warnings } = await bench().add("s", expression, options);
+    expect(warnings).toEqual(messages.map((message) => expect.stringContaining(message)));
+  });
+
   test("another option keeps the next occurrence; @every keeps its anchor", async () => {
     const b = bench();
     await b.add("s", "@every 1h");
