@@ -31,6 +31,19 @@ export interface Clock {
   readonly partMs?: number;
 }
 
+/** A moment, by both readings of a clock. */
+export interface Moment {
+  /** Wall time, epoch ms. */
+  readonly wall: number;
+  /** Monotonic time, ms. */
+  readonly monotonic: number;
+}
+
+/** Reads both times of a clock. */
+export function momentOf(clock: Clock): Moment {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
 /** Longest delay that `setTimeout` takes; longer ones fire at once, so they are waited for in parts. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 

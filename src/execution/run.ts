@@ -25,7 +25,7 @@ import type { JobNotes } from "../job/notes.ts";
 import { engineName } from "../job/step_name.ts";
 import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage/port.ts";
 import type { Failure } from "../task/failure.ts";
-import { NO_RETRY, type RetryFunction, type RetryPolicy } from "../task/retry.ts";
+import type { RetryFunction, RetryPolicy } from "../task/retry.ts";
 import type { Ask, Wanted } from "./ask.ts";
 import { attemptsUsed, notesAfterError } from "./attempts.ts";
 import { Begun, type BegunHost, HOLD_MS } from "./begun.ts";
@@ -55,17 +55,14 @@ export type RunEnd =
   | { how: "settled"; transition: JobTransition; failure: Failure | null; state: JobState; released: boolean }
   | { how: "lost" };
 
-/** What a run is made of: code to call, or what becomes of the job without running it. */
-export type RunRequest =
-  | {
-      job: ClaimedJob;
-      /** Calls the user's handler. */
-      handler: () => unknown;
-      policy: RetryPolicy | RetryFunction;
-      timeoutMs: number | null;
-      verdict?: undefined;
-    }
-  | { job: ClaimedJob; verdict: { transition: JobTransition; failure: Failure | null } };
+/** What a run is made of. */
+export interface RunRequest {
+  job: ClaimedJob;
+  /** Calls the user's handler. */
+  handler: () => unknown;
+  policy: RetryPolicy | RetryFunction;
+  timeoutMs: number | null;
+}
 
 /** What the handler's promise came to. */
 type HandlerResult = { ok: true; value: unknown } | { ok: false; error: unknown };
@@ -163,11 +160,6 @@ export class Run {
 
   /** Calls the handler. */
   start(): void {
-    if (this.#request.verdict) {
-      const { transition, failure } = this.#request.verdict;
-      void this.#settle(transition, failure);
-      return;
-    }
     const { timeoutMs, handler } = this.#request;
     if (timeoutMs !== null) {
       this.#limit = this.engine.clock.setTimer(timeoutMs, () => {
@@ -498,7 +490,7 @@ export class Run {
     const { transition, failure } = settleFailure({
       error,
       tries: attemptsUsed(this.job),
-      policy: this.#request.verdict ? NO_RETRY : this.#request.policy,
+      policy: this.#request.policy,
       random: () => this.engine.ids.random(),
       now,
       culprit: this.#causes.culprit(error),

@@ -1,23 +1,22 @@
 /**
- * What does a worker tell of its runs? Events for those who listen, and ends for those who wait in this process.
+ * What does a worker emit about its runs? Events for listeners, and endings for callers in this process that wait for a
+ * result.
  */
 import type { Engine } from "../engine/engine.ts";
 import { runEvent } from "../engine/events.ts";
-import type { Run, RunEnd } from "../execution/run.ts";
-import type { StepRecord } from "../storage/port.ts";
+import type { RunEnd } from "../execution/run.ts";
+import type { ClaimedJob, StepRecord } from "../storage/port.ts";
 
-/** Tells that a run begins. */
-export function emitStarted({ events, clock }: Engine, run: Run): void {
+/** Emits that a run begins. */
+export function emitStarted({ events, clock }: Engine, job: ClaimedJob): void {
   if (!events.heard("job:started")) return;
-  const { job } = run;
   const lateMs = Math.max(0, clock.now() - (job.availableAt ?? clock.now()));
   events.emit("job:started", { ...runEvent(job), resumed: job.claims > job.attempt, lateMs });
 }
 
-/** Tells how a run ended. @param durationMs how long it ran */
-export function emitEnded(engine: Engine, run: Run, end: RunEnd, durationMs: number): void {
+/** Emits how a run ended. @param durationMs how long it ran */
+export function emitEnded(engine: Engine, job: ClaimedJob, end: RunEnd, durationMs: number): void {
   const { events } = engine;
-  const { job } = run;
   const about = { ...runEvent(job), durationMs };
   if (end.how === "lost") {
     events.emit("job:lost", about);
@@ -38,13 +37,13 @@ export function emitEnded(engine: Engine, run: Run, end: RunEnd, durationMs: num
   }
 }
 
-/** Tells of steps that were saved. */
-export function emitSteps({ events, clock }: Engine, run: Run, steps: readonly StepRecord[]): void {
+/** Emits what became of steps that were saved. */
+export function emitSteps({ events, clock }: Engine, job: ClaimedJob, steps: readonly StepRecord[]): void {
   if (!events.heard("step:completed") && !events.heard("step:failed") && !events.heard("step:retried")) return;
   for (const step of steps) {
     if (step.kind === "value" || step.kind === "patch") continue;
     const durationMs = (step.finishedAt ?? clock.now()) - step.startedAt;
-    const about = { ...runEvent(run.job), step: step.name, kind: step.kind, tries: step.tries, durationMs };
+    const about = { ...runEvent(job), step: step.name, kind: step.kind, tries: step.tries, durationMs };
     const error = step.error === null ? null : JSON.parse(step.error);
     if (step.state === "done") events.emit("step:completed", about);
     else if (step.state === "failed") events.emit("step:failed", { ...about, error });

@@ -1,132 +1,110 @@
 /**
- * How does a worker get jobs? By claims of its own, and by claims piggybacked on batches that go to the storage anyway: with
- * jobs that are being enqueued, or with what running jobs save.
+ * Sends the claims of one worker to the storage.
  *
- * Jobs are claimed by the names of the tasks this program knows. A task with a limit of its own is claimed by itself when
- * fewer of it may start than the worker has room for, so nothing is ever claimed that cannot start. A claim without
- * reply may have happened: its token is asked for again, and brings the same jobs.
+ * Jobs are claimed by the names of the tasks that this program has registered. A task of which fewer jobs may start than
+ * the claim's limit is claimed by a request of its own, so no job is claimed that cannot start. Queues that do not fit
+ * into one request are spread over several. A claim without a reply may have been performed: it is sent again with the
+ * same token, and brings the same jobs.
  */
 import type { Engine } from "../engine/engine.ts";
 import type { PiggybackClaim } from "../engine/enqueuer.ts";
 import { timed } from "../engine/timed.ts";
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../storage/port.ts";
+import type { ClaimResult } from "./poll_timer.ts";
 
-/** What a claim asks for. */
-interface Asked {
+/** What a request asks for. */
+interface Wanted {
   tasks: string[];
   queues: string[];
   limit: number;
 }
 
-/** A claim that was sent. */
-interface Sent extends Asked {
+/** A request that was sent. */
+interface Sent extends Wanted {
   token: string;
   tries: number;
-  /** Monotonic time at which it was first sent: claims last from then. */
+  /** Monotonic time at which it was first sent: its jobs are claimed from then on. */
   sentMs: number;
 }
 
-/** What claims brought. */
-export interface Claimed {
-  found: number;
-  /** As many came as were asked for, so there may be more. */
-  full: boolean;
-  nextAt: number | null;
-}
-
-/** What a fetcher needs of its worker. */
+/** What a {@link Fetcher} needs of its worker. */
 export interface FetcherOptions {
   claimMs: number;
   /** The queues to serve. */
   queues(): string[];
   /** How many jobs of a task run. */
   running(task: string): number;
-  /** Takes a claimed job. @param sentMs monotonic time since which it is claimed */
+  /** Starts a claimed job. @param sentMs monotonic time since which it is claimed */
   take(job: ClaimedJob, sentMs: number): void;
 }
 
-/** How many queues one claim names: databases bound the parts of a statement (D1: 100 parameters). */
+/** How many queues one request names: databases limit the parameters of a statement (D1: 100). */
 const MAX_QUEUES = 50;
-/** A claim whose reply did not come is asked for again by its token this often before it is left to run out. */
-const RESENDS = 5;
+/** How often a request without a reply is sent before its claims are left to run out. */
+const MAX_TRIES = 5;
 
-/** Claims for one worker. */
+/** Fetches jobs for one worker. */
 export class Fetcher {
   readonly #engine: Engine;
   readonly #options: FetcherOptions;
-  /** Which queue has the first turn in the next claim. */
+  /** Index of the queue that has the first turn in the next claim. */
   #firstQueue = 0;
-  /** Claims whose reply is missing; one that is being asked for again is not among them, so that nobody else does. */
+  /** Requests without a reply, to be sent again. */
   readonly #unanswered: Sent[] = [];
-  #asking = 0;
-  #piggybacking = false;
 
-  /** @param engine the engine */
+  /**
+   * @param engine the engine
+   * @param options what it needs of the worker
+   */
   constructor(engine: Engine, options: FetcherOptions) {
     this.#engine = engine;
     this.#options = options;
   }
 
-  /** Whether a piggybacked claim is in flight. */
-  get piggybacking(): boolean {
-    return this.#piggybacking;
-  }
-
-  /** Claims up to `room` jobs. @returns null when the storage failed */
-  async claim(room: number): Promise<Claimed | null> {
-    const { names, limited } = this.#startable(room);
-    const claimed: Claimed = { found: 0, full: false, nextAt: null };
-    const plans = [{ names, limit: room }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
-    this.#asking++;
-    try {
-      for (const plan of plans) {
-        if (plan.names.length === 0) continue;
-        let limit = Math.min(plan.limit, room - claimed.found);
-        for (const queues of this.#queuesInTurn()) {
-          if (limit <= 0) {
-            claimed.full = true;
-            break;
-          }
-          const answer = await this.#ask({ tasks: plan.names, queues, limit: this.#atMost(limit) });
-          if (!answer) return null;
-          limit -= answer.found;
-          claimed.found += answer.found;
-          claimed.full ||= answer.full;
-          if (answer.nextAt !== null && (claimed.nextAt === null || answer.nextAt < claimed.nextAt))
-            claimed.nextAt = answer.nextAt;
+  /** Claims and starts up to `limit` jobs. @returns null when the storage failed */
+  async claim(limit: number): Promise<ClaimResult | null> {
+    const { names, limited } = this.#startable(limit);
+    const plans = [{ names, limit }, ...limited.map(({ name, left }) => ({ names: [name], limit: left }))];
+    let found = 0;
+    let full = false;
+    let nextAt: number | null = null;
+    for (const plan of plans) {
+      if (plan.names.length === 0) continue;
+      let left = Math.min(plan.limit, limit - found);
+      for (const queues of this.#queuesInTurn()) {
+        if (left <= 0) {
+          full = true;
+          break;
         }
+        const result = await this.#send({ tasks: plan.names, queues, limit: this.#atMost(left) });
+        if (!result) return null;
+        left -= result.found;
+        found += result.found;
+        full ||= result.full;
+        if (result.nextAt !== null) nextAt = Math.min(nextAt ?? Infinity, result.nextAt);
       }
-    } finally {
-      this.#asking--;
     }
-    return claimed;
+    return { found, full, nextAt };
   }
 
   /**
-   * A claim to piggyback on another batch, where one claim is enough and no other is under way.
+   * Makes a claim to piggyback on another batch, where a single request can claim everything that may start.
    *
-   * @param room how many jobs may start once the batch is done
-   * @param answered hears what it brought, after the jobs were taken; null: ask again
+   * @param limit how many jobs it may bring
+   * @param answered takes the result, after the jobs were started; null: the claim got no answer
    */
-  piggyback(room: number, answered: (claimed: Claimed | null) => void): PiggybackClaim | null {
-    if (room <= 0 || this.#piggybacking || this.#asking > 0 || this.#unanswered.length > 0) return null;
-    const { names, limited } = this.#startable(room);
+  piggyback(limit: number, answered: (result: ClaimResult | null) => void): PiggybackClaim | null {
+    if (this.#unanswered.length > 0) return null;
+    const { names, limited } = this.#startable(limit);
     const [queues, ...others] = this.#queuesInTurn();
     if (limited.length > 0 || names.length === 0 || queues === undefined || others.length > 0) return null;
-    const token = this.#engine.ids.token();
-    const limit = this.#atMost(room);
-    const sent: Sent = { tasks: names, queues, limit, token, tries: 0, sentMs: this.#engine.clock.monotonic() };
-    this.#piggybacking = true;
-    const over = (claimed: Claimed | null): void => {
-      this.#piggybacking = false;
-      answered(claimed);
-    };
+    const sent = this.#begin({ tasks: names, queues, limit: this.#atMost(limit) });
     return {
       request: (now) => this.#request(sent, now),
-      answered: (reply) => over(reply ? this.#takeAll(sent, reply) : null),
+      answered: (reply) => answered(reply ? this.#takeAll(sent, reply) : null),
       failed: () => {
         this.#unanswered.push(sent);
-        over(null);
+        answered(null);
       },
     };
   }
@@ -135,22 +113,22 @@ export class Fetcher {
     return Math.min(limit, this.#engine.storage.capabilities.maxBatchRows);
   }
 
-  /** The tasks of which as many may start as there is room, and those of which fewer may. */
-  #startable(room: number): { names: string[]; limited: { name: string; left: number }[] } {
+  /** The tasks of which `limit` jobs may start, and those of which fewer may. */
+  #startable(limit: number): { names: string[]; limited: { name: string; left: number }[] } {
     const { tasks } = this.#engine;
     const names: string[] = [];
     const limited: { name: string; left: number }[] = [];
     for (const name of tasks.names()) {
       const left = tasks.get(name)!.concurrency - this.#options.running(name);
-      if (left >= room) names.push(name);
+      if (left >= limit) names.push(name);
       else if (left > 0) limited.push({ name, left });
     }
     return { names, limited };
   }
 
   /**
-   * Queues by the claims that ask them. The storage takes turns within a claim; over claims the turn goes on from the
-   * queue that was served last.
+   * The queues of each request. Within a request the storage serves queues in turn; over requests the turn goes on after
+   * the queue that was served last.
    */
   #queuesInTurn(): string[][] {
     const queues = this.#options.queues();
@@ -162,25 +140,34 @@ export class Fetcher {
     return parts;
   }
 
-  async #ask(asked: Asked): Promise<Claimed | null> {
-    const { clock, storage, ids } = this.#engine;
-    const sent = this.#unanswered.shift() ?? { ...asked, token: ids.token(), tries: 0, sentMs: clock.monotonic() };
+  #begin(wanted: Wanted): Sent {
+    return { ...wanted, token: this.#engine.ids.token(), tries: 0, sentMs: this.#engine.clock.monotonic() };
+  }
+
+  /** Sends a request, or one again that got no reply. */
+  async #send(wanted: Wanted): Promise<ClaimResult | null> {
+    const { clock, storage } = this.#engine;
+    const unanswered = this.#unanswered.shift();
+    const sent = unanswered ?? this.#begin(wanted);
+    let reply: ClaimReply;
     try {
-      const reply = await timed(this.#engine, () => storage.claim(this.#request(sent, clock.now())));
-      return this.#takeAll(sent, reply);
+      reply = await timed(this.#engine, () => storage.claim(this.#request(sent, clock.now())));
     } catch (error) {
       this.#engine.report(error, "claiming jobs");
       sent.tries++;
-      if (sent.tries < RESENDS) this.#unanswered.push(sent);
+      if (sent.tries < MAX_TRIES) this.#unanswered.push(sent);
       return null;
     }
+    const result = this.#takeAll(sent, reply);
+    // The answer is of the time when the request was first performed: jobs may have come since.
+    return unanswered ? { ...result, full: true } : result;
   }
 
   #request({ token, queues, tasks, limit }: Sent, now: number): ClaimRequest {
     return { token, worker: this.#engine.holder, queues, tasks, limit, now, claimMs: this.#options.claimMs };
   }
 
-  #takeAll(sent: Sent, { jobs, nextAt }: ClaimReply): Claimed {
+  #takeAll(sent: Sent, { jobs, nextAt }: ClaimReply): ClaimResult {
     const last = jobs.at(-1);
     if (last) this.#firstQueue = this.#options.queues().indexOf(last.queue) + 1;
     for (const job of jobs) this.#options.take(job, sent.sentMs);

@@ -1,109 +1,94 @@
 /**
- * On which batches is a claim piggybacked? On those that bring something for this worker: jobs of its tasks that are due,
- * children, the end of a job that others wait for, or room in a worker that was full while more was there. And on the
- * last of a pass, which must ask once more whether anything is left.
+ * On which batches is a claim piggybacked?
  *
- * What a piggybacked claim has answered need not be asked for again.
+ * The batch must make jobs claimable for this worker: due jobs of its queues and tasks that are being enqueued, children of
+ * running jobs, or the end of a job on which a parent or the next job of a limit waits. The {@link ClaimPolicy} adds the
+ * cases that do not depend on what is written, and says how many jobs the claim may bring.
  */
+import { momentOf } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PiggybackClaim } from "../engine/enqueuer.ts";
 import type { ClaimedJob, JobWrite, NewJob } from "../storage/port.ts";
-import type { Claimed, Fetcher } from "./fetcher.ts";
-import type { PollTimer } from "./poll_timer.ts";
+import type { ClaimPolicy, PiggybackOffer } from "./claim_policy.ts";
+import type { Fetcher } from "./fetcher.ts";
 
-/** What piggybacked claims need from their worker. */
+/** What {@link PiggybackClaims} need of their worker. */
 export interface PiggybackOptions {
+  policy: ClaimPolicy;
   fetcher: Fetcher;
-  pollTimer: PollTimer;
   /** The queues to serve. */
   queues(): string[];
-  /** How many more jobs may run. */
-  room(): number;
-  /** Whether a pass would end when so many jobs leave, and so must ask. */
-  last(leaving: number): boolean;
   /** A job that runs. */
   job(id: string): ClaimedJob | undefined;
-  /** A claim goes along. */
-  sent(): void;
-  /** It was answered, its jobs are taken; null: it must be asked again. */
-  answered(claimed: Claimed | null): void;
+  /** A piggybacked claim was answered, or failed: the loops must look again. */
+  wake(): void;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Piggybacks the claims of one worker on other batches. */
+/** Makes the piggybacked claims of one worker. */
 export class PiggybackClaims {
   readonly #engine: Engine;
   readonly #options: PiggybackOptions;
-  /** How many more jobs each loop that is under way may start. */
-  readonly #allowances = new Set<() => number>();
-  /** Jobs that are being enqueued with a claim. */
-  #enqueued = NONE;
+  /** Ids of the jobs of the enqueue that carries a claim now. */
+  #enqueuing = NONE;
 
-  /** @param engine the engine */
+  /**
+   * @param engine the engine
+   * @param options what it needs of the worker
+   */
   constructor(engine: Engine, options: PiggybackOptions) {
     this.#engine = engine;
     this.#options = options;
   }
 
-  /** Whether a loop is under way that runs what is claimed. */
-  get serving(): boolean {
-    return this.#allowances.size > 0;
-  }
-
-  /**
-   * A loop begins.
-   *
-   * @param allowance how many more jobs it may start
-   * @returns what it calls when it ends
-   */
-  serve(allowance: () => number): () => void {
-    this.#allowances.add(allowance);
-    return () => this.#allowances.delete(allowance);
-  }
-
   /** Whether a claim is piggybacked on the enqueue of this job, so that no other claim is needed for it. */
-  claims(id: string): boolean {
-    return this.#enqueued.has(id);
+  covers(id: string): boolean {
+    return this.#enqueuing.has(id);
   }
 
-  /** A claim to go with jobs that are being enqueued, where this worker could start some of them. */
+  /** Makes a claim for a batch that enqueues jobs; null: none goes with it. */
   withJobs(jobs: readonly NewJob[]): PiggybackClaim | null {
-    const piggyback = this.#brings(jobs) ? this.#piggyback(0) : null;
-    if (piggyback) this.#enqueued = new Set(jobs.map(({ id }) => id));
-    return piggyback;
+    if (!this.#claimable(jobs)) return null;
+    const claim = this.#offer({ wanted: true, ending: 0 });
+    if (claim) this.#enqueuing = new Set(jobs.map(({ id }) => id));
+    return claim;
   }
 
-  /** A claim to go with what running jobs write, where that makes room or jobs for this worker. */
+  /** Makes a claim for a batch that saves what running jobs write; null: none goes with it. */
   withWrites(writes: readonly JobWrite[]): PiggybackClaim | null {
-    let leaving = 0;
-    let wanted = this.#options.pollTimer.waitMs === 0;
+    let ending = 0;
+    let wanted = false;
     for (const { id, transition, children } of writes) {
-      wanted ||= this.#brings(children);
+      wanted ||= this.#claimable(children);
       if (!transition) continue;
-      leaving++;
+      ending++;
       const job = this.#options.job(id);
       wanted ||= transition.to !== "waiting" && job !== undefined && (job.parentId !== null || job.limitKey !== null);
     }
-    return wanted || this.#options.last(leaving) ? this.#piggyback(leaving) : null;
+    return this.#offer({ wanted, ending });
   }
 
-  #brings(jobs: readonly NewJob[]): boolean {
+  /** Whether this worker could claim one of these jobs now. */
+  #claimable(jobs: readonly NewJob[]): boolean {
+    if (jobs.length === 0) return false;
     const { tasks, clock } = this.#engine;
     const queues = this.#options.queues();
     return jobs.some((job) => job.availableAt <= clock.now() && queues.includes(job.queue) && tasks.has(job.task));
   }
 
-  /** @param leaving how many of the jobs that run leave with the batch */
-  #piggyback(leaving: number): PiggybackClaim | null {
-    const { fetcher, pollTimer, room, sent, answered } = this.#options;
-    if (pollTimer.failing) return null;
-    const allowed = Math.max(0, ...[...this.#allowances].map((allowance) => allowance()));
-    const piggyback = fetcher.piggyback(Math.min(room() + leaving, allowed), (claimed) => {
-      this.#enqueued = NONE;
-      answered(claimed);
+  #offer(offer: PiggybackOffer): PiggybackClaim | null {
+    const { policy, fetcher, wake } = this.#options;
+    const { clock } = this.#engine;
+    const limit = policy.piggyback(offer, momentOf(clock));
+    if (limit === 0) return null;
+    const claim = fetcher.piggyback(limit, (result) => {
+      this.#enqueuing = NONE;
+      if (result) policy.answered(result, momentOf(clock));
+      else policy.unanswered();
+      wake();
     });
-    if (piggyback) sent();
-    return piggyback;
+    if (claim) policy.sent();
+    return claim;
   }
 }

@@ -1,86 +1,90 @@
 /**
- * When a worker asks for jobs again.
+ * When does a worker poll for jobs next?
  *
- * It asks at once after a hint (somebody says that jobs came, a slot became free while more were there), at the instant
- * the storage named, and otherwise now and then: every 100 ms after it found work, more and more rarely, up to once a
- * second, while it finds none. A storage that no other process shares tells all there is to tell, so nobody asks it for
- * nothing.
+ * At once after a hint that jobs may be ready; at the instant at which the storage said that the next job can be claimed;
+ * and otherwise at an interval: 100 ms after a claim that found jobs, doubling up to one second while claims find none.
+ * A storage that no other process shares needs no polling: every job that it gets is announced in this process. After a
+ * failure of the storage it waits for 200 ms, doubling up to ten seconds, whatever the hints.
+ *
+ * Pure: it reads no clock; every call gets the time.
  */
-import type { Clock } from "../base/clock.ts";
+
+import type { Moment } from "../base/clock.ts";
+
+/** What a claim found. */
+export interface ClaimResult {
+  /** How many jobs it claimed. */
+  readonly found: number;
+  /** There may be more: it claimed as many as it asked for. */
+  readonly full: boolean;
+  /** The instant at which the next job can be claimed, epoch ms; null: none is known. */
+  readonly nextAt: number | null;
+}
 
 const FIRST_POLL_MS = 100;
-const LAST_POLL_MS = 1_000;
-/** After the storage failed. */
+const LONGEST_POLL_MS = 1_000;
+/** After a failure of the storage. */
 const FIRST_PENALTY_MS = 200;
-const LAST_PENALTY_MS = 10_000;
+const LONGEST_PENALTY_MS = 10_000;
 
-/** The pace of one worker's claims. */
+/** Decides when one worker polls next. */
 export class PollTimer {
-  readonly #clock: Clock;
+  /** Whether other processes may add jobs. */
+  readonly #polls: boolean;
   #pollMs = FIRST_POLL_MS;
   #penaltyMs = 0;
-  /** Monotonic time at which to ask next. */
+  /** Monotonic time of the next poll. */
   #dueMs = 0;
   #hinted = true;
 
-  /** Jobs may come unheard, from other processes. */
-  readonly #polls: boolean;
-
-  /**
-   * @param clock the engine's
-   * @param polls whether jobs may come unheard
-   */
-  constructor(clock: Clock, polls: boolean) {
-    this.#clock = clock;
+  /** @param polls whether jobs may be added without notice, by other processes */
+  constructor(polls: boolean) {
     this.#polls = polls;
   }
 
-  /** How long until the next claim, in ms; 0: now. */
-  get waitMs(): number {
-    if (this.#hinted && this.#penaltyMs === 0) return 0;
-    return Math.max(0, this.#dueMs - this.#clock.monotonic());
+  /**
+   * Returns how long to wait until the next poll, in ms; 0: poll now.
+   *
+   * @param urgent counts as a hint. @default false
+   */
+  waitMs(now: Moment, urgent = false): number {
+    if ((this.#hinted || urgent) && this.#penaltyMs === 0) return 0;
+    return Math.max(0, this.#dueMs - now.monotonic);
   }
 
-  /** Whether the storage failed when it was last asked. */
+  /** Whether the last claim failed. */
   get failing(): boolean {
     return this.#penaltyMs > 0;
   }
 
-  /** Somebody says that there may be jobs. */
+  /** Jobs may be ready. */
   hint(): void {
     this.#hinted = true;
   }
 
-  /** A claim is sent: hints from here on concern the next. */
-  asking(): void {
+  /** A job can be claimed at this instant, epoch ms. */
+  at(instant: number, now: Moment): void {
+    this.#dueMs = Math.min(this.#dueMs, now.monotonic + Math.max(0, instant - now.wall));
+  }
+
+  /** A claim is sent: hints that follow concern the next one. */
+  sent(): void {
     this.#hinted = false;
   }
 
-  /**
-   * A claim was answered.
-   *
-   * @param found how many jobs came
-   * @param full as many came as were asked for, so there may be more
-   * @param nextAt the instant the storage named, epoch ms
-   */
-  answered(found: number, full: boolean, nextAt: number | null): void {
+  /** A claim was answered. */
+  answered({ found, full, nextAt }: ClaimResult, now: Moment): void {
     this.#penaltyMs = 0;
-    this.#pollMs = found > 0 ? FIRST_POLL_MS : Math.min(this.#pollMs * 2, LAST_POLL_MS);
+    this.#pollMs = found > 0 ? FIRST_POLL_MS : Math.min(this.#pollMs * 2, LONGEST_POLL_MS);
     if (full) this.#hinted = true;
-    this.#dueMs = this.#polls ? this.#clock.monotonic() + this.#pollMs : Infinity;
-    if (nextAt !== null) this.at(nextAt);
+    this.#dueMs = this.#polls ? now.monotonic + this.#pollMs : Infinity;
+    if (nextAt !== null) this.at(nextAt, now);
   }
 
-  /** A job can be claimed at this instant, epoch ms. */
-  at(instant: number): void {
-    const inMs = Math.max(0, instant - this.#clock.now());
-    this.#dueMs = Math.min(this.#dueMs, this.#clock.monotonic() + inMs);
-  }
-
-  /** The storage failed. */
-  failed(): void {
-    this.#penaltyMs = Math.min(Math.max(FIRST_PENALTY_MS, this.#penaltyMs * 2), LAST_PENALTY_MS);
-    this.#dueMs = this.#clock.monotonic() + this.#penaltyMs;
+  /** A claim failed. */
+  failed(now: Moment): void {
+    this.#penaltyMs = Math.min(Math.max(FIRST_PENALTY_MS, this.#penaltyMs * 2), LONGEST_PENALTY_MS);
+    this.#dueMs = now.monotonic + this.#penaltyMs;
     this.#hinted = true;
   }
 }

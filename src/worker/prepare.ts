@@ -1,10 +1,10 @@
 /**
- * From a claimed job to a run: which code, which policy, which input; or why it cannot run here.
+ * Turns a claimed job into a run (which code, policy and input), or into a verdict when it cannot run here.
  *
- * A job keeps the version of its task that it was enqueued for, or else began with. One whose version is not registered
- * here (an old pod in a rolling deploy, or code that is gone) is put off for a worker that has it, and reported once.
- * A job whose attempts are all used up when it is claimed has lost its workers: it ends here without running, so what
- * kills every worker that touches it does so a known number of times.
+ * A job keeps the version of its task that it was enqueued for, or else began with. If that version is not registered here
+ * (an old process in a rolling deploy, or removed code), the job is put off for a worker that has it. If all attempts of
+ * a job are used up when it is claimed, its workers died or lost it: it fails without running, so a job that kills every
+ * worker does so a known number of times.
  */
 import { decodeNow } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
@@ -13,32 +13,49 @@ import { attemptsUsed } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
 import { readNotes } from "../job/notes.ts";
-import type { ClaimedJob } from "../storage/port.ts";
+import type { ClaimedJob, JobTransition } from "../storage/port.ts";
 import type { TaskDefinition } from "../task/definition.ts";
-import { toFailure } from "../task/failure.ts";
+import { type Failure, toFailure } from "../task/failure.ts";
 import { parseJobOptions } from "../task/options.ts";
 import { maxAttempts } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
+import type { UnknownTasks } from "./unknown_tasks.ts";
 
 /** A job of a version that is not registered here is put off by this much. */
 const OTHER_VERSION_MS = 10_000;
 
-const toldVersions = new WeakMap<RunHost, Set<string>>();
+/** What becomes of a job without calling its handler. */
+export interface Verdict {
+  readonly transition: JobTransition;
+  /** The error of a job that fails; null: it does not fail. */
+  readonly failure: Failure | null;
+}
 
-/** Makes the run of a claimed job; `start()` begins it. */
-export function prepare(host: RunHost, job: ClaimedJob): Run {
+/** A run that `start()` begins, or what becomes of the job without one. */
+export type Prepared =
+  | { readonly run: Run; readonly verdict?: undefined }
+  | { readonly run: null; readonly verdict: Verdict };
+
+/** Prepares a claimed job; never throws: a job that cannot be read fails. */
+export function prepare(host: RunHost, job: ClaimedJob, unknown: UnknownTasks): Prepared {
+  try {
+    return prepareRun(host, job, unknown);
+  } catch (error) {
+    return fail(toFailure(error));
+  }
+}
+
+function prepareRun(host: RunHost, job: ClaimedJob, unknown: UnknownTasks): Prepared {
   const { engine } = host;
   const options = parseJobOptions(job.options);
   const notes = readNotes(job);
   const version = options.version ?? notes.version;
   const definition = engine.tasks.get(job.task, version);
   if (!definition) {
-    tellVersion(host, job, version);
+    unknown.reportVersion(job, version);
     const availableAt = engine.clock.now() + OTHER_VERSION_MS;
-    return new Run(host, {
-      job,
-      verdict: { transition: { to: "ready", availableAt, resuming: true, error: job.error }, failure: null },
-    });
+    const transition = { to: "ready", availableAt, resuming: true, error: job.error } as const;
+    return { run: null, verdict: { transition, failure: null } };
   }
   const policy = options.retry ?? definition.retry;
   const allowed = maxAttempts(policy);
@@ -46,7 +63,7 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
     const text = `Job ${job.id} used up its ${allowed} attempts: its worker died or lost it in the last one`;
     const failure = toFailure(new BelfryError("CLAIM_LOST", text));
     if (job.error !== null) failure.cause = JSON.parse(job.error);
-    return new Run(host, { job, verdict: { transition: { to: "failed", error: JSON.stringify(failure) }, failure } });
+    return fail(failure);
   }
   const run: Run = new Run(host, {
     job,
@@ -60,7 +77,11 @@ export function prepare(host: RunHost, job: ClaimedJob): Run {
       return tracing ? tracing.wrap(runEvent(job), () => callHandler(run, definition)) : callHandler(run, definition);
     },
   });
-  return run;
+  return { run };
+}
+
+function fail(failure: Failure): Prepared {
+  return { run: null, verdict: { transition: { to: "failed", error: JSON.stringify(failure) }, failure } };
 }
 
 /** Reads and checks the input, then calls the user's code. */
@@ -73,20 +94,4 @@ function callHandler(run: Run, definition: TaskDefinition): unknown {
   return Promise.resolve(input)
     .then((value) => (schema ? validate(schema, value, what) : value))
     .then((value) => handler(createContext(run), value));
-}
-
-function tellVersion(host: RunHost, job: ClaimedJob, version: string | undefined): void {
-  const told = toldVersions.get(host) ?? new Set<string>();
-  toldVersions.set(host, told);
-  const text = `${job.task} ${version}`;
-  if (told.has(text)) return;
-  told.add(text);
-  host.engine.report(
-    new BelfryError(
-      "TASK_UNKNOWN",
-      `Job ${job.id} is for version ${JSON.stringify(version)} of task ${JSON.stringify(job.task)}, which is not registered ` +
-        "in this worker; it stays ready for a worker that has it",
-    ),
-    "preparing a job",
-  );
 }

@@ -328,17 +328,6 @@ test("a pass that runs jobs asks whether any are left with the save that ends th
   expect(calls).toEqual({ claim: 1, save: 1 });
 });
 
-test("runReady() starts no more jobs than it may, those of piggybacked claims included", async () => {
-  const bench = new Bench();
-  const child = bench.tasks.define("child", () => 1, {});
-  bench.tasks.define("parent", (ctx) => ctx.spawn("c", child), {});
-  const node = bench.node();
-  for (let i = 0; i < 3; i++) await node.enqueue("parent");
-  const { ran, more } = await node.worker.runReady({ maxJobs: 3 });
-  expect({ ran, more }).toEqual({ ran: 3, more: true });
-  expect(await bench.storage.listJobs({ states: ["ready"], limit: 9 })).toHaveLength(3);
-});
-
 describe("enqueues that go together", () => {
   test("are told apart: each caller gets its own jobs, by id and by key", async () => {
     const bench = new Bench();

@@ -235,6 +235,26 @@ describe("claims", () => {
     expect(node.errors).toHaveLength(1);
     await node.stop();
   });
+
+  test("a claimed job that cannot be read fails alone, and the others run", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", () => "done", { retry: false });
+    const node = bench.node();
+    const { id } = await node.enqueue("job");
+    const claim = { worker: "dead", queues: ["default"], tasks: null, limit: 1, claimMs: 1_000 };
+    await bench.storage.claim({ ...claim, token: "t", now: bench.clock.now() });
+    const transition = { to: "ready", availableAt: bench.clock.now(), resuming: false, error: "no JSON" } as const;
+    const write = { id, token: "t", steps: [], forget: [], children: [], transition };
+    await bench.storage.save({ op: "o", now: bench.clock.now(), claimMs: 1_000, writes: [write] });
+    const other = await node.enqueue("job");
+    const failed = node.record("job:failed");
+    node.start();
+    await bench.clock.advance("1s");
+    expect((await node.job(other.id)).state).toBe("completed");
+    expect(await bench.storage.getJob({ id })).toMatchObject({ state: "failed", claims: 2 });
+    expect(failed).toMatchObject([{ id, error: { name: "SyntaxError" } }]);
+    await node.stop();
+  });
 });
 
 describe("saving", () => {
@@ -434,16 +454,6 @@ describe("runReady()", () => {
     const done = node.worker.runReady();
     await bench.clock.settle();
     expect(await done).toEqual({ ran: 11, more: false, nextAt: bench.clock.now() + 3_600_000 });
-  });
-
-  test("stops at maxJobs and says that there is more", async () => {
-    const bench = new Bench();
-    bench.tasks.define("job", () => 1);
-    const node = bench.node();
-    for (let i = 0; i < 10; i++) await node.enqueue("job");
-    expect(await node.worker.runReady({ maxJobs: 4 })).toMatchObject({ ran: 4, more: true });
-    expect(await node.worker.runReady({ maxJobs: 6 })).toMatchObject({ ran: 6 });
-    expect(await node.worker.runReady()).toMatchObject({ ran: 0, more: false });
   });
 
   test("gives back what runs when its time is over", async () => {
