@@ -24,7 +24,8 @@ export function openStorage(
     const { time, warnings, from, to } = await storage.migrate({ now: clock.now() });
     if (time !== undefined) clock.observe(time, sentMs);
     for (const warning of warnings) logger.warn(warning);
-    if (from !== to) logger.info(`schema of ${storage.name} is now version ${to}`, { from, to });
+    if (from !== to)
+      logger[from === 0 ? "debug" : "info"](`schema of ${storage.name} is now version ${to}`, { from, to });
   };
   return () => {
     if (closed.aborted) return Promise.reject(new BelfryError("CLOSED", "Cannot use this Belfry: it was closed"));
