@@ -1,7 +1,8 @@
 /**
- * How jobs end, and who in this process waits to hear of it.
+ * How do jobs of this process end? A table of listeners by job id, so that a result made in this process reaches a waiting
+ * caller without a read of the storage.
  *
- * One table of waiters for each engine, by job id: a result that is made here arrives without asking the storage.
+ * Only endings of this process are announced here; what other processes settle must be read from the storage.
  */
 
 import type { JobState } from "../storage/port.ts";
@@ -9,57 +10,79 @@ import type { JobState } from "../storage/port.ts";
 /** How a job ended, as it is stored. */
 export interface Ending {
   state: JobState;
+  /** Encoded output of a completed job; null: it did not complete. */
   result: string | null;
+  /** JSON of the error of a job that did not complete; null: none. */
   error: string | null;
 }
 
-/** How many ends are kept for who asks a moment later, and how large a result may be for that. */
+/** How many endings are kept for callers that ask a moment later, and the longest result that is kept. */
 const MAX_RECENT = 500;
 const MAX_RECENT_LENGTH = 4_000;
 
-/** Waiters of one engine, by job. */
+/** The endings of one engine's jobs. */
 export class Endings {
-  readonly #waiting = new Map<string, Set<(ending: Ending) => void>>();
-  /** Ends that nobody waited for yet, the newest few: who enqueued a job may ask for its result a moment later. */
+  readonly #listeners = new Map<string, Set<(ending: Ending) => void>>();
+  /** The newest endings that had no listener: whoever enqueued the job may ask for its result a moment later. */
   readonly #recent = new Map<string, Ending>();
+  readonly #running = new Set<string>();
 
-  /** Jobs that run in this process now: nobody needs to ask the storage how they end. */
-  readonly active = new Set<string>();
+  /** Notes that a worker of this process runs a job: its ending will be announced here. */
+  started(id: string): void {
+    this.#running.add(id);
+  }
 
-  /** The end of a job that ended in this process a moment ago, where it is still known. */
+  /** Notes that the run is over, with the job or with its next wait. */
+  stopped(id: string): void {
+    this.#running.delete(id);
+  }
+
+  /** Says whether the job runs in this process now, so that nobody needs to ask the storage how it ends. */
+  runsHere(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  /** Returns the ending of a job that ended in this process a moment ago; undefined: not known, or not known any more. */
   recent(id: string): Ending | undefined {
     return this.#recent.get(id);
   }
 
   /**
-   * Asks to be called when a job ends in this process.
+   * Calls back when the job ends in this process, once.
    *
-   * @returns a function that takes the question back
+   * @returns a function that stops listening
    */
-  await(id: string, waiter: (ending: Ending) => void): () => void {
-    let waiters = this.#waiting.get(id);
-    if (!waiters) {
-      waiters = new Set();
-      this.#waiting.set(id, waiters);
+  listen(id: string, listener: (ending: Ending) => void): () => void {
+    let listeners = this.#listeners.get(id);
+    if (!listeners) {
+      listeners = new Set();
+      this.#listeners.set(id, listeners);
     }
-    waiters.add(waiter);
+    listeners.add(listener);
     return () => {
-      waiters.delete(waiter);
-      if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id);
     };
   }
 
-  /** Calls those who wait for the end of a job. */
+  /** Announces that a job has ended, after that was stored. */
   announce(id: string, ending: Ending): void {
-    const waiters = this.#waiting.get(id);
-    if (!waiters) {
-      if ((ending.result?.length ?? 0) > MAX_RECENT_LENGTH) return;
-      this.#recent.set(id, ending);
-      if (this.#recent.size > MAX_RECENT)
-        for (const oldest of this.#recent.keys()) return void this.#recent.delete(oldest);
+    const listeners = this.#listeners.get(id);
+    if (!listeners) {
+      this.#keep(id, ending);
       return;
     }
-    this.#waiting.delete(id);
-    for (const waiter of waiters) waiter(ending);
+    this.#listeners.delete(id);
+    for (const listener of listeners) listener(ending);
+  }
+
+  #keep(id: string, ending: Ending): void {
+    if ((ending.result?.length ?? 0) > MAX_RECENT_LENGTH) return;
+    this.#recent.set(id, ending);
+    if (this.#recent.size <= MAX_RECENT) return;
+    for (const oldest of this.#recent.keys()) {
+      this.#recent.delete(oldest);
+      return;
+    }
   }
 }

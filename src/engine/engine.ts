@@ -1,8 +1,8 @@
 /**
- * What the rooms of the engine share: the storage, time, chance, the codec, the tasks, and where errors go.
+ * The parts that all rooms share: storage, clock, ids, codec, tasks, events and error reporting.
  *
- * `belfry.ts` makes one and hands it to the scheduler and the worker; they hold no globals, so any number of engines
- * can live in one process, which is how the tests and the simulator run them.
+ * `belfry.ts` makes one engine and passes it to the scheduler and the worker. There are no globals, so any number of engines
+ * can live in one process, as in the tests and the simulator.
  */
 import type { CorrectedClock } from "../base/clock.ts";
 import { type Codec, plainCodec } from "../base/codec.ts";
@@ -20,7 +20,7 @@ import { openStorage } from "./open.ts";
 import { Outage } from "./outage.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** Everything a room of the engine may use. */
+/** The shared parts of one Belfry. */
 export interface Engine {
   readonly storage: Storage;
   readonly clock: CorrectedClock;
@@ -34,23 +34,23 @@ export interface Engine {
   /** Default zone of schedules. */
   readonly timeZone: string;
   readonly temporal: TemporalLike | undefined;
-  /** Name of this engine among all on the storage: the lease's holder, the claims' worker. */
+  /** Name of this engine, unique on the storage: holder of the lease, worker of claims. */
   readonly holder: string;
-  /** Opens the storage once; everything that talks to it awaits this first. */
+  /** Opens the storage once; every operation awaits this before it uses the storage. */
   open(): Promise<void>;
-  /** Takes an error that nobody awaits to `onError`; never throws. */
+  /** Reports an error that no caller can receive to `onError`; never throws. */
   report(error: unknown, during: string): void;
-  /** Group commit of what this engine enqueues. */
+  /** Inserts the jobs that this engine enqueues, by group commit. */
   readonly enqueuer: Enqueuer;
-  /** Who in this process waits for the end of which job. */
+  /** The endings of jobs that end in this process. */
   readonly endings: Endings;
   /** Since when the storage has not answered. */
   readonly outage: Outage;
-  /** The tracer, where one is set; see `openTelemetry`. */
+  /** The tracer; undefined: none. See `openTelemetry`. */
   tracing: Tracing | undefined;
 }
 
-/** What an engine is made of; what is left out has the default of {@link createEngine}. */
+/** The parts of an engine that the caller of {@link createEngine} gives; the others have defaults. */
 export interface EngineParts
   extends Pick<Engine, "storage" | "clock" | "ids" | "holder" | "report">,
     Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal">> {

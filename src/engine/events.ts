@@ -1,35 +1,35 @@
 /**
- * What happens, for those who listen: typed names and payloads, delivered at once, in this process only.
+ * Events of an engine: typed names and payloads, delivered synchronously to listeners in this process.
  *
- * Events are hints for metrics, logs and tests, never the truth, which is in the storage: an event is emitted after its
- * write was confirmed, and the process may die in between. A listener that throws or rejects is reported and harms
- * nobody else. Without listeners an event costs one look-up.
+ * Events serve metrics, logs and tests; the state itself is in the storage. An event is emitted after its write was
+ * confirmed, so it is missing when the process dies in between. The error of a listener is reported and affects no other
+ * listener. An event without listeners costs one look-up.
  */
 
 import type { JobRecord, SkipReason, StepKind } from "../storage/port.ts";
 import type { Failure } from "../task/failure.ts";
 
-/** Which job an event speaks of. */
+/** The job of an event. */
 export interface JobEvent {
   id: string;
   task: string;
   queue: string;
-  /** The schedule that made it; null for others. */
+  /** The schedule that fired it; null: it was enqueued otherwise. */
   schedule: string | null;
   /** Its occurrence, epoch ms; null without schedule. */
   scheduledAt: number | null;
 }
 
-/** A job at a worker. */
+/** The run of a job by a worker. */
 export interface JobRunEvent extends JobEvent {
   attempt: number;
   /** How often it was claimed: the fence of this run. */
   fence: number;
-  /** JSON of what it brought with it: see `JobOptions`. */
+  /** JSON of its `JobOptions`. */
   options: string;
 }
 
-/** Which step of which job. */
+/** A step of a job. */
 export interface StepEvent extends JobRunEvent {
   step: string;
   kind: StepKind;
@@ -38,22 +38,22 @@ export interface StepEvent extends JobRunEvent {
   durationMs: number;
 }
 
-/** Names of events and what they carry. */
+/** Names of events and their payloads. */
 export interface EventMap {
   "job:enqueued": JobEvent & { availableAt: number };
-  /** A worker begins or resumes it. `lateMs`: since it became available. */
+  /** A worker calls the job's handler. `lateMs`: time since the job became available. */
   "job:started": JobRunEvent & { resumed: boolean; lateMs: number };
   "job:completed": JobRunEvent & { durationMs: number };
-  /** Failed for good. */
+  /** The job failed for good. */
   "job:failed": JobRunEvent & { durationMs: number; error: Failure };
   /** An attempt failed; the next may begin at `availableAt`. */
   "job:retried": JobRunEvent & { durationMs: number; error: Failure; availableAt: number };
   "job:cancelled": { id: string };
-  /** It waits, and holds nothing. `until`: the nearest instant that wakes it; null: none. */
+  /** The job waits, without a claim. `until`: the nearest instant that wakes it, epoch ms; null: none. */
   "job:suspended": JobRunEvent & { durationMs: number; until: number | null };
-  /** The worker gave it back unfinished (shutdown). */
+  /** The worker gave the job back unfinished, because it shuts down. */
   "job:released": JobRunEvent & { durationMs: number };
-  /** The worker no longer holds it; nothing of what it still does is saved. */
+  /** The worker lost the claim; nothing that the handler still does is saved. */
   "job:lost": JobRunEvent & { durationMs: number };
   "step:completed": StepEvent;
   "step:failed": StepEvent & { error: Failure };
@@ -75,7 +75,7 @@ export type EventName = keyof EventMap;
 
 type Listener = (payload: never) => unknown;
 
-/** Takes events to their listeners. */
+/** Delivers events to their listeners. */
 export class EventSink {
   readonly #listeners = new Map<EventName, Set<Listener>>();
   readonly #report: (error: unknown, during: string) => void;
@@ -102,12 +102,12 @@ export class EventSink {
     return () => void listeners.delete(entry);
   }
 
-  /** Whether anybody listens, for payloads that cost something to make. */
+  /** Says whether an event has listeners; ask first where a payload is costly to make. */
   heard(name: EventName): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
-  /** Tells every listener; never throws. */
+  /** Calls every listener; never throws. */
   emit<Name extends EventName>(name: Name, payload: EventMap[Name]): void {
     const listeners = this.#listeners.get(name);
     if (!listeners || listeners.size === 0) return;
@@ -122,7 +122,7 @@ export class EventSink {
   }
 }
 
-/** What events say of a claimed job. */
+/** Makes the part of a payload that describes the run of a job. */
 export function runEvent(job: JobRecord): JobRunEvent {
   const { id, task, queue, schedule, scheduledAt, claims, attempt, options } = job;
   return { id, task, queue, schedule, scheduledAt, attempt, fence: claims, options };

@@ -1,5 +1,5 @@
 /**
- * Opens a storage once, on first use, whoever asks; a failed try is forgotten, so that the next asker tries again.
+ * Opens a storage once, on its first use: concurrent callers share one try, and a failed try is repeated by the next caller.
  */
 import type { CorrectedClock } from "../base/clock.ts";
 import { BelfryError } from "../base/error.ts";
@@ -7,10 +7,10 @@ import type { Logger } from "../base/log.ts";
 import type { Storage } from "../storage/port.ts";
 
 /**
- * Makes the function that everything awaits before it talks to the storage.
+ * Makes the function that every operation awaits before it uses the storage.
  *
  * @param closed aborted when the engine is closed: from then on opening fails
- * @returns opens; throws what `migrate` throws, and `CLOSED`
+ * @returns a function that opens the storage; it throws what `migrate` throws, and `CLOSED`
  */
 export function openStorage(
   storage: Storage,

@@ -1,10 +1,10 @@
 /**
- * OpenTelemetry spans and metrics, through the `@opentelemetry/api` that the user passes in; Belfry depends on none.
+ * OpenTelemetry spans and metrics of jobs and schedules, through the `@opentelemetry/api` that the user passes in.
  *
- * A job's trace begins where it was enqueued: the `traceparent` travels with it, each run is a span of kind CONSUMER below
- * it, in whose context the handler is called (so what it does is traced below), and each step that is saved becomes a
- * span of its own. Metrics are counters and histograms of the same events. Names follow the semantic conventions for
- * messaging where these fit (`messaging.destination.name` is the queue).
+ * The trace of a job begins where the job was enqueued: its `traceparent` is stored with the job. Each run of the job is a
+ * span of kind CONSUMER in that trace; the handler is called in its context, so spans that the handler makes are children
+ * of it. Each step that was saved becomes a span. Metrics are counters and histograms of the same events. Names follow the
+ * semantic conventions for messaging where these fit (`messaging.destination.name` is the queue).
  */
 
 import { parseJobOptions } from "../task/options.ts";

@@ -1,9 +1,9 @@
 /**
- * Sends a request to the storage and learns the server's time from the reply.
+ * Requests to the storage that correct the engine's clock by the server's time in the reply.
  */
 import type { CorrectedClock } from "../base/clock.ts";
 
-/** Learns the server's time from a reply, where the storage reports one. */
+/** Sends a request, and corrects the clock when the reply carries the server's time. */
 export async function timed<T extends { time?: number }>(
   engine: { readonly clock: CorrectedClock },
   send: () => Promise<T>,

@@ -1,12 +1,12 @@
 /**
- * The seam for tracing: who wraps handlers and who knows the trace that a job is enqueued in.
+ * The interface between the engine and a tracer, so that the engine depends on no tracing library.
  */
 import type { JobRunEvent } from "./events.ts";
 
-/** What a tracer does for an engine. */
+/** A tracer, as the engine calls it. */
 export interface Tracing {
-  /** Calls the handler in the job's trace. */
+  /** Calls the handler within the job's trace. */
   wrap(job: JobRunEvent, call: () => unknown): unknown;
-  /** W3C `traceparent` of what runs now; undefined: none. */
+  /** Returns the W3C `traceparent` of the code that runs now, to be stored with a new job; undefined: no trace. */
   traceparent(): string | undefined;
 }

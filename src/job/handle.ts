@@ -131,7 +131,7 @@ export class JobHandle<Output = unknown> {
     if (recent?.state === "completed") return recent;
     const pause = new InterruptibleSleep(clock);
     let ending: Ending | undefined;
-    const forget = this.#engine.endings.await(this.id, (known) => {
+    const forget = this.#engine.endings.listen(this.id, (known) => {
       ending = known;
       pause.wake();
     });
@@ -146,7 +146,7 @@ export class JobHandle<Output = unknown> {
         signal?.throwIfAborted();
         const late = clock.monotonic() - startMs >= timeoutMs;
         // What runs here is told here; but for the last word.
-        if (late || !this.#engine.endings.active.has(this.id)) {
+        if (late || !this.#engine.endings.runsHere(this.id)) {
           const found = await this.#read();
           if (ending) return ending;
           if (isOver(found.state)) return found;

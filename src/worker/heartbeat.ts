@@ -1,10 +1,11 @@
 /**
- * Keeps the claims of a worker alive, all with one timer.
+ * The heartbeat of a worker: renews the claims of all running jobs with one timer.
  *
- * Every third of the claim time one batch renews them; saves prolong theirs too. A claim that the storage does not name
- * any more is lost. Where the storage does not answer, a claim counts as lost when its time has passed by our own
- * monotonic clock since it was last prolonged: then another worker may have the job. Where the storage answers, its
- * word counts, so an event loop that was blocked for long loses only what was really taken.
+ * A batch renews them after every third of the claim time; saves prolong the claims of their jobs as well. A claim that is
+ * missing in the storage's answer is lost. While the storage does not answer, a claim counts as lost when the claim time
+ * has passed, by our own monotonic clock, since it was last prolonged: another worker may have the job by then. When the
+ * storage does answer, only its answer counts, so after a long pause of the event loop only claims are lost that another
+ * worker took over.
  */
 import type { Timer } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -16,34 +17,39 @@ interface Claim {
   prolongedMs: number;
 }
 
-/** The claims of one worker. */
+/** What a {@link Heartbeat} needs of its worker. */
+export interface HeartbeatOptions {
+  claimMs: number;
+  /** A claim is lost. */
+  onLost(id: string): void;
+  /** The storage has answered a renewal. */
+  onRenewed(): void;
+}
+
+/** Keeps the claims of one worker. */
 export class Heartbeat {
   readonly #engine: Engine;
-  readonly #claimMs: number;
-  readonly #onLost: (id: string) => void;
-  readonly #onRenewed: () => void;
+  readonly #options: HeartbeatOptions;
   readonly #claims = new Map<string, Claim>();
   #timer: Timer | undefined;
   #renewing = false;
 
   /**
    * @param engine the engine
-   * @param options `claimMs`; `onLost(id)` hears of each lost claim; `onRenewed()` of each renewal
+   * @param options what it needs of the worker
    */
-  constructor(engine: Engine, options: { claimMs: number; onLost: (id: string) => void; onRenewed: () => void }) {
+  constructor(engine: Engine, options: HeartbeatOptions) {
     this.#engine = engine;
-    this.#claimMs = options.claimMs;
-    this.#onLost = options.onLost;
-    this.#onRenewed = options.onRenewed;
+    this.#options = options;
   }
 
-  /** Takes a claim into care. @param sentMs monotonic time at which the claiming request was sent */
+  /** Adds a claim to those that are renewed. @param sentMs monotonic time at which the claiming request was sent */
   add(id: string, token: string, sentMs: number): void {
     this.#claims.set(id, { token, prolongedMs: sentMs });
-    if (!this.#timer && !this.#renewing) this.#arm(this.#claimMs / 3);
+    if (!this.#timer && !this.#renewing) this.#arm(this.#options.claimMs / 3);
   }
 
-  /** Lets a claim go. */
+  /** Stops renewing a claim. */
   delete(id: string): void {
     this.#claims.delete(id);
     if (this.#claims.size > 0) return;
@@ -51,7 +57,7 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  /** Hears that a write has prolonged claims. */
+  /** Notes that a request has prolonged claims. @param sentMs monotonic time at which it was sent */
   prolonged(ids: string[], sentMs: number): void {
     for (const id of ids) {
       const claim = this.#claims.get(id);
@@ -59,10 +65,10 @@ export class Heartbeat {
     }
   }
 
-  /** Whether, for all that is known without the storage, the claim may still be ours. */
+  /** Says whether the claim may still be ours while the storage does not answer. */
   mayOwn(id: string): boolean {
     const claim = this.#claims.get(id);
-    return claim !== undefined && this.#engine.clock.monotonic() - claim.prolongedMs < this.#claimMs;
+    return claim !== undefined && this.#engine.clock.monotonic() - claim.prolongedMs < this.#options.claimMs;
   }
 
   #arm(delayMs: number): void {
@@ -76,22 +82,23 @@ export class Heartbeat {
     if (this.#claims.size === 0) return;
     this.#renewing = true;
     const { clock, storage } = this.#engine;
+    const { claimMs } = this.#options;
     const sentMs = clock.monotonic();
     const sent = [...this.#claims].map(([id, { token }]) => ({ id, token }));
-    let nextMs = this.#claimMs / 3;
+    let nextMs = claimMs / 3;
     try {
-      const request = { now: clock.now(), claimMs: this.#claimMs, claims: sent };
+      const request = { now: clock.now(), claimMs, claims: sent };
       const reply = await timed(this.#engine, () => storage.renew(request));
       const kept = new Set(reply.kept);
       this.prolonged(reply.kept, sentMs);
       for (const { id, token } of sent) {
         if (!kept.has(id) && this.#claims.get(id)?.token === token) this.#lose(id);
       }
-      this.#onRenewed();
+      this.#options.onRenewed();
     } catch (error) {
       this.#engine.report(error, `renewing ${sent.length} claims`);
       for (const { id } of sent) if (this.#claims.has(id) && !this.mayOwn(id)) this.#lose(id);
-      nextMs = this.#claimMs / 10;
+      nextMs = claimMs / 10;
     } finally {
       this.#renewing = false;
       if (this.#claims.size > 0) this.#arm(nextMs);
@@ -100,6 +107,6 @@ export class Heartbeat {
 
   #lose(id: string): void {
     this.delete(id);
-    this.#onLost(id);
+    this.#options.onLost(id);
   }
 }

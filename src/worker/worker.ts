@@ -183,7 +183,7 @@ export class Worker {
   #start(job: ClaimedJob, sentMs: number): void {
     const engine = this.#engine;
     this.#heartbeat.add(job.id, job.claimToken!, sentMs);
-    engine.endings.active.add(job.id);
+    engine.endings.started(job.id);
     const { run, verdict } = prepare(this.#host, job, this.#unknown);
     const ended = run ? run.ended : this.#settle(job, verdict);
     const startedMs = engine.clock.monotonic();
@@ -220,7 +220,7 @@ export class Worker {
   #ended(entry: RunningJob, end: RunEnd): void {
     const { job, startedMs } = entry;
     if (!this.#running.delete(entry)) return;
-    this.#engine.endings.active.delete(job.id);
+    this.#engine.endings.stopped(job.id);
     this.#heartbeat.delete(job.id);
     this.#ran++;
     emitEnded(this.#engine, job, end, this.#engine.clock.monotonic() - startedMs);

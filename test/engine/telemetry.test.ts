@@ -1,10 +1,10 @@
-/** Events and OpenTelemetry: what is told, that listeners harm nobody, and that traces go from enqueuer to step. */
+/** Events and OpenTelemetry: what is emitted, what a failing listener affects, and how far traces reach. */
 import { describe, expect, test } from "vitest";
 import { type OpenTelemetryApi, openTelemetry } from "../../src/engine/telemetry.ts";
 import { Bench } from "../execution/harness.ts";
 
 describe("events", () => {
-  test("tell the life of a job in order", async () => {
+  test("events of a job are emitted in order, from enqueued to completed", async () => {
     const bench = new Bench();
     bench.tasks.define(
       "job",
@@ -56,7 +56,7 @@ describe("events", () => {
     await node.stop();
   });
 
-  test("a listener that throws or rejects is reported and harms nobody; off() stops", async () => {
+  test("a listener that throws or rejects is reported and affects no other; off() removes a listener", async () => {
     const bench = new Bench();
     bench.tasks.define("job", () => 1);
     const node = bench.start();
@@ -135,7 +135,7 @@ function fakeApi() {
 }
 
 describe("openTelemetry()", () => {
-  test("a job's spans hang below the span that enqueued it, steps below their run, children below their parents", async () => {
+  test("the run of a job is a span below the one that enqueued it, with spans of steps and child jobs below it", async () => {
     const bench = new Bench();
     bench.tasks.define("child", () => 1);
     bench.tasks.define(

@@ -1,12 +1,12 @@
-/** Workers in other programs: what the port's operations must suffice for, without this library's worker. */
+/** Workers in other languages: the operations of the storage port suffice to run jobs without this library's worker. */
 import { describe, expect, test } from "vitest";
 import { toJson } from "../../src/base/codec.ts";
 import { getJob } from "../../src/job/view.ts";
 import type { JobWrite } from "../../src/storage/port.ts";
 import { Bench } from "../execution/harness.ts";
 
-describe("a program of another language that speaks only the port", () => {
-  test("claims a child, saves steps, renews, finishes; the parent goes on with its output", async () => {
+describe("a worker that uses only the storage port, as one in another language would", () => {
+  test("claims, renews and completes a child job, whose parent goes on with its output", async () => {
     const bench = new Bench();
     bench.tasks.define(
       "parent",
@@ -72,7 +72,7 @@ describe("a program of another language that speaks only the port", () => {
     await node.stop();
   });
 
-  test("a job that another program began is taken up here with its history, and the other way round", async () => {
+  test("takes over a job of this library with its history, and the other way round", async () => {
     const bench = new Bench();
     const ran: string[] = [];
     bench.tasks.define("shared", async (ctx) => {

@@ -1,4 +1,4 @@
-/** Group commit by itself: what is gathered, what replaces what, how much goes into one batch. */
+/** The job writer: how the writes of one job are merged, and how much goes into one batch. */
 import { expect, test } from "vitest";
 import type { JobWrite, SaveReply, SaveRequest, StepRecord } from "../../src/storage/port.ts";
 import { JobWriter } from "../../src/worker/job_writer.ts";
@@ -59,7 +59,7 @@ function slowWriter(maxBatchRows = 100) {
   return { bench, writer, sent, answers };
 }
 
-test("writes of one job that wait together become one: the later row wins, what is forgotten is not written", async () => {
+test("writes of one job that wait together become one: later rows of a step replace earlier ones, forgotten steps are not written", async () => {
   const { bench, writer, sent, answers } = slowWriter();
   const all = [writer.save(write("a", { steps: [step("x", "0")] }))];
   await bench.clock.settle();
@@ -80,7 +80,7 @@ test("writes of one job that wait together become one: the later row wins, what 
   expect(await Promise.all(all)).toHaveLength(5);
 });
 
-test("a batch carries no more rows than the storage takes, but at least one job", async () => {
+test("a save has no more rows than the storage takes, but at least one job", async () => {
   const { bench, writer, sent, answers } = slowWriter(10);
   const many = Array.from({ length: 30 }, (_, i) => step(`s${i}`, ""));
   const all = ["a", "b", "c", "d"].map((id) => writer.save(write(id, { steps: id === "b" ? many : many.slice(0, 4) })));

@@ -1,26 +1,20 @@
 /** Several loops of one worker at once: a server's `run` with the passes of `tick` beside it, and passes that overlap. */
 import { expect, test } from "vitest";
-import { memory } from "../../adapters/memory.ts";
 import { BelfryError } from "../../src/base/error.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { Bench } from "../execution/harness.ts";
+import { watched } from "./watched.ts";
 
 /** Makes a step that lasts for so long by the clock of the bench. */
 function lasting(bench: Bench, ms: number): () => Promise<void> {
   return () => new Promise<void>((resolve) => void bench.clock.setTimer(ms, resolve));
 }
 
-/** A memory storage of which one method fails, or waits, as a test says. */
-function failing(method: keyof Storage, before: () => Promise<void>): Storage {
-  return new Proxy(memory(), {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      if (key !== method || typeof value !== "function") return value;
-      return async (request: unknown) => {
-        await before();
-        return (value as (request: unknown) => unknown).call(target, request);
-      };
-    },
+/** A memory storage that waits, or fails, before each claim. */
+function beforeClaims(before: () => Promise<void>): Storage {
+  return watched(async (method, _request, pass) => {
+    if (method === "claim") await before();
+    return pass();
   });
 }
 
@@ -83,7 +77,7 @@ test("a pass that drains its jobs leaves those of a later pass alone", async () 
 
 test("loops that run at once never start more jobs together than the worker may run", async () => {
   let slow = Promise.resolve();
-  const bench = new Bench(failing("claim", () => slow));
+  const bench = new Bench(beforeClaims(() => slow));
   let running = 0;
   let most = 0;
   bench.tasks.define("job", async (ctx) => {
@@ -110,7 +104,7 @@ test("loops that run at once never start more jobs together than the worker may 
 
 test("a pass that cannot claim fails after its running jobs were given back", async () => {
   let down = false;
-  const storage = failing("claim", async () => {
+  const storage = beforeClaims(async () => {
     if (down) throw new BelfryError("STORAGE_UNAVAILABLE", "down");
   });
   const bench = new Bench(storage);

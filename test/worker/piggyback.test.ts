@@ -1,32 +1,11 @@
-/**
- * Claims piggybacked on other batches, and enqueues that share a batch: how few calls an execution takes, and that no job is
- * claimed that may not start, whichever reply is lost.
- */
+/** Piggybacked claims: how few calls an execution takes, and that no job is claimed that may not start, whichever reply is lost. */
 import { describe, expect, test } from "vitest";
-import { memory } from "../../adapters/memory.ts";
 import { BelfryError } from "../../src/base/error.ts";
 import type { ClaimRequest, EnqueueRequest, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { Bench, type Node } from "../execution/harness.ts";
+import { watched } from "./watched.ts";
 
 type Writing = EnqueueRequest | SaveRequest;
-
-/** A memory storage whose calls a test sees, and may answer in its own way. */
-function watched(
-  handle: (method: string, request: never, pass: () => Promise<unknown>) => Promise<unknown>,
-  capabilities: Partial<Storage["capabilities"]> = {},
-): Storage {
-  return new Proxy(memory(), {
-    get(target, key) {
-      if (key === "capabilities") return { ...target.capabilities, ...capabilities };
-      const value: unknown = Reflect.get(target, key);
-      // Without word of what was written, as on a storage that tells nobody, each call is one that was needed.
-      if (key === "listen") return undefined;
-      if (typeof value !== "function") return value;
-      return (request: never) =>
-        handle(String(key), request, () => (value as (request: never) => Promise<unknown>).call(target, request));
-    },
-  });
-}
 
 /** The calls of a node from here on, without the polls of a worker that has nothing to do. */
 async function callsOf(node: Node, bench: Bench, work: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -42,8 +21,8 @@ async function callsOf(node: Node, bench: Bench, work: () => Promise<unknown>): 
 
 const quiet = (): Storage => watched((_method, _request, pass) => pass());
 
-describe("an execution", () => {
-  test("of one step takes two calls: it is stored and claimed by one, saved and settled by the other", async () => {
+describe("calls of the storage", () => {
+  test("a job of one step takes two: the enqueue claims it, and the save of the step completes it", async () => {
     const bench = new Bench(quiet());
     bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
     const node = bench.start();
@@ -52,7 +31,7 @@ describe("an execution", () => {
     await node.stop();
   });
 
-  test("with a child takes four: the child is claimed by the save that made it, the parent by the one that ended it", async () => {
+  test("a job with a child takes four: the child is claimed by the save that made it, the parent by the one that completed it", async () => {
     const bench = new Bench(quiet());
     const child = bench.tasks.define("child", (ctx, input: number) => ctx.step("s", () => input * 2), {});
     bench.tasks.define("parent", (ctx) => ctx.invoke("c", child, 21), {});
@@ -64,7 +43,7 @@ describe("an execution", () => {
     await node.stop();
   });
 
-  test("frees its place in a limit for the next, which the same save claims", async () => {
+  test("a job with a limit takes one: the save that completes a job claims the next of its limit", async () => {
     const bench = new Bench(quiet());
     bench.tasks.define("limited", (ctx) => ctx.step("s", () => 1), {});
     const node = bench.start();
@@ -77,7 +56,7 @@ describe("an execution", () => {
     await node.stop();
   });
 
-  test("of many callers at once shares its calls with theirs", async () => {
+  test("50 jobs that are enqueued at once take two together", async () => {
     const bench = new Bench(quiet());
     bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
     const node = bench.start({ concurrency: 100 });
@@ -88,7 +67,7 @@ describe("an execution", () => {
     await node.stop();
   });
 
-  test("in a full worker waits: the save that makes room claims for it", async () => {
+  test("a job that waits for room in a full worker is claimed by the save that makes room", async () => {
     const bench = new Bench(quiet());
     let running = 0;
     let most = 0;
@@ -227,7 +206,7 @@ test("a claim is piggybacked only on enqueues of tasks, queues and times that co
   await node.stop();
 });
 
-test("an enqueue whose answer is lost fails its caller, and its job runs once all the same", async () => {
+test("an enqueue whose reply is lost fails for its caller, but its job runs, and only once", async () => {
   let lost = 0;
   const storage = watched(async (method, _request, pass) => {
     const answer = await pass();
@@ -247,7 +226,7 @@ test("an enqueue whose answer is lost fails its caller, and its job runs once al
   await node.stop();
 });
 
-test("a save whose answer is lost is sent again with the same claim, and the child it brought runs once", async () => {
+test("a save whose reply is lost is resent with the same piggybacked claim, and the claimed child runs once", async () => {
   let lost = 0;
   const claims: (string | undefined)[] = [];
   const storage = watched(async (method, request: Writing, pass) => {
@@ -316,7 +295,7 @@ test("a worker that stops while a piggybacked claim is in flight releases the jo
   expect(runs).toBe(0);
 });
 
-test("a pass that runs jobs asks whether any are left with the save that ends them, not by a call of its own", async () => {
+test("a pass learns from the save that ends its last job whether jobs are left, without a call of its own", async () => {
   const bench = new Bench(quiet());
   bench.tasks.define("one", (ctx) => ctx.step("s", () => 7), {});
   const node = bench.node();
@@ -326,75 +305,4 @@ test("a pass that runs jobs asks whether any are left with the save that ends th
     expect(await node.worker.runReady()).toEqual({ ran: 1, more: false, nextAt: bench.clock.now() + 3_600_000 });
   });
   expect(calls).toEqual({ claim: 1, save: 1 });
-});
-
-describe("enqueues that go together", () => {
-  test("are told apart: each caller gets its own jobs, by id and by key", async () => {
-    const bench = new Bench();
-    const node = bench.node();
-    const handles = await Promise.all([
-      node.enqueue("t", 1, { key: "a" }),
-      node.enqueue("t", 2),
-      node.enqueue("t", 3, { key: "a" }),
-    ]);
-    expect(node.calls).toEqual({ enqueue: 1 });
-    expect(handles.map(({ created }) => created)).toEqual([true, true, false]);
-    expect(handles[2]!.id).toBe(handles[0]!.id);
-    expect((await bench.storage.listJobs({ limit: 9 })).map(({ input }) => input).sort()).toEqual(["1", "2"]);
-  });
-
-  test("are sent one by one where the storage refuses them: one that cannot be stored spoils no other", async () => {
-    const storage = watched((method, request: EnqueueRequest, pass) => {
-      if (method === "enqueue" && request.jobs.some(({ input }) => input.includes("bad"))) {
-        return Promise.reject(new BelfryError("PAYLOAD_UNSERIALIZABLE", "cannot store that"));
-      }
-      return pass();
-    });
-    const bench = new Bench(storage);
-    const node = bench.node();
-    const settled = await Promise.allSettled(["good", "bad", "fine"].map((text) => node.enqueue("t", text)));
-    expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    expect(await storage.listJobs({ limit: 9 })).toHaveLength(2);
-  });
-
-  test("are all told where no answer came, and nothing is sent twice", async () => {
-    const storage = watched((method, _request, pass) =>
-      method === "enqueue" ? Promise.reject(new BelfryError("STORAGE_UNAVAILABLE", "no answer")) : pass(),
-    );
-    const bench = new Bench(storage);
-    const node = bench.node();
-    const settled = await Promise.allSettled([node.enqueue("t"), node.enqueue("t")]);
-    expect(settled.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    expect(node.calls["enqueue"]).toBe(1);
-  });
-
-  test("keep to the size of a batch, and a long list lets others in between its parts", async () => {
-    const sizes: number[] = [];
-    const storage = watched(
-      (method, request: EnqueueRequest, pass) => {
-        if (method === "enqueue") sizes.push(request.jobs.length);
-        return pass();
-      },
-      { maxBatchRows: 4 },
-    );
-    const bench = new Bench(storage);
-    const { engine } = bench.node();
-    const row = { task: "t", queue: "q", priority: 0, availableAt: 0, expiresAt: null, key: null, input: "1" };
-    const job = (id: string) => ({
-      ...row,
-      id,
-      options: "{}",
-      schedule: null,
-      scheduledAt: null,
-      parentId: null,
-      limit: null,
-    });
-    const long = engine.enqueuer.insert(Array.from({ length: 10 }, (_, i) => job(`long ${i}`)));
-    const short = engine.enqueuer.insert([job("short")]);
-    const first = await Promise.race([long.then(() => "long"), short.then(() => "short")]);
-    expect(first).toBe("short");
-    expect((await long).map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, i) => `long ${i}`));
-    expect(sizes.every((size) => size <= 4)).toBe(true);
-    expect(await storage.listJobs({ limit: 99 })).toHaveLength(11);
-  });
 });

@@ -1,4 +1,4 @@
-/** The worker: what it claims, how much at once, how it keeps claims, saves, drains, and bears a storage that fails. */
+/** The worker: which jobs it runs and how many at once, how it keeps claims, saves, drains, and survives a failing storage. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { shownName } from "../../src/job/step_name.ts";
@@ -26,7 +26,7 @@ function spoiled(spoil: (method: string, request: unknown) => "pass" | "lose" | 
 const hang = (): Promise<never> => new Promise(() => {});
 
 describe("concurrency", () => {
-  test("of the worker and of each task is never exceeded, and always used", async () => {
+  test("a worker runs as many jobs as its own and each task's concurrency allow, and never more", async () => {
     const bench = new Bench();
     const now: Record<string, number> = {};
     const most: Record<string, number> = {};
@@ -61,7 +61,7 @@ describe("concurrency", () => {
     await node.stop();
   });
 
-  test("global limits by key hold over workers; rate of a task over time", async () => {
+  test("limits by key and the rate of a task hold across workers", async () => {
     const bench = new Bench();
     let now = 0;
     let most = 0;
@@ -84,7 +84,7 @@ describe("concurrency", () => {
     for (const node of nodes) await node.stop();
   });
 
-  test("priority goes first, queues take turns, a paused queue waits", async () => {
+  test("jobs start by priority, queues take turns, and a paused queue waits", async () => {
     const bench = new Bench();
     const order: string[] = [];
     bench.tasks.define("job", (_ctx, input: string) => void order.push(input));
@@ -113,7 +113,7 @@ describe("concurrency", () => {
 });
 
 describe("many queues", () => {
-  test("a worker of 640 queues asks for 50 at a time, and serves all of them in turn", async () => {
+  test("a worker of 640 queues claims from 50 at a time, and serves all of them in turn", async () => {
     let widest = 0;
     const bench = new Bench(
       spoiled((method, request) => {
@@ -138,7 +138,7 @@ describe("many queues", () => {
 });
 
 describe("claims", () => {
-  test("are renewed at a third of their time, so a job may last for hours", async () => {
+  test("claims are renewed after a third of the claim time, so a job may run for hours", async () => {
     const bench = new Bench();
     let ran = 0;
     bench.tasks.define("long", async (ctx) => {
@@ -155,7 +155,7 @@ describe("claims", () => {
     await other.stop();
   });
 
-  test("a worker that was cut off and comes back saves nothing more: its signal fired, its fence is the lower one", async () => {
+  test("a worker that lost its claim while it was cut off saves nothing more: its signal is aborted, its fence is too low", async () => {
     const bench = new Bench();
     const fences: { fence: number; accepted: boolean }[] = [];
     let highest = 0;
@@ -207,7 +207,7 @@ describe("claims", () => {
     await fresh.stop();
   });
 
-  test("a claim that run out while nobody took it goes on: an event loop that was blocked for long loses nothing", async () => {
+  test("a claim that ran out while the event loop was blocked is kept when no other worker took it", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       await ctx.step("block", () => {
@@ -223,7 +223,7 @@ describe("claims", () => {
     await node.stop();
   });
 
-  test("a claim whose reply was lost is asked for again by its token: nothing waits for it to run out", async () => {
+  test("a claim whose reply was lost is resent with its token, so its jobs need not wait until it runs out", async () => {
     let lose = 1;
     const bench = new Bench(spoiled((method) => (method === "claim" && lose-- > 0 ? "lose-reply" : "pass")));
     bench.tasks.define("job", () => "done");
@@ -258,7 +258,7 @@ describe("claims", () => {
 });
 
 describe("saving", () => {
-  test("group commit: 50 jobs of 10 steps take a few saves, not 500", async () => {
+  test("50 jobs of 10 steps take at most 12 saves by group commit", async () => {
     const saves: JobWrite[][] = [];
     const bench = new Bench(
       spoiled((method, request) => {
@@ -280,7 +280,7 @@ describe("saving", () => {
     await node.stop();
   });
 
-  test("the last step travels with the end of its job: n steps take n saves", async () => {
+  test("the last step is saved with the end of its job, so n steps take n saves", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       for (let i = 0; i < 10; i++) await ctx.step(`s${i}`, () => i);
@@ -293,7 +293,7 @@ describe("saving", () => {
     await node.stop();
   });
 
-  test("a finished step is saved though the code goes on to something of its own", async () => {
+  test("a finished step is saved while the handler awaits something that is not durable", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       await ctx.step("done", () => "saved");
@@ -306,7 +306,7 @@ describe("saving", () => {
     node.crash();
   });
 
-  test("nothing durable begins before what came before it is saved", async () => {
+  test("a step begins only after everything before it is saved", async () => {
     const log: string[] = [];
     const bench = new Bench(
       spoiled((method, request) => {
@@ -329,7 +329,7 @@ describe("saving", () => {
     await node.stop();
   });
 
-  test("a save whose reply is lost is sent again with the same op, and written once", async () => {
+  test("a save whose reply is lost is resent with the same op, and written once", async () => {
     const ops: string[] = [];
     let lose = 2;
     const bench = new Bench(
@@ -349,7 +349,7 @@ describe("saving", () => {
     await node.stop();
   });
 
-  test("a write that the database refuses does not hold up the others", async () => {
+  test("a write that the database refuses delays no other job", async () => {
     let bad = "";
     const bench = new Bench(
       spoiled((method, request) =>
@@ -369,7 +369,7 @@ describe("saving", () => {
     node.crash();
   });
 
-  test("while the storage is down jobs keep what they have; when it is back in time, they go on", async () => {
+  test("jobs go on after an outage of the storage that is shorter than the claim time", async () => {
     let down = false;
     const bench = new Bench(spoiled(() => (down ? "lose" : "pass")));
     let ran = 0;
@@ -393,7 +393,7 @@ describe("saving", () => {
 });
 
 describe("shutdown", () => {
-  test("gives jobs between steps back at once, waits for running steps, and counts no attempt", async () => {
+  test("a worker that shuts down gives back jobs between steps, waits for running steps, and counts no attempt", async () => {
     const bench = new Bench();
     const ran: string[] = [];
     bench.tasks.define("job", async (ctx) => {
@@ -421,7 +421,7 @@ describe("shutdown", () => {
     await other.stop();
   });
 
-  test("at the end of its time aborts what still runs and gives it back", async () => {
+  test("a worker that shuts down aborts steps that outlast the time to drain, and gives their jobs back", async () => {
     const bench = new Bench();
     let reason: unknown;
     bench.tasks.define("job", async (ctx) => {
@@ -444,7 +444,7 @@ describe("shutdown", () => {
 });
 
 describe("runReady()", () => {
-  test("runs what is ready and returns, saying when to come again", async () => {
+  test("runReady() runs what is ready and says when the next job can be claimed", async () => {
     const bench = new Bench();
     bench.tasks.define("job", () => 1);
     bench.tasks.define("nap", (ctx) => ctx.sleep("nap", "1h"));
@@ -456,7 +456,7 @@ describe("runReady()", () => {
     expect(await done).toEqual({ ran: 11, more: false, nextAt: bench.clock.now() + 3_600_000 });
   });
 
-  test("gives back what runs when its time is over", async () => {
+  test("runReady() gives back running jobs when its time is over, and says that work is left", async () => {
     const bench = new Bench();
     bench.tasks.define("job", (ctx) => ctx.step("hang", hang));
     const node = bench.node({ drainMs: 1_000 });
@@ -469,7 +469,7 @@ describe("runReady()", () => {
 });
 
 describe("unknown tasks", () => {
-  test("stay ready for a worker that knows them, and are reported once with the nearest name", async () => {
+  test("jobs of an unknown task stay ready for a worker that knows it, and are reported once with the nearest name", async () => {
     const bench = new Bench();
     const knows = new TaskRegistry();
     knows.define("report", () => "done");
@@ -489,56 +489,5 @@ describe("unknown tasks", () => {
     expect((await other.job(id)).state).toBe("completed");
     await node.stop();
     await other.stop();
-  });
-});
-
-describe("idempotency key", () => {
-  test("gives the earlier job back, and its result", async () => {
-    const bench = new Bench();
-    let ran = 0;
-    bench.tasks.define("job", () => ++ran);
-    const node = bench.start();
-    const first = await node.enqueue("job", undefined, { key: "order-1" });
-    await bench.clock.settle();
-    const second = await node.enqueue("job", undefined, { key: "order-1" });
-    expect([first.created, second.created, second.id === first.id]).toEqual([true, false, true]);
-    expect(await second.result()).toBe(1);
-    await node.stop();
-  });
-});
-
-describe("result()", () => {
-  test("finds by polling what another process settles, and times out without harm", async () => {
-    const bench = new Bench();
-    bench.tasks.define("job", async (ctx) => {
-      await ctx.sleep("nap", "1m");
-      return "late";
-    });
-    const waiting = bench.node();
-    const handle = await waiting.enqueue("job");
-    const node = bench.start();
-    const early = handle.result({ timeout: "10s" });
-    const caught = early.catch((error) => error.code);
-    const late = handle.result();
-    const aborted = handle.result({ signal: AbortSignal.abort(new Error("enough")) }).catch((error) => error.message);
-    await bench.clock.advance("70s");
-    expect(await caught).toBe("RESULT_TIMEOUT");
-    expect(await aborted).toBe("enough");
-    expect(await late).toBe("late");
-    expect(await handle.status()).toBe("completed");
-    await node.stop();
-  });
-
-  test("says how the job ended, and keeps its error as the cause", async () => {
-    const bench = new Bench();
-    bench.tasks.define("job", () => 1);
-    const node = bench.node();
-    const handle = await node.enqueue("job", undefined, { expiresIn: "1m" });
-    await bench.clock.advance("2m");
-    node.start();
-    const ended = handle.result().catch((error) => error.code);
-    await bench.clock.advance("2s");
-    expect(await ended).toBe("JOB_EXPIRED");
-    await node.stop();
   });
 });

@@ -33,7 +33,7 @@ afterAll(() => {
   api.trace.disable();
 });
 
-test("one trace goes from the request to the steps of a child, and user code runs in it", async () => {
+test("one trace leads from the request to the steps of a child job, and handlers run within it", async () => {
   const bench = new Bench();
   const inside: (string | undefined)[] = [];
   bench.tasks.define("child", (ctx) =>
