@@ -11,7 +11,7 @@
  * Limits: offsets in whole seconds; a change of the clock is compared with the period before it only. In no zone have
  * two changes come within six days of each other, nor will they up to 2100.
  */
-import { BelfryError, nearest } from "../base/error.ts";
+import { formatter, offsetOf, storedName } from "./zone_name.ts";
 
 /** What is used of a `Temporal.ZonedDateTime`. */
 export interface ZonedDateTimeLike {
@@ -130,7 +130,7 @@ export function openZone(name: string, temporal: TemporalLike | undefined = (glo
   let zone = zones.get(name);
   if (zone === undefined) {
     const fixed = offsetOf(name);
-    const proper = fixed === null ? spelling(`${name}`) : name;
+    const proper = fixed === null ? storedName(`${name}`) : name;
     const always: Period = { start: -Infinity, end: Infinity, offset: fixed ?? 0, jump: 0 };
     const changing = fixed === null && proper !== "UTC";
     zone = {
@@ -194,11 +194,6 @@ function fromTemporal(temporal: TemporalLike, zone: string): Clock {
   };
 }
 
-/** Shows "11/22/2026, GMT-05:00", and "GMT" alone for no offset. */
-function formatter(timeZone?: string): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
-}
-
 function fromIntl(zone: string): Clock {
   const format = formatter(zone);
   const offset = (second: number): number => offsetOf(format.format(milliseconds(second)).split("GMT")[1]!) ?? 0;
@@ -215,77 +210,4 @@ function fromIntl(zone: string): Clock {
       return same + 1;
     },
   };
-}
-
-/** Reads `+05:30` or, from `Intl`, `-04:56:02`; seconds, `null` where it is none. */
-function offsetOf(text: string): number | null {
-  const [, sign, clock] = /^([+-])((?:[01]\d|2[0-3]):[0-5]\d(?::\d\d)?)$/.exec(text) ?? [];
-  return sign ? Date.parse(`1970-01-01T${clock}Z`) / +`${sign}1000` : null;
-}
-
-/** Words that IANA does not write like other names. */
-const SPELLINGS =
-  "ComodRivadavia DumontDUrville McMurdo DeNoronha EasterIsland BajaNorte BajaSur US GMT UTC UCT EST EDT CST CDT MST MDT PST PDT HST CET MET EET WET GB NZ CHAT ACT NSW LHI PRC ROC ROK SU W IN au es of".split(
-    " ",
-  );
-
-/**
- * Spells a name as IANA does. The runtime is not asked, since some name the target of an alias: all hosts must store the
- * same.
- */
-function ianaCase(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[a-z]+/g, (word) => SPELLINGS.find((known) => known.toLowerCase() === word) ?? capital(word));
-}
-
-function isKnown(name: string): boolean {
-  // Some engines take abbreviations that IANA has not, like "bst", for Bangladesh.
-  if (!/^[a-z].{3}|^([cemw]et|[ehm]st|gmt|uct|utc|prc|ro[ck]|gb|nz)$/i.test(name)) return false;
-  try {
-    return Boolean(formatter(name));
-  } catch {
-    return false;
-  }
-}
-
-/** Finds a name as it is to be stored. */
-function spelling(name: string): string {
-  const proper = ianaCase(name);
-  if (isKnown(proper)) return proper === "Etc/UTC" ? "UTC" : proper;
-  throw new BelfryError("ZONE_UNKNOWN", `No time zone "${name}" in this runtime${zoneHint(name.trim())}`);
-}
-
-/** Abbreviations in use, each with the zones that it may stand for. */
-const ABBREVIATIONS =
-  "IST Asia/Kolkata Asia/Jerusalem Europe/Dublin,CST America/Chicago Asia/Shanghai America/Havana,BST Europe/London Asia/Dhaka,PST America/Los_Angeles Asia/Manila,AST America/Halifax Asia/Riyadh,EDT America/New_York,CDT America/Chicago America/Havana,MDT America/Denver,PDT America/Los_Angeles,CEST Europe/Berlin,JST Asia/Tokyo,AEST Australia/Sydney Australia/Brisbane";
-
-const REGIONS = ["", "Europe/", "America/", "Asia/", "Africa/", "Australia/", "Pacific/", "Atlantic/"];
-
-/** Says which zone was probably meant; nothing where none is near. */
-function zoneHint(name: string): string {
-  const [, ...meanings] = ABBREVIATIONS.split(",")
-    .map((line) => line.split(" "))
-    .find(([abbreviation]) => abbreviation === name.toUpperCase()) ?? [""];
-  if (meanings[1]) return `; it is ambiguous: ${meanings.join(" or ")}`;
-  const [, sign, hour = "", minute = "00"] = /^(?:UTC|GMT)? ?([+-])(\d\d?):?(\d\d)?$/i.exec(name) ?? [];
-  const offset = `${sign}${hour.padStart(2, "0")}:${minute}`;
-  const place = ianaCase(name.replace(/ /g, "_"));
-  const zones: string[] = Intl.supportedValuesOf("timeZone");
-  const near = (): string | undefined => {
-    const guess = nearest(
-      place,
-      zones.map((zone) => (place.includes("/") ? zone : zone.replace(/.*\//, ""))),
-      place.length / 3,
-    );
-    return guess && zones.find((zone) => zone.endsWith(guess));
-  };
-  const found =
-    meanings[0] ??
-    (offsetOf(offset) === null ? (REGIONS.map((region) => region + place).find(isKnown) ?? near()) : offset);
-  return found ? `; did you mean "${found}"?` : "";
-}
-
-function capital(word: string): string {
-  return word.replace(/^./, (letter) => letter.toUpperCase());
 }
