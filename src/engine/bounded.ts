@@ -45,8 +45,8 @@ interface Send {
  * @returns the same storage behind the bound
  */
 export function boundStorage(storage: Storage, { clock, timeoutMs, outage }: BoundOptions): Storage {
-  const usual = new Sends(clock, timeoutMs);
-  const migrations = new Sends(clock, timeoutMs * MIGRATE_FACTOR);
+  const usual = new Sends(clock, timeoutMs, outage);
+  const migrations = new Sends(clock, timeoutMs * MIGRATE_FACTOR, outage);
   /** By name: a member of the storage and what stands for it here. */
   const members = new Map<PropertyKey, { of: unknown; member: unknown }>();
   const bound = (name: PropertyKey, method: Method): Method => {
@@ -81,11 +81,13 @@ export function boundStorage(storage: Storage, { clock, timeoutMs, outage }: Bou
 class Sends {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  readonly #outage: Outage;
   /** In the order in which they were sent. */
   readonly #underWay = new Set<Send>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, timeoutMs: number) {
+  constructor(clock: Clock, timeoutMs: number, outage: Outage) {
+    this.#outage = outage;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
   }
@@ -105,6 +107,7 @@ class Sends {
       const waitedMs = sends === 1 ? 0 : this.#clock.monotonic() - firstMs;
       const answer = await this.#send((options) => send(options, (request) => later(request, waitedMs)));
       if (answer !== EXPIRED) return answer;
+      this.#outage.expired(name, this.#timeoutMs);
       if (sends < SENDS) continue;
       throw new BelfryError(
         "STORAGE_UNAVAILABLE",

@@ -66,11 +66,9 @@ export interface EngineParts
 export function createEngine(parts: EngineParts): Engine {
   const { clock, ids, closed = new AbortController().signal } = parts;
   const logger = guardedLogger(parts.logger ?? silentLogger);
-  const outage = new Outage(clock, logger, parts.storage.name);
+  const outage = new Outage({ clock, logger, name: parts.storage.name, report: parts.report });
   const storage = boundStorage(parts.storage, { clock, timeoutMs: parts.storageTimeoutMs ?? Infinity, outage });
-  const report = (error: unknown, during: string): void => {
-    if (outage.reports(error)) parts.report(error, during);
-  };
+  const report = (error: unknown, during: string): void => outage.report(error, during);
   const events = new EventSink(report);
   const log = new EventLog(events, logger, clock);
   return {

@@ -18,20 +18,43 @@ export class Outage {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #name: string;
+  readonly #report: (error: unknown, during: string) => void;
   #sinceMs: number | undefined;
   #remindAtMs = 0;
   #unreported = 0;
 
-  /** @param name the storage's, for messages */
-  constructor(clock: Clock, logger: Logger, name: string) {
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#name = name;
+  /**
+   * @param name the storage's, for messages
+   * @param report where errors go that nobody awaits
+   */
+  constructor(parts: {
+    clock: Clock;
+    logger: Logger;
+    name: string;
+    report: (error: unknown, during: string) => void;
+  }) {
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#name = parts.name;
+    this.#report = parts.report;
   }
 
   /** For how long no call has been answered, ms; null while the storage answers. */
   get lastsMs(): number | null {
     return this.#sinceMs === undefined ? null : this.#clock.monotonic() - this.#sinceMs;
+  }
+
+  /** Notes that a send of a call was given up, and reports it: the call itself may still be answered at its next send. */
+  expired(call: string, timeoutMs: number): void {
+    this.#sinceMs ??= this.#clock.monotonic() - timeoutMs;
+    this.report(
+      new BelfryError(
+        "STORAGE_UNAVAILABLE",
+        `The storage ${this.#name} did not answer within ${formatDuration(timeoutMs)} (${call}): it is asked again over ` +
+          "another connection",
+      ),
+      "waiting for the storage",
+    );
   }
 
   /** Notes that a call failed. */
@@ -52,15 +75,16 @@ export class Outage {
     this.#logger.warn(`The storage ${this.#name} answers again after ${formatDuration(forMs)}`, { forMs, unreported });
   }
 
-  /** Whether to report this error now: the first of an outage, and one each minute that it lasts. */
-  reports(error: unknown): boolean {
-    if (!(error instanceof BelfryError) || !NO_ANSWER.has(error.code)) return true;
-    const nowMs = this.#clock.monotonic();
-    if (nowMs < this.#remindAtMs) {
-      this.#unreported++;
-      return false;
+  /** Reports an error; of those that say that the storage does not answer the first, and one each minute that it lasts. */
+  report(error: unknown, during: string): void {
+    if (error instanceof BelfryError && NO_ANSWER.has(error.code)) {
+      const nowMs = this.#clock.monotonic();
+      if (nowMs < this.#remindAtMs) {
+        this.#unreported++;
+        return;
+      }
+      this.#remindAtMs = nowMs + REMIND_MS;
     }
-    this.#remindAtMs = nowMs + REMIND_MS;
-    return true;
+    this.#report(error, during);
   }
 }

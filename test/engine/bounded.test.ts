@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { Belfry } from "../../mod.ts";
+import type { Clock } from "../../src/base/clock.ts";
 import { BelfryError } from "../../src/base/error.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { boundStorage } from "../../src/engine/bounded.ts";
@@ -24,6 +25,12 @@ function through(answer: (name: string, args: unknown[]) => Promise<unknown> | u
   });
 }
 
+/** Bounds a storage to five seconds. */
+function bounded(storage: Storage, clock: Clock): Storage {
+  const outage = new Outage({ clock, logger: silent, name: "memory", report: () => {} });
+  return boundStorage(storage, { clock, timeoutMs: 5_000, outage });
+}
+
 const claim: ClaimRequest = {
   token: "t",
   worker: "w",
@@ -44,7 +51,7 @@ describe("a call that the storage does not answer", () => {
       signals.push((args[1] as CallOptions).signal);
       return new Promise(() => {});
     });
-    const bound = boundStorage(storage, { clock, timeoutMs: 5_000, outage: new Outage(clock, silent, "memory") });
+    const bound = bounded(storage, clock);
     const failed = bound.claim(claim).catch((error: unknown) => error);
     await clock.advance(4_999);
     expect(sent.length).toBe(1);
@@ -64,7 +71,7 @@ describe("a call that the storage does not answer", () => {
     const clock = new FakeClock();
     const answers: { resolve: (value: unknown) => void; reject: (error: unknown) => void }[] = [];
     const storage = through(() => new Promise((resolve, reject) => answers.push({ resolve, reject })));
-    const bound = boundStorage(storage, { clock, timeoutMs: 5_000, outage: new Outage(clock, silent, "memory") });
+    const bound = bounded(storage, clock);
     const reply = bound.claim(claim);
     await clock.advance(5_001);
     answers[0]!.reject(new Error("the connection was reset"));
@@ -90,7 +97,7 @@ describe("a call that the storage does not answer", () => {
         };
       },
     };
-    const bound = boundStorage(memory(), { clock: counting, timeoutMs: 5_000, outage: new Outage(clock, silent, "m") });
+    const bound = bounded(memory(), counting);
     await Promise.all([bound.claim(claim), bound.claim({ ...claim, token: "u" }), bound.stats({ now: 1 })]);
     expect(timers).toBe(0);
   });
