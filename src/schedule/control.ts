@@ -41,7 +41,7 @@ export async function pauseSchedule(
     return await change(engine, record, { state: "paused", note });
   });
   engine.events.emit("schedule:paused", { schedule: name, note: record.note });
-  return scheduleInfo(record, engine.temporal);
+  return scheduleInfo(record, engine);
 }
 
 /** Options of {@link resumeSchedule}. */
@@ -78,7 +78,7 @@ export async function resumeSchedule(
     const state = nextAt === null ? "ended" : "active";
     return await change(engine, record, { state, nextAt, lastAt, skips: 0, failures: 0, note: null }, draft);
   });
-  return scheduleInfo(record, engine.temporal);
+  return scheduleInfo(record, engine);
 }
 
 /** Options of {@link triggerSchedule}. */

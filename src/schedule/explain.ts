@@ -9,8 +9,10 @@ import type { Instant, JobRecord, OccurrenceRecord, ScheduleRecord, SkipReason }
 import { parseFailure } from "../task/failure.ts";
 import { backfillKey } from "./backfill.ts";
 import { type ReadSchedule, readDefinition } from "./definition.ts";
+import { delayMs } from "./firing.ts";
 import { writeLocal } from "./local_time.ts";
 import { readSchedule } from "./store.ts";
+import { decisionOf, endsBefore } from "./upcoming.ts";
 import { readSpan, type Span, type When } from "./when.ts";
 
 /** All answers to what became of an occurrence. */
@@ -19,8 +21,8 @@ export const OUTCOMES = ["fired", "skipped", "pending", "upcoming", "none", "unk
 /**
  * What became of an occurrence.
  *
- * - `fired`: it became a job (see its state); `skipped`: it did not, for a reason; `pending`: it is due and nothing has
- *   decided it yet; `upcoming`: it lies ahead.
+ * - `fired`: it became a job (see its state); `skipped`: it did not, for a reason, or will not because it is excluded;
+ *   `pending`: it is due and nothing has decided it yet; `upcoming`: it lies ahead and will fire.
  * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or nothing is known any more.
  */
 export type Outcome = (typeof OUTCOMES)[number];
@@ -39,9 +41,11 @@ export interface Explanation {
   readonly job: JobRecord | null;
   /** Its entry in the log. */
   readonly record: OccurrenceRecord | null;
-  /** The nearest occurrences before and after; null where there is none. */
+  /** When its job became, or becomes, available: later than `at` where there is jitter. Null where it has, or gets, no job. */
+  readonly availableAt: Instant | null;
+  /** When the job of the nearest occurrence before becomes available, excluded ones left out; null where there is none. */
   readonly previousAt: Instant | null;
-  /** The nearest occurrence after; null where there is none. */
+  /** The same of the nearest occurrence after. */
   readonly nextAt: Instant | null;
   /** All of it in words. */
   readonly text: string;
@@ -96,13 +100,12 @@ class Inquiry {
   async answer({ from: asked, exists }: Span, unreadable: Error | null): Promise<Explanation> {
     const logged = await this.#lookUp(asked);
     const at = logged !== null && logged.at === logged.untilAt ? logged.at : this.#nearby(asked);
-    const timing = this.#rules?.timing;
     const facts = {
       schedule: this.#name,
       at,
       record: logged,
-      previousAt: timing?.previous(at) ?? null,
-      nextAt: timing?.next(at) ?? null,
+      previousAt: this.#availableAt(this.#neighbour(at, -1)),
+      nextAt: this.#availableAt(this.#neighbour(at, 1)),
     };
     if (logged !== null && (logged.at !== logged.untilAt ? this.#inRun(at) : true)) {
       const job = await this.#job(logged, at);
@@ -112,13 +115,32 @@ class Inquiry {
         outcome: reason === null ? "fired" : "skipped",
         reason,
         job,
+        availableAt: reason === null ? this.#availableAt(at) : null,
         text: this.#tell(logged, at, job),
       };
     }
-    const { outcome, text } = this.#withoutRecord(at, exists, unreadable);
+    const { outcome, reason = null, text } = this.#withoutRecord(at, exists, unreadable);
     const job = outcome === "none" || outcome === "unknown" ? await this.#job(null, at) : null;
     const more = job === null ? "" : ` It was backfilled: ${this.#tellJob(job)}`;
-    return { ...facts, record: null, outcome, reason: null, job, text: text + more };
+    const availableAt = outcome === "upcoming" || outcome === "pending" ? this.#availableAt(at) : null;
+    return { ...facts, record: null, outcome, reason, job, availableAt, text: text + more };
+  }
+
+  /** The nearest occurrence before (-1) or after (1) that is not excluded. */
+  #neighbour(at: Instant, direction: -1 | 1): Instant | null {
+    if (this.#rules === null) return null;
+    const { timing, excluded } = this.#rules;
+    const step = (from: Instant): Instant | null => (direction === 1 ? timing.next(from) : timing.previous(from));
+    for (let found = step(at); ; ) {
+      const range = found === null ? null : (excluded?.at(found) ?? null);
+      if (range === null) return found;
+      found = step(direction === 1 ? range.to : range.from);
+    }
+  }
+
+  /** When the job of an occurrence becomes available. */
+  #availableAt(at: Instant | null): Instant | null {
+    return at === null || this.#rules === null ? null : at + delayMs(this.#name, at, this.#rules.definition);
   }
 
   /** An instant is asked for by the minute: the first occurrence in it is meant. */
@@ -126,7 +148,10 @@ class Inquiry {
     const timing = this.#rules?.timing;
     if (timing === undefined || timing.has(asked)) return asked;
     const next = timing.next(asked);
-    return next !== null && asked % 60_000 === 0 && next < asked + 60_000 ? next : asked;
+    if (next !== null && asked % 60_000 === 0 && next < asked + 60_000) return next;
+    // What is reported as next includes jitter, and is asked about as such.
+    const before = timing.previous(asked);
+    return before !== null && this.#availableAt(before) === asked ? before : asked;
   }
 
   /** Whether an instant inside a run of skipped occurrences is one of them, as far as the calendar is known. */
@@ -193,7 +218,11 @@ class Inquiry {
     }
   }
 
-  #withoutRecord(at: Instant, exists: boolean, unreadable: Error | null): { outcome: Outcome; text: string } {
+  #withoutRecord(
+    at: Instant,
+    exists: boolean,
+    unreadable: Error | null,
+  ): { outcome: Outcome; reason?: SkipReason; text: string } {
     const name = `"${this.#name}"`;
     const record = this.#record;
     const rules = this.#rules;
@@ -253,20 +282,50 @@ class Inquiry {
         text: `${this.#show(at)} is decided, but the log no longer (or never) had it: it is older than what is kept, or the schedule's timing was another then.`,
       };
     }
-    if (at > now) {
-      const paused = record.state === "paused" ? `, but ${name} is paused${this.#because(record)}` : "";
-      return { outcome: "upcoming", text: `${this.#show(at)} lies ahead${paused}.` };
+    if (rules.excluded?.at(at)) {
+      const will = at > now ? "will not run" : "does not run, and is recorded as skipped when something ticks";
+      return {
+        outcome: "skipped",
+        reason: "excluded",
+        text: `The occurrence of ${name} at ${this.#show(at)} is excluded: it ${will}. ${this.#around(at)}`,
+      };
     }
+    if (at > now) return this.#upcoming(at, record, rules, now);
     if (record.state === "paused") {
       return {
         outcome: "pending",
         text: `${name} is paused${this.#because(record)}, so the occurrence at ${this.#show(at)} has not fired; resume it with missed: "fire" to make up for it.`,
       };
     }
+    const decision = decisionOf(rules, at, record, now);
+    const then =
+      decision === null
+        ? rules.overlap === "skip"
+          ? "The next tick fires it unless a job of the schedule is unfinished"
+          : "The next tick fires it"
+        : decision === undefined
+          ? "The next ticks decide it by its policies"
+          : `The next tick skips it: ${SKIPPED[decision]}`;
     return {
       outcome: "pending",
-      text: `The occurrence of ${name} at ${this.#show(at)} is due and nothing has fired it for ${formatDuration(now - at)}: no process ticks, or the ticker is behind. It will be caught up by its policy.`,
+      text: `The occurrence of ${name} at ${this.#show(at)} is due and nothing has fired it for ${formatDuration(now - at)}: no process ticks, or the ticker is behind. ${then}.`,
     };
+  }
+
+  #upcoming(
+    at: Instant,
+    record: ScheduleRecord,
+    rules: ReadSchedule,
+    now: Instant,
+  ): { outcome: Outcome; reason?: SkipReason; text: string } {
+    if (endsBefore(rules, at, record, now)) {
+      const ends = `will have fired maxFires (${rules.maxFires}) times before ${this.#show(at)}, so it will have ended`;
+      return { outcome: "none", text: `"${this.#name}" ${ends}. It has fired ${record.fired} times so far.` };
+    }
+    const paused = record.state === "paused" ? `, but "${this.#name}" is paused${this.#because(record)}` : "";
+    const availableAt = this.#availableAt(at)!;
+    const jitter = availableAt > at ? ` Jitter makes its job available at ${this.#show(availableAt)}.` : "";
+    return { outcome: "upcoming", text: `${this.#show(at)} lies ahead${paused}.${jitter}` };
   }
 
   #because({ note }: ScheduleRecord): string {
@@ -274,8 +333,7 @@ class Inquiry {
   }
 
   #around(at: Instant): string {
-    const timing = this.#rules!.timing;
-    const [before, after] = [timing.previous(at), timing.next(at)];
+    const [before, after] = [this.#neighbour(at, -1), this.#neighbour(at, 1)];
     const show = (instant: Instant | null, none: string): string => (instant === null ? none : this.#show(instant));
     return `The occurrence before is ${show(before, "none")}, the one after ${show(after, "none")}.`;
   }

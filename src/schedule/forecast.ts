@@ -19,6 +19,7 @@ import { delayMs } from "./firing.ts";
 import { writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { Planner } from "./planner.ts";
+import { nextFire } from "./upcoming.ts";
 import { readFrom, readUntil, type When, type WhenContext } from "./when.ts";
 
 /** What happens during a forecast. */
@@ -69,8 +70,10 @@ export interface Forecast {
   readonly skipped: number;
   /** State at the end. */
   readonly state: ScheduleState;
-  /** The next occurrence after the end; null where there is none. */
+  /** When the first job after the end becomes available; null where nothing more fires. */
   readonly nextAt: Instant | null;
+  /** Where the schedule stands at the end: the first occurrence without outcome; null where there is none. */
+  readonly nextBoundaryAt: Instant | null;
   /** What may surprise, in sentences. */
   readonly warnings: string[];
   /** It stopped at `max` occurrences. */
@@ -141,7 +144,8 @@ export async function forecastSchedule(
     fired: state.fired,
     skipped,
     state: state.nextAt === null ? "ended" : "active",
-    nextAt: state.nextAt,
+    nextAt: nextFire(name, run.rules, state, to)?.availableAt ?? null,
+    nextBoundaryAt: state.nextAt,
     warnings,
     more: run.occurrences.length >= max,
   };

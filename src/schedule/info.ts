@@ -1,9 +1,10 @@
 /**
  * A stored schedule as users see it: where it stands, and its definition, if this version can read it.
  */
-import type { TemporalLike } from "../cron/zone.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Instant, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { readDefinition, type ScheduleDefinition } from "./definition.ts";
+import { nextFire } from "./upcoming.ts";
 
 /** A schedule: where it stands and what it does. */
 export interface ScheduleInfo {
@@ -11,8 +12,13 @@ export interface ScheduleInfo {
   readonly name: string;
   /** Whether it fires. */
   readonly state: ScheduleState;
-  /** The next occurrence, epoch ms; null where there is none. */
+  /**
+   * When the next job becomes available, epoch ms: without excluded occurrences, jitter added. In the past where a tick is
+   * due; null where nothing will fire (paused, ended, broken, everything excluded).
+   */
   readonly nextAt: Instant | null;
+  /** The first occurrence without outcome, whatever becomes of it: where the schedule stands. Null where it has ended. */
+  readonly nextBoundaryAt: Instant | null;
   /** The last occurrence that got an outcome; null before the first. */
   readonly lastAt: Instant | null;
   /** How many occurrences have fired. */
@@ -36,14 +42,16 @@ export interface ScheduleInfo {
 }
 
 /** Shows a stored schedule. */
-export function scheduleInfo(record: ScheduleRecord, temporal: TemporalLike | undefined): ScheduleInfo {
+export function scheduleInfo(record: ScheduleRecord, engine: Pick<Engine, "temporal" | "clock">): ScheduleInfo {
   const { name, state, nextAt, lastAt, fired, skips, failures, note, owner, revision, createdAt, updatedAt } = record;
-  const read = readDefinition(record, temporal);
-  const definition = read instanceof Error ? null : read.definition;
+  const read = readDefinition(record, engine.temporal);
+  const readable = !(read instanceof Error);
+  const next = readable && state === "active" ? nextFire(name, read, record, engine.clock.now()) : null;
   return {
     name,
     state,
-    nextAt,
+    nextAt: next?.availableAt ?? null,
+    nextBoundaryAt: nextAt,
     lastAt,
     fired,
     skips,
@@ -53,6 +61,6 @@ export function scheduleInfo(record: ScheduleRecord, temporal: TemporalLike | un
     revision,
     createdAt,
     updatedAt,
-    definition,
+    definition: readable ? read.definition : null,
   };
 }

@@ -7,12 +7,12 @@ import type { Engine } from "../engine/engine.ts";
 import type { Instant, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { need } from "./control.ts";
 import { defineSchedule, type ScheduleSpec } from "./define.ts";
-import { type ReadSchedule, rulesOf } from "./definition.ts";
-import { delayMs } from "./firing.ts";
+import { type ReadSchedule, readDefinition, rulesOf } from "./definition.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { writeLocal } from "./local_time.ts";
 import { wholeNumber } from "./options.ts";
 import { needSchedule, readSchedule } from "./store.ts";
+import { type Standing, upcoming } from "./upcoming.ts";
 import { readFrom, readUntil, type When } from "./when.ts";
 
 /** Which schedules to list. */
@@ -53,7 +53,7 @@ export async function listSchedules(engine: Engine, options: ListSchedulesOption
   if (prefix !== "" && (after === undefined || after < prefix)) {
     const record = await readSchedule(engine, prefix);
     if (record !== null && after !== prefix && fits(record, engine, options))
-      schedules.push(scheduleInfo(record, engine.temporal));
+      schedules.push(scheduleInfo(record, engine));
     after = prefix;
   }
   for (;;) {
@@ -67,7 +67,7 @@ export async function listSchedules(engine: Engine, options: ListSchedulesOption
     for (const record of page) {
       if (schedules.length === limit) return { schedules, next: schedules.at(-1)!.name };
       if (!record.name.startsWith(prefix)) return { schedules, next: null };
-      if (fits(record, engine, options)) schedules.push(scheduleInfo(record, engine.temporal));
+      if (fits(record, engine, options)) schedules.push(scheduleInfo(record, engine));
     }
     if (page.length < size) return { schedules, next: null };
     after = page.at(-1)!.name;
@@ -77,15 +77,16 @@ export async function listSchedules(engine: Engine, options: ListSchedulesOption
 function fits(record: ScheduleRecord, engine: Engine, { task, tag, state, owner }: ListSchedulesOptions): boolean {
   if ((state !== undefined && record.state !== state) || (owner !== undefined && record.owner !== owner)) return false;
   if (task === undefined && tag === undefined) return true;
-  const { definition } = scheduleInfo(record, engine.temporal);
-  if (definition === null) return false;
+  const read = readDefinition(record, engine.temporal);
+  if (read instanceof Error) return false;
+  const { definition } = read;
   return (task === undefined || definition.task === task) && (tag === undefined || definition.tags.includes(tag));
 }
 
 /** Finds a schedule; null where there is none. */
 export async function getSchedule(engine: Engine, name: string): Promise<ScheduleInfo | null> {
   const record = await readSchedule(engine, name);
-  return record === null ? null : scheduleInfo(record, engine.temporal);
+  return record === null ? null : scheduleInfo(record, engine);
 }
 
 /** An occurrence to come. */
@@ -96,7 +97,7 @@ export interface PreviewedOccurrence {
   readonly local: string;
   /** When its job becomes available: later where there is `jitter`. */
   readonly availableAt: Instant;
-  /** It is left out by `exclude`. */
+  /** It is left out by `exclude` and will not fire; only listed with `withExcluded`. */
   readonly excluded: boolean;
 }
 
@@ -106,13 +107,17 @@ export interface PreviewOptions {
   readonly count?: number;
   /** After which instant; a stored schedule's by default where it stands, a new one's now. */
   readonly from?: When;
+  /** Also lists, marked, the occurrences that are left out by `exclude`. @default false */
+  readonly withExcluded?: boolean;
 }
 
 /**
- * Lists the next occurrences of a stored schedule (by name), or of one that is not registered.
+ * Lists the next occurrences that a stored schedule (by name), or one that is not registered, will fire; of a paused one
+ * those that it would fire if it were resumed.
  *
  * @returns fewer than asked for where it ends
- * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`; for one not registered what `defineSchedule` throws
+ * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, `OPTION_INVALID`; for one not registered what
+ * `defineSchedule` throws
  */
 export async function previewSchedule(
   engine: Engine,
@@ -120,39 +125,49 @@ export async function previewSchedule(
   options: PreviewOptions = {},
 ): Promise<PreviewedOccurrence[]> {
   const count = wholeNumber(options.count ?? 10, "count", 1, 10_000);
+  const { withExcluded = false } = options;
   const now = engine.clock.now();
-  const { name, read, standsAt } = await find(engine, schedule, now);
+  const { name, read, standing } = await find(engine, schedule, now);
   const { timeZone } = read.definition;
-  const from =
-    options.from === undefined ? null : readFrom(options.from, "from", { timeZone, temporal: engine.temporal });
+  const context = { timeZone, temporal: engine.temporal };
+  const from = options.from === undefined ? null : readFrom(options.from, "from", context);
+  const start = from === null ? { standing, now } : { standing: standingAt(from, read, standing), now: -Infinity };
   const list: PreviewedOccurrence[] = [];
-  for (
-    let at = from === null ? standsAt : read.timing.next(from);
-    at !== null && list.length < count;
-    at = read.timing.next(at)
-  ) {
-    list.push({
-      at,
-      local: writeLocal(at, timeZone, engine.temporal),
-      availableAt: at + delayMs(name, at, read.definition),
-      excluded: read.excluded?.at(at) != null,
-    });
+  for (const occurrence of upcoming(name, read, { ...start, withExcluded })) {
+    list.push({ ...occurrence, local: writeLocal(occurrence.at, timeZone, engine.temporal) });
+    if (list.length === count) break;
   }
   return list;
+}
+
+/** How many occurrences may be walked to count those that use `maxFires` up before a preview begins. */
+const MAX_WALKED = 1_000_000;
+
+/** Where a schedule will stand after an instant. */
+function standingAt(from: Instant, read: ReadSchedule, standing: Standing): Standing {
+  const nextAt = read.timing.next(from);
+  if (read.maxFires === null || standing.nextAt === null) return { ...standing, nextAt };
+  let { fired } = standing;
+  let walked = 0;
+  for (const { at } of upcoming("", read, { standing, now: -Infinity })) {
+    if (at > from || ++walked > MAX_WALKED) break;
+    fired++;
+  }
+  return { ...standing, nextAt, fired };
 }
 
 async function find(
   engine: Engine,
   schedule: string | ScheduleSpec,
   now: Instant,
-): Promise<{ name: string; read: ReadSchedule; standsAt: Instant | null }> {
+): Promise<{ name: string; read: ReadSchedule; standing: Standing }> {
   if (typeof schedule === "string") {
     const record = await needSchedule(engine, schedule);
-    return { name: schedule, read: need(engine, record), standsAt: record.nextAt };
+    return { name: schedule, read: need(engine, record), standing: record };
   }
   const { name, definition } = await defineSchedule(engine, schedule);
   const read = rulesOf(definition, schedule.createdAt ?? now, engine.temporal);
-  return { name, read, standsAt: read.timing.next(now) };
+  return { name, read, standing: { nextAt: read.timing.next(now), fired: 0, lastAt: null } };
 }
 
 /** Which outcomes to list. */
@@ -182,7 +197,8 @@ export async function listOccurrences(
   if (typeof name !== "string" || name === "")
     throw new BelfryError("NAME_INVALID", "Cannot list occurrences: no schedule is named");
   const record = await readSchedule(engine, name);
-  const timeZone = (record && scheduleInfo(record, engine.temporal).definition?.timeZone) ?? engine.timeZone;
+  const read = record === null ? null : readDefinition(record, engine.temporal);
+  const timeZone = read === null || read instanceof Error ? engine.timeZone : read.definition.timeZone;
   const context = { timeZone, temporal: engine.temporal };
   return await engine.storage.listOccurrences({
     schedule: name,

@@ -28,7 +28,7 @@ export interface Registered {
   readonly name: string;
   /** Whether it was new, was changed, or was stored already. */
   readonly status: "created" | "updated" | "unchanged";
-  /** The next occurrence; null where there is none. */
+  /** When the next job becomes available; null where nothing will fire. */
   readonly nextAt: Instant | null;
   /** What may surprise, in sentences. */
   readonly warnings: string[];
@@ -101,13 +101,10 @@ export async function settleAndRegister(
   const settled = record === null ? null : await drain(engine, defined, record, now);
   if (settled === undefined) return undefined;
   const change = await planChange(engine, defined, settled, { owner: owner?.owner ?? null, now });
-  const answer = (stored: ScheduleRecord, status: Registered["status"]): Registered => ({
-    name,
-    status,
-    nextAt: stored.nextAt,
-    warnings: defined.warnings,
-    schedule: scheduleInfo(stored, engine.temporal),
-  });
+  const answer = (stored: ScheduleRecord, status: Registered["status"]): Registered => {
+    const schedule = scheduleInfo(stored, engine);
+    return { name, status, nextAt: schedule.nextAt, warnings: defined.warnings, schedule };
+  };
   if (change === null) return answer(settled!, "unchanged");
   const reply = await putSchedules(engine, { puts: [change], owner });
   if (!reply.current) return "superseded";

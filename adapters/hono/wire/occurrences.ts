@@ -11,6 +11,7 @@ import {
   duration,
   type Field,
   flag,
+  flagText,
   instant,
   list,
   maybeInstant,
@@ -50,6 +51,7 @@ export const previewQuery: Field<wire.PreviewQuery> = named(
   v.strictObject({
     count: optional(wholeText(1, 1_000), "How many; 10 by default."),
     from: optional(whenText, "After which instant; where the schedule stands by default."),
+    withExcluded: optional(flagText, "Also lists, marked, the occurrences that are left out by `exclude`."),
   }),
 );
 /** `GET /schedules/:name/explain` */
@@ -73,6 +75,7 @@ export const previewBody: Field<wire.PreviewBody> = named(
     ...unregistered,
     count: optional(whole(1, 1_000), "How many; 10 by default."),
     from: optional(when, "After which instant; now by default."),
+    withExcluded: optional(flag, "Also lists, marked, the occurrences that are left out by `exclude`."),
   }),
 );
 /** `POST /schedules/forecast` */
@@ -125,7 +128,7 @@ export const previewAnswer: Field<wire.PreviewAnswer> = named(
           at: instant,
           local: doc(word, "Local time in the schedule's zone."),
           availableAt: doc(instant, "When its job becomes available: later where there is jitter."),
-          excluded: doc(flag, "It is left out by `exclude`."),
+          excluded: doc(flag, "It is left out by `exclude`; only listed with `withExcluded`."),
         }),
       ),
     ),
@@ -141,8 +144,12 @@ export const explainAnswer: Field<wire.ExplainAnswer> = named(
     outcome: oneOf(OUTCOMES),
     reason: nullable(skipReason),
     text: doc(word, "All of it in words."),
-    previousAt: maybeInstant,
-    nextAt: maybeInstant,
+    availableAt: doc(maybeInstant, "When its job became, or becomes, available; null where it gets none."),
+    previousAt: doc(
+      maybeInstant,
+      "When the job of the nearest occurrence before becomes available, excluded ones left out.",
+    ),
+    nextAt: doc(maybeInstant, "The same of the nearest occurrence after."),
     record: doc(nullable(occurrenceAnswer), "Its entry in the log."),
     job: doc(
       nullable(
@@ -186,7 +193,8 @@ export const forecastAnswer: Field<wire.ForecastAnswer> = named(
     fired: doc(count, "How many fire."),
     skipped: doc(count, "How many are skipped."),
     state: doc(scheduleState, "State at the end."),
-    nextAt: doc(maybeInstant, "The next occurrence after the end."),
+    nextAt: doc(maybeInstant, "When the first job after the end becomes available."),
+    nextBoundaryAt: doc(maybeInstant, "The first occurrence without outcome at the end."),
     warnings: doc(all(word), "What may surprise, in sentences."),
     more: doc(flag, "It stopped at `max`."),
   }),

@@ -204,7 +204,11 @@ export const scheduleAnswer: Field<wire.ScheduleAnswer> = named(
   v.strictObject({
     name: word,
     state: scheduleState,
-    nextAt: doc(maybeInstant, "The next occurrence."),
+    nextAt: doc(
+      maybeInstant,
+      "When the next job becomes available: exclusions and jitter applied. Null where nothing will fire.",
+    ),
+    nextBoundaryAt: doc(maybeInstant, "The first occurrence without outcome: where the schedule stands."),
     lastAt: doc(maybeInstant, "The last occurrence that got an outcome."),
     fired: doc(count, "How many occurrences have fired."),
     skips: doc(count, "How often in a row it came due and made no job."),

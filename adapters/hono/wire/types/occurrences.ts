@@ -13,9 +13,11 @@ export interface ExplainAnswer {
   reason: SkipReason | null;
   /** All of it in words. */
   text: string;
-  /** Epoch ms. */
+  /** When its job became, or becomes, available; null where it gets none. Epoch ms. */
+  availableAt: number | null;
+  /** When the job of the nearest occurrence before becomes available, excluded ones left out. Epoch ms. */
   previousAt: number | null;
-  /** Epoch ms. */
+  /** The same of the nearest occurrence after. Epoch ms. */
   nextAt: number | null;
   /** Its entry in the log. */
   record: OccurrenceAnswer | null;
@@ -46,8 +48,10 @@ export interface ForecastAnswer {
   skipped: number;
   /** State at the end. */
   state: ScheduleState;
-  /** The next occurrence after the end. Epoch ms. */
+  /** When the first job after the end becomes available. Epoch ms. */
   nextAt: number | null;
+  /** The first occurrence without outcome at the end. Epoch ms. */
+  nextBoundaryAt: number | null;
   /** What may surprise, in sentences. */
   warnings: string[];
   /** It stopped at `max`. */
@@ -146,6 +150,8 @@ export interface PreviewBody {
   count?: number;
   /** After which instant; now by default. */
   from?: When;
+  /** Also lists, marked, the occurrences that are left out by `exclude`. */
+  withExcluded?: boolean;
 }
 
 /** Which occurrences to look ahead at. */
@@ -154,6 +160,8 @@ export interface PreviewQuery {
   count?: number;
   /** After which instant; where the schedule stands by default. Epoch ms, or ISO text: without offset it is local time of the schedule's zone, a day is the whole day. */
   from?: number | string;
+  /** Also lists, marked, the occurrences that are left out by `exclude`. */
+  withExcluded?: boolean;
 }
 
 /** An occurrence to come. */
@@ -164,7 +172,7 @@ export interface PreviewedOccurrence {
   local: string;
   /** When its job becomes available: later where there is jitter. Epoch ms. */
   availableAt: number;
-  /** It is left out by `exclude`. */
+  /** It is left out by `exclude`; only listed with `withExcluded`. */
   excluded: boolean;
 }
 

@@ -118,8 +118,10 @@ export interface ResumeBody {
 export interface ScheduleAnswer {
   name: string;
   state: ScheduleState;
-  /** The next occurrence. Epoch ms. */
+  /** When the next job becomes available: exclusions and jitter applied. Null where nothing will fire. Epoch ms. */
   nextAt: number | null;
+  /** The first occurrence without outcome: where the schedule stands. Epoch ms. */
+  nextBoundaryAt: number | null;
   /** The last occurrence that got an outcome. Epoch ms. */
   lastAt: number | null;
   /** How many occurrences have fired. */
