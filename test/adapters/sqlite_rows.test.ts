@@ -46,7 +46,7 @@ test("a row whose first column is null is left out; any other null is refused, s
   const database = new DatabaseSync(":memory:");
   await sqlite(database).migrate({ now: 0 });
   const steps = database.prepare(
-    "INSERT INTO belfry_steps (job_id, name, kind, state, attempt, started_at) VALUES (?, ?, 'step', 'done', 1, 0)",
+    "INSERT INTO belfry_steps (job_id, name, kind, state, tries, started_at) VALUES (?, ?, 'step', 'done', 1, 0)",
   );
   expect(steps.run("j", "a").changes).toBe(1);
   expect(steps.run(null, "b").changes).toBe(0);
