@@ -56,7 +56,7 @@ export async function claimJobs(engine: Engine, queue: string, body: wire.ClaimB
 async function showClaimed(engine: Engine, job: ClaimedJob): Promise<wire.ClaimedJob> {
   const read = (stored: string | null, what: string): Promise<unknown> =>
     stored === null ? Promise.resolve(undefined) : decodePayload(engine.codec, stored, `${what} of job ${job.id}`);
-  const { id, task, queue, attempt, claims, priority, schedule, scheduledAt, createdAt, key, parentId, wakes } = job;
+  const { id, task, queue, attempt, claims, priority, schedule, scheduledAt, createdAt, key, parentId, arrivals } = job;
   const steps = [...job.steps].sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity));
   return {
     id,
@@ -99,7 +99,7 @@ async function showClaimed(engine: Engine, job: ClaimedJob): Promise<wire.Claime
         sentAt,
       })),
     ),
-    wakes,
+    arrivals,
     claimExpiresAt: job.claimExpiresAt!,
   };
 }
@@ -213,7 +213,11 @@ async function transitionOf(
     case "sleeping":
       return done({ to: "ready", availableAt: after(body.for), resuming: true, error: null });
     case "waiting":
-      return done({ to: "waiting", availableAt: body.for === undefined ? null : after(body.for), wakes: body.wakes });
+      return done({
+        to: "waiting",
+        availableAt: body.for === undefined ? null : after(body.for),
+        arrivals: body.arrivals,
+      });
     case "failed":
       return failed(engine, job, body, now);
   }
@@ -252,7 +256,11 @@ async function save(engine: Engine, write: JobWrite, op: string, claimMs: number
     transition !== null && "availableAt" in transition && (after.state === "ready" || after.state === "waiting");
   // What came while it ran makes a waiting job ready at once.
   const woken = transition?.to === "waiting" && after.state === "ready";
-  return { state: after.state, wakes: after.wakes, availableAt: woken ? now : later ? transition.availableAt : null };
+  return {
+    state: after.state,
+    arrivals: after.arrivals,
+    availableAt: woken ? now : later ? transition.availableAt : null,
+  };
 }
 
 function lost(id: string): BelfryError {

@@ -33,7 +33,7 @@ function fill(kind: keyof Stored, series: string, pad: string): string {
     future: ["ready", 0, `${NOW} + 3600000 + i`, `${NOW} + 3600000 + i`, "NULL", 0, "NULL"],
     ready: ["ready", 1, "NULL", `${NOW} - 1000`, "NULL", 0, "NULL"],
   }[kind];
-  return `INSERT INTO belfry_jobs (id, state, due, held, tied, resuming, attempt, claims, wakes, priority, queue, task,
+  return `INSERT INTO belfry_jobs (id, state, due, held, tied, resuming, attempt, claims, arrivals, priority, queue, task,
       alarm_at, available_at, created_at, finished_at, options, input, result)
     SELECT '${kind}-' || ${pad}, '${state}', ${due}, 0, 0, 0, ${attempt}, ${attempt}, 0, 0, 'default', 'report', ${alarm},
       ${available}, ${NOW}, ${finished}, '{"retry":{"attempts":3}}', '{"userId":123}', ${result} FROM (${series}) AS series`;

@@ -195,7 +195,7 @@ function open(path: string, schema: string): DatabaseSync {
 /** Inserts jobs with all that Belfry stores of them. */
 function inserter(db: DatabaseSync): (job: NewJob, op: string) => void {
   const insert = db.prepare(`INSERT INTO jobs (id, task, queue, priority, available_at, expires_at, key, input, options,
-    schedule, scheduled_at, parent_id, tied, held, due, alarm_at, state, resuming, attempt, claims, wakes, created_at, born)
+    schedule, scheduled_at, parent_id, tied, held, due, alarm_at, state, resuming, attempt, claims, arrivals, created_at, born)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, NULL, 'ready', 0, 0, 0, 0, ?, ?)`);
   return (j, op) => {
     const tied = j.schedule === null ? 0 : 1;
@@ -250,7 +250,7 @@ function raw(path: string): Times {
   const claim = other.prepare(`UPDATE jobs SET state = 'running', due = 0, attempt = attempt + 1, claims = claims + 1,
     claim_token = ?, claim_expires_at = ?, alarm_at = ?, worker = ?, started_at = ?, mark = ?
     WHERE id IN (SELECT id FROM jobs WHERE queue = ? AND state = 'ready' ORDER BY priority DESC, available_at LIMIT ?)
-    RETURNING id, task, queue, priority, available_at, key, input, options, schedule, scheduled_at, attempt, claims, wakes,
+    RETURNING id, task, queue, priority, available_at, key, input, options, schedule, scheduled_at, attempt, claims, arrivals,
       created_at, started_at`);
   const settle = other.prepare(`UPDATE jobs SET state = 'completed', result = ?, error = NULL, finished_at = ?,
     claim_token = NULL, claim_expires_at = NULL, alarm_at = NULL, available_at = NULL, mark = ? WHERE id = ? AND claim_token = ?`);

@@ -8,7 +8,7 @@
 import type { JobState, JobTransition, JobWrite, NewJob, StepRecord } from "../storage/port.ts";
 
 /** What a write came to; null: the claim was lost. */
-export type Reply = { state: JobState; wakes: number } | null;
+export type Reply = { state: JobState; arrivals: number } | null;
 
 /** The unsaved part of a run's history. */
 export class Outbox {

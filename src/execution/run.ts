@@ -85,8 +85,8 @@ export class Run {
   readonly #asks = new Map<string, Ask>();
   #fresh: Ask[] = [];
   readonly #patches = new Map<string, boolean>();
-  /** The job's `wakes` when its arrivals were read. */
-  #wakes: number;
+  /** The job's `arrivals` when its arrivals were read. */
+  #arrivals: number;
 
   /** The output of the next outcome is being decoded, by a codec that takes its time. */
   #decoding = false;
@@ -116,7 +116,7 @@ export class Run {
     this.job = job;
     this.#history = new History(job.steps);
     this.#causes = new Causes(this.#history);
-    this.#wakes = job.wakes;
+    this.#arrivals = job.arrivals;
     this.#outbox = new Outbox({ id: job.id, token: job.claimToken! }, async (write) => {
       const reply = await host.save(write);
       if (reply) host.saved(this, write.steps);
@@ -145,8 +145,8 @@ export class Run {
   }
 
   /** Whether a count of arrivals says that there are some which this run has not read. */
-  unread(wakes: number): boolean {
-    return wakes > this.#wakes;
+  unread(arrivals: number): boolean {
+    return arrivals > this.#arrivals;
   }
 
   /** The run's abort signal, made when somebody asks. */
@@ -208,7 +208,7 @@ export class Run {
   feed(found: ClaimedJob): void {
     if (this.#over || found.claimToken !== this.job.claimToken) return;
     this.#begun.arrived(found);
-    this.#wakes = found.wakes;
+    this.#arrivals = found.arrivals;
     this.#poke();
   }
 
@@ -401,7 +401,7 @@ export class Run {
     }
     void this.#settle(
       this.listens || wakeAt === null
-        ? { to: "waiting", availableAt: wakeAt, wakes: this.#wakes }
+        ? { to: "waiting", availableAt: wakeAt, arrivals: this.#arrivals }
         : { to: "ready", availableAt: wakeAt, resuming: true, error: null },
       null,
     );

@@ -138,7 +138,7 @@ export class Batch {
 
   /** Something reached a job: counts it, and wakes the job when it waits. */
   wake(job: Job): void {
-    job.row.wakes++;
+    job.row.arrivals++;
     if (job.row.state === "waiting") this.ready(job, this.#now, true);
   }
 
@@ -222,7 +222,7 @@ function newRow(job: NewJob, now: number): JobRecord {
     held: job.limit !== null,
     attempt: 0,
     claims: 0,
-    wakes: 0,
+    arrivals: 0,
     claimToken: null,
     claimExpiresAt: null,
     worker: null,

@@ -19,7 +19,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
   occurrences: snake("schedule at untilAt count jobId reason recordedAt"),
   jobs: snake(
     "id task queue state priority availableAt expiresAt key input options schedule scheduledAt parentId limitKey " +
-      "limitConcurrency limitCount limitPerMs held resuming attempt claims wakes claimToken claimExpiresAt worker result " +
+      "limitConcurrency limitCount limitPerMs held resuming attempt claims arrivals claimToken claimExpiresAt worker result " +
       "error progress notes createdAt startedAt finishedAt",
   ),
   steps: snake("jobId name kind state seq tries attempt output error wakeAt childId signalKey startedAt finishedAt"),

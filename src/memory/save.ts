@@ -43,7 +43,10 @@ export function save(tables: Tables, { op, now, claimMs, writes }: SaveRequest):
   }
   batch.finish();
   const taken = saved.filter((job) => job.op === op);
-  return { reply: { saved: taken.map(({ row }) => ({ id: row.id, state: row.state, wakes: row.wakes })) }, batch };
+  return {
+    reply: { saved: taken.map(({ row }) => ({ id: row.id, state: row.state, arrivals: row.arrivals })) },
+    batch,
+  };
 }
 
 function saveHistory(tables: Tables, batch: Batch, job: Job, write: JobWrite): void {
@@ -64,7 +67,7 @@ function move(batch: Batch, job: Job, transition: JobTransition, now: number): v
       batch.ready(job, transition.availableAt, transition.resuming);
       break;
     case "waiting":
-      if (job.row.wakes !== transition.wakes) batch.ready(job, now, true);
+      if (job.row.arrivals !== transition.arrivals) batch.ready(job, now, true);
       else {
         job.resuming = true;
         batch.change(job, "waiting", (row) => {
@@ -87,7 +90,7 @@ export function signal(tables: Tables, { now, signals }: SignalRequest): { reply
     if (jobs.hasSignal(job, name, key)) return "duplicate";
     if (isFinished(job.row.state)) return "finished";
     batch.wake(job);
-    jobs.putSignal(job, { jobId, name, key, payload, sentAt: now, seq: job.row.wakes });
+    jobs.putSignal(job, { jobId, name, key, payload, sentAt: now, seq: job.row.arrivals });
     return "accepted";
   });
   return { reply: { outcomes }, batch };

@@ -81,7 +81,7 @@ export function occurrenceOf(row: Row): OccurrenceRecord {
 /** Columns of a job, as {@link jobOf} reads them. */
 export const JOB_COLUMNS: string =
   "id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule, scheduled_at, " +
-  "parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token, claim_expires_at, worker, result, error, " +
+  "parent_id, limit_key, held, tied, attempt, claims, arrivals, claim_token, claim_expires_at, worker, result, error, " +
   "progress, notes, created_at, started_at, finished_at";
 
 /** Reads a job. */
@@ -104,7 +104,7 @@ export function jobOf(row: Row): JobRecord {
     held: int(row["held"]) === 1,
     attempt: int(row["attempt"]),
     claims: int(row["claims"]),
-    wakes: int(row["wakes"]),
+    arrivals: int(row["arrivals"]),
     claimToken: textOrNull(row["claim_token"]),
     claimExpiresAt: intOrNull(row["claim_expires_at"]),
     worker: textOrNull(row["worker"]),

@@ -89,7 +89,7 @@ const TABLES_1: readonly Table[] = [
       "resuming int!",
       "attempt int!",
       "claims int!",
-      "wakes int!",
+      "arrivals int!",
       "priority int!",
       "queue text!",
       "task text!",

@@ -300,7 +300,7 @@ export interface JobRecord {
   /** How often it was claimed: only grows, so it serves as fencing number. */
   claims: number;
   /** How many signals and ended children have reached it. */
-  wakes: number;
+  arrivals: number;
   claimToken: string | null;
   claimExpiresAt: Instant | null;
   worker: string | null;
@@ -355,7 +355,7 @@ export interface SignalRecord {
   /** Encoded value. */
   payload: string;
   sentAt: Instant;
-  /** Order of arrival at its job, from 1: the job's `wakes` after it arrived. */
+  /** Order of arrival at its job, from 1: the job's `arrivals` after it arrived. */
   seq: number;
 }
 
@@ -440,9 +440,9 @@ export type JobTransition =
   | { to: "ready"; availableAt: Instant; resuming: boolean; error: string | null }
   /**
    * Until a signal or an ended child wakes it, or `availableAt` (the nearest timeout; null: none) is reached; always
-   * resuming. Becomes `ready` at once when the job's `wakes` is no longer the one given here: something came meanwhile.
+   * resuming. Becomes `ready` at once when the job's `arrivals` is no longer the one given here: something came meanwhile.
    */
-  | { to: "waiting"; availableAt: Instant | null; wakes: number };
+  | { to: "waiting"; availableAt: Instant | null; arrivals: number };
 
 /** What one running job writes. */
 export interface JobWrite {
@@ -478,7 +478,7 @@ export interface SaveRequest {
 /** Which writes were taken. */
 export interface SaveReply extends Timed {
   /** State after the write of each job whose claim was still kept; a missing id lost its claim and wrote nothing. */
-  saved: { id: string; state: JobState; wakes: number }[];
+  saved: { id: string; state: JobState; arrivals: number }[];
   /** What the piggybacked claim found, without a time of its own; absent without one. */
   claimed?: ClaimReply;
 }

@@ -14,7 +14,7 @@ import { timed } from "../engine/timed.ts";
 import type { JobState, JobWrite, SaveReply } from "../storage/port.ts";
 
 /** What became of a write; null: the claim is lost. `claimed`: a claim was piggybacked on the save and answered. */
-export type Saved = { state: JobState; wakes: number; claimed: boolean } | null;
+export type Saved = { state: JobState; arrivals: number; claimed: boolean } | null;
 
 /** What a {@link JobWriter} needs of its worker. */
 export interface JobWriterOptions {

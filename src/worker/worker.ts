@@ -213,7 +213,7 @@ export class Worker {
     if (entry) entry.claimed = saved.claimed;
     if (write.children.length > 0 && !saved.claimed) this.wake();
     const run = entry?.run;
-    if (write.transition === null && run?.unread(saved.wakes) && run.listens) this.#reread(run);
+    if (write.transition === null && run?.unread(saved.arrivals) && run.listens) this.#reread(run);
     return saved;
   }
 

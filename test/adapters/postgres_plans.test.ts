@@ -28,7 +28,7 @@ test("a save reads as few rows beside 2,000 finished jobs as beside none, by pla
     const claim = { worker: "w", queues: ["default"], tasks: null, limit: 1, now: T0, claimMs: 1000 };
     const { jobs } = await storage.claim({ ...claim, token: `claim ${name}` });
     expect(jobs.map(({ id }) => id)).toEqual([name]);
-    const write = { id: name, token: `claim ${name}`, wakes: 0, forget: [], children: [] };
+    const write = { id: name, token: `claim ${name}`, arrivals: 0, forget: [], children: [] };
     const row = {
       jobId: name,
       kind: "step" as const,

@@ -332,7 +332,7 @@ const VALID: Record<string, (world: World) => Sent[]> = {
     ],
   ],
   settleJob: ({ jobs, token }) => [
-    ["POST", `/jobs/${jobs["claimed"]}/settle`, { token, outcome: "waiting", wakes: 0, for: "1h" }],
+    ["POST", `/jobs/${jobs["claimed"]}/settle`, { token, outcome: "waiting", arrivals: 0, for: "1h" }],
   ],
   listQueues: () => [["GET", "/queues"]],
   configureQueue: () => [["PATCH", "/queues/mail", { paused: true, concurrency: null, rate: null }]],

@@ -96,7 +96,7 @@ export const GUARDS: readonly Guard[] = [
   memory(
     "what came meanwhile keeps a job from waiting",
     "save",
-    "if (job.row.wakes !== transition.wakes) batch.ready(job, now, true);",
+    "if (job.row.arrivals !== transition.arrivals) batch.ready(job, now, true);",
     "if (now < 0) batch.ready(job, now, true);",
   ),
   memory("a done step stays done", "jobs", 'if (job.steps.get(step.name)?.state === "done") return;', ""),
@@ -162,7 +162,7 @@ export const GUARDS: readonly Guard[] = [
   sql(
     "what came meanwhile keeps a job from waiting",
     "save",
-    "state = CASE WHEN j.wakes <> ${item.wakes} THEN 'ready' ELSE ${item.state} END",
+    "state = CASE WHEN j.arrivals <> ${item.arrivals} THEN 'ready' ELSE ${item.state} END",
     "state = ${item.state}",
   ),
   sql("a spawned job comes with its writer", "save", "p.id = ${item.writer} AND", "p.id = ${item.parent_id} AND"),

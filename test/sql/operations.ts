@@ -173,7 +173,7 @@ export const OPERATIONS: Record<string, Cases> = {
   save: {
     "a job completes": (s) => s.save({ ...save, writes: [completed] }),
     "a job suspends": (s) =>
-      s.save({ ...save, writes: [{ ...write, transition: { to: "waiting", availableAt: null, wakes: 0 } }] }),
+      s.save({ ...save, writes: [{ ...write, transition: { to: "waiting", availableAt: null, arrivals: 0 } }] }),
     "steps of a job that stays running": (s) => s.save({ ...save, writes: [{ ...write, steps: [step] }] }),
     "steps to forget": (s) => s.save({ ...save, writes: [{ ...write, forget: ["step"] }] }),
     "a child": (s) => s.save({ ...save, writes: [{ ...write, children: [{ ...plainJob, parentId: "job" }] }] }),

@@ -90,7 +90,7 @@ async function furnish(storage: Storage): Promise<void> {
     now: T0,
     claimMs: 1000,
     writes: [
-      { ...write, id: "waits", steps: [step], transition: { to: "waiting", availableAt: null, wakes: 0 } },
+      { ...write, id: "waits", steps: [step], transition: { to: "waiting", availableAt: null, arrivals: 0 } },
       { ...write, id: "first", steps: [], transition: { to: "ready", availableAt: T0, resuming: true, error: null } },
     ],
   });

@@ -35,7 +35,7 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
   const saved = await storage.save(
     saving("v", now, [
       { id: "c", token: "t", steps, forget: ["x"], children: [job("e", now, { parentId: "c", limit })] },
-      { id: "b", token: "t", transition: { to: "waiting", availableAt: null, wakes: 0 } },
+      { id: "b", token: "t", transition: { to: "waiting", availableAt: null, arrivals: 0 } },
       { id: "a", token: "t", transition: { to: "completed", result: "1" } },
     ]),
   );
@@ -43,7 +43,7 @@ export async function everything(storage: Storage): Promise<Record<string, unkno
   const arriving = [job("r", now, { queue: "piggyback" })];
   const enqueues = await storage.enqueue({ op: "y", now, jobs: arriving, claim: piggyback });
   const begins = { id: "r", token: "w", children: [job("rc", now, { queue: "piggyback", parentId: "r" })] };
-  const waits = { ...begins, transition: { to: "waiting", availableAt: null, wakes: 0 } as const };
+  const waits = { ...begins, transition: { to: "waiting", availableAt: null, arrivals: 0 } as const };
   const saves = await storage.save({ ...saving("z", now, [waits]), claim: { ...piggyback, token: "q" } });
   await storage.signal({ now, signals: [{ jobId: "b", name: "n", key: "k", payload: "1" }] });
   const cancelled = await storage.cancel({ op: "x", now, ids: ["c"], error: "{}" });

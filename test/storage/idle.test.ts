@@ -26,7 +26,7 @@ async function fill({ name, storage }: Engine): Promise<void> {
     `INSERT INTO {schedules} (name, definition, state, next_at, revision, fired, skips, failures, watches_jobs, created_at, updated_at)
       SELECT 'later ' || i, definition, state, next_at + i, 1, 0, 0, 0, 0, created_at, updated_at
       FROM {schedules}, ${numbers(SCHEDULES)} WHERE name = 'pattern'`,
-    `INSERT INTO {jobs} (id, state, due, held, tied, resuming, attempt, claims, wakes, priority, queue, task, created_at,
+    `INSERT INTO {jobs} (id, state, due, held, tied, resuming, attempt, claims, arrivals, priority, queue, task, created_at,
         finished_at, options, input)
       SELECT 'old ' || i, 'completed', 0, 0, 0, 0, 1, 1, 0, 0, queue, task, created_at, finished_at, options, input
       FROM {jobs}, ${numbers(FINISHED)} WHERE finished_at IS NOT NULL`,

@@ -26,7 +26,7 @@ const faults: Record<string, (storage: Storage) => Partial<Storage>> = {
   "a save that takes lost claims for its own": (storage) => ({
     save: async (request) => {
       const reply = await storage.save(request);
-      return { ...reply, saved: request.writes.map(({ id }) => ({ id, state: "running", wakes: 0 })) };
+      return { ...reply, saved: request.writes.map(({ id }) => ({ id, state: "running", arrivals: 0 })) };
     },
   }),
   "a signal that is not stored": (storage) => ({

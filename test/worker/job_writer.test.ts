@@ -45,7 +45,7 @@ function slowWriter(maxBatchRows = 100) {
     save: (request: SaveRequest) =>
       new Promise<SaveReply>((resolve) => {
         sent.push(structuredClone(request));
-        answers.push(() => resolve({ saved: request.writes.map(({ id }) => ({ id, state: "running", wakes: 0 })) }));
+        answers.push(() => resolve({ saved: request.writes.map(({ id }) => ({ id, state: "running", arrivals: 0 })) }));
       }),
   };
   Object.assign(node.engine, { storage });

@@ -105,7 +105,7 @@ export const settleBody: Field<wire.SettleBody> = named(
     v.strictObject({
       ...settling,
       outcome: doc(v.literal("waiting") as Field<"waiting">, "Claimable when a signal comes, or after this long."),
-      wakes: doc(count, "As claimed."),
+      arrivals: doc(count, "As claimed."),
       for: optional(duration),
     }),
   ]),
@@ -135,7 +135,7 @@ const claimedJob = named(
     input: optional(json),
     steps: doc(all(stepAnswer), "What earlier runs saved: a step that is done is not run again."),
     signals: all(signalAnswer),
-    wakes: doc(count, "Count of what has reached the job; given back when it settles as `waiting`."),
+    arrivals: doc(count, "Count of what has reached the job; given back when it settles as `waiting`."),
     claimExpiresAt: instant,
   }),
 );
@@ -161,7 +161,7 @@ export const settleAnswer: Field<wire.SettleAnswer> = named(
   "The job after a save.",
   v.strictObject({
     state: jobState,
-    wakes: count,
+    arrivals: count,
     availableAt: doc(maybeInstant, "When it can be claimed again; null where it is over or no time is set."),
   }),
 );

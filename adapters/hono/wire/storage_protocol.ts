@@ -107,7 +107,7 @@ const transition = named(
       v.strictObject({ to: v.literal("completed"), result: payload }),
       v.strictObject({ to: v.picklist(["failed", "cancelled", "expired"]), error: payload }),
       v.strictObject({ to: v.literal("ready"), availableAt: instant, resuming: flag, error: maybePayload }),
-      v.strictObject({ to: v.literal("waiting"), availableAt: maybeInstant, wakes: count }),
+      v.strictObject({ to: v.literal("waiting"), availableAt: maybeInstant, arrivals: count }),
     ]),
   ),
 );
@@ -207,7 +207,7 @@ const jobEntries = {
   held: flag,
   attempt: count,
   claims: count,
-  wakes: count,
+  arrivals: count,
   claimToken: maybeWord,
   claimExpiresAt: maybeInstant,
   worker: maybeWord,
@@ -254,7 +254,7 @@ export const renewReply: Field<Reply<port.RenewReply>> = exactly<Reply<port.Rene
 /** `POST /storage/save` */
 export const saveReply: Field<Reply<port.SaveReply>> = exactly<Reply<port.SaveReply>>()(
   v.strictObject({
-    saved: all(v.strictObject({ id: word, state: jobState, wakes: count })),
+    saved: all(v.strictObject({ id: word, state: jobState, arrivals: count })),
     claimed: piggybacked,
     time,
   }),

@@ -41,7 +41,7 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
     UPDATE {jobs} AS j SET state = 'cancelled', mark = :cascade, ${ENDED},
       error = COALESCE(:error, '{"name":"BelfryError","code":"JOB_CANCELLED","message":"its parent job ended as ' || down.cause || '"}')
       FROM down WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL`);
-  const wakeParents = t.sql(`UPDATE {jobs} AS p SET wakes = p.wakes + c.news,
+  const wakeParents = t.sql(`UPDATE {jobs} AS p SET arrivals = p.arrivals + c.news,
       state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
       due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
       resuming = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.resuming END,

@@ -129,7 +129,7 @@ export function insertedJob(item: Item<ColumnOf<typeof JOBS>>): Values {
     resuming: "0",
     attempt: "0",
     claims: "0",
-    wakes: "0",
+    arrivals: "0",
     created_at: ":now",
     born: ":op",
     mark: `CASE WHEN ${item.limit_key} IS NULL THEN NULL ELSE :mark END`,

@@ -131,7 +131,7 @@ export const GOES_ON = listKind<JobWrite>()({
   alarm_at: ["int", (write, now) => (isDue(moveOf(write), now) ? null : (moveOf(write)?.availableAt ?? null))],
   due: ["int", (write, now) => (isDue(moveOf(write), now) ? 1 : 0)],
   resuming: ["int", (write) => (isResuming(moveOf(write)) ? 1 : 0)],
-  wakes: ["int", (write) => wakesOf(moveOf(write))],
+  arrivals: ["int", (write) => arrivalsOf(moveOf(write))],
   error: ["text", (write) => retryErrorOf(moveOf(write))],
   reports: ["int", reports],
   progress: ["text", progress],
@@ -147,8 +147,8 @@ function isResuming(move: Move | null): boolean {
   return move?.to === "waiting" || (move?.to === "ready" && move.resuming);
 }
 
-function wakesOf(move: Move | null): number | null {
-  return move?.to === "waiting" ? move.wakes : null;
+function arrivalsOf(move: Move | null): number | null {
+  return move?.to === "waiting" ? move.arrivals : null;
 }
 
 function retryErrorOf(move: Move | null): string | null {

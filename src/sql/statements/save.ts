@@ -73,11 +73,11 @@ export function saveStatements(
       list: GOES_ON,
       param: "moves",
       set: (item) => `${written(item)},
-        state = CASE WHEN j.wakes <> ${item.wakes} THEN 'ready' ELSE ${item.state} END,
+        state = CASE WHEN j.arrivals <> ${item.arrivals} THEN 'ready' ELSE ${item.state} END,
         error = COALESCE(${item.error}, j.error), resuming = ${item.resuming},
-        due = CASE WHEN j.wakes <> ${item.wakes} THEN 1 ELSE ${item.due} END,
-        available_at = CASE WHEN j.wakes <> ${item.wakes} THEN :now ELSE ${item.available_at} END,
-        alarm_at = CASE WHEN j.wakes <> ${item.wakes} THEN NULL ELSE ${item.alarm_at} END,
+        due = CASE WHEN j.arrivals <> ${item.arrivals} THEN 1 ELSE ${item.due} END,
+        available_at = CASE WHEN j.arrivals <> ${item.arrivals} THEN :now ELSE ${item.available_at} END,
+        alarm_at = CASE WHEN j.arrivals <> ${item.arrivals} THEN NULL ELSE ${item.alarm_at} END,
         claim_token = NULL, claim_expires_at = NULL`,
       where: current,
     }),
@@ -114,7 +114,7 @@ export function saveStatements(
     saved: t.select({
       list: WRITTEN,
       param: "writes",
-      select: () => "j.id, j.state, j.wakes",
+      select: () => "j.id, j.state, j.arrivals",
       from: "{jobs} AS j",
       where: (item) => `j.id = ${item.id} AND j.mark >= :from AND j.mark < :to`,
       ordered: true,
@@ -189,7 +189,7 @@ export function save(s: SaveStatements, request: SaveRequest, marks: Args): Oper
     saved: batch.rows("saved").map((row) => ({
       id: row["id"] as string,
       state: row["state"] as JobState,
-      wakes: int(row["wakes"]),
+      arrivals: int(row["arrivals"]),
     })),
   }));
 }

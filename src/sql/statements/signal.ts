@@ -44,7 +44,7 @@ export function signalStatements(t: Templates): SignalStatements {
         values: {
           ...valuesOf(SIGNALS, itemOf(SIGNALS.columns, "item.")),
           sent_at: ":now",
-          seq: "j.wakes + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)",
+          seq: "j.arrivals + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)",
         },
         from: `${list} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.finished_at IS NULL AND NOT ${known}
           ORDER BY item.ord`,
@@ -52,7 +52,7 @@ export function signalStatements(t: Templates): SignalStatements {
       conflict: "DO NOTHING",
       returning: "job_id, name, key",
     }),
-    wake: t.sql(`UPDATE {jobs} AS j SET wakes = n.seq,
+    wake: t.sql(`UPDATE {jobs} AS j SET arrivals = n.seq,
         state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END,
         due = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.due END,
         resuming = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.resuming END,
@@ -60,7 +60,7 @@ export function signalStatements(t: Templates): SignalStatements {
         alarm_at = CASE WHEN j.state = 'waiting' THEN NULL ELSE j.alarm_at END
       FROM (SELECT s.job_id, max(s.seq) AS seq FROM {signals} AS s
         WHERE s.job_id IN (SELECT item.job_id FROM ${list} AS item) GROUP BY s.job_id) AS n
-      WHERE j.id = n.job_id AND j.wakes < n.seq AND j.finished_at IS NULL`),
+      WHERE j.id = n.job_id AND j.arrivals < n.seq AND j.finished_at IS NULL`),
     outcomes:
       t.sql(`SELECT CASE WHEN ${known} THEN 'duplicate' WHEN j.id IS NULL THEN 'unknown' ELSE 'finished' END AS outcome
       FROM ${list} AS item LEFT JOIN {jobs} AS j ON j.id = item.job_id ORDER BY item.ord`),

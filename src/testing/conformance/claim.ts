@@ -126,11 +126,11 @@ export const claimCases: readonly Case[] = [
       };
       await rig.move(job, { to: "ready", availableAt: rig.now, resuming: true, error: null });
       equal(await again(), [1, 2], "after a sleep");
-      await rig.move(job, { to: "waiting", availableAt: rig.now + 1, wakes: 0 });
+      await rig.move(job, { to: "waiting", availableAt: rig.now + 1, arrivals: 0 });
       equal(await again(), [1, 3], "after a timeout");
       await rig.move(job, { to: "ready", availableAt: rig.now, resuming: false, error: '"e"' });
       equal(await again(), [2, 4], "after a failed try");
-      await rig.move(job, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(job, { to: "waiting", availableAt: null, arrivals: 0 });
       await rig.storage.signal({ now: rig.now, signals: [{ jobId: "j", name: "n", key: "k", payload: "1" }] });
       equal(await again(), [2, 5], "after a signal");
       rig.now += 30_000;
@@ -142,7 +142,7 @@ export const claimCases: readonly Case[] = [
     title: "claim() wakes a waiting job at its timeout, not before",
     async run(rig) {
       const job = await rig.running("j");
-      await rig.move(job, { to: "waiting", availableAt: T0 + 50, wakes: 0 });
+      await rig.move(job, { to: "waiting", availableAt: T0 + 50, arrivals: 0 });
       rig.now = T0 + 49;
       const early = await rig.claim();
       equal([early.jobs.length, early.nextAt], [0, T0 + 50], "it waits");
@@ -243,7 +243,7 @@ export const claimCases: readonly Case[] = [
     async run(rig) {
       await rig.enqueue(newJob("waits"), newJob("over"));
       const { jobs } = await rig.claim();
-      await rig.move(jobs.find(({ id }) => id === "waits")!, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(jobs.find(({ id }) => id === "waits")!, { to: "waiting", availableAt: null, arrivals: 0 });
       await rig.complete(jobs.find(({ id }) => id === "over")!);
       rig.now += 365 * 86_400_000;
       const reply = await rig.claim();

@@ -8,7 +8,7 @@ async function family(rig: Rig, ...children: string[]): Promise<void> {
   await rig.save([
     rig.write(parent, {
       children: children.map((id) => newJob(id, { parentId: "parent" })),
-      transition: { to: "waiting", availableAt: null, wakes: 0 },
+      transition: { to: "waiting", availableAt: null, arrivals: 0 },
     }),
   ]);
 }
@@ -26,7 +26,7 @@ export const endingCases: readonly Case[] = [
       rig.now += 5;
       await rig.complete(jobs[0]!);
       const parent = await rig.job("parent");
-      equal([parent.state, parent.wakes, parent.availableAt], ["ready", 1, rig.now], "woken");
+      equal([parent.state, parent.arrivals, parent.availableAt], ["ready", 1, rig.now], "woken");
       const [claimed] = (await rig.claim(claimParent)).jobs;
       equal(claimed!.attempt, 1, "it resumes");
       equal(
@@ -46,7 +46,7 @@ export const endingCases: readonly Case[] = [
       await rig.storage.cancel({ op: rig.op(), now: rig.now, ids: ["cancelled"], error: '"stop"' });
       rig.now += 5;
       const [claimed] = (await rig.claim(claimParent)).jobs;
-      equal(claimed!.wakes, 3, "three have ended");
+      equal(claimed!.arrivals, 3, "three have ended");
       const ends = claimed!.children.map(({ id, state, error }) => [id, state, error !== null]);
       sameItems(
         ends.map(String),
@@ -56,16 +56,16 @@ export const endingCases: readonly Case[] = [
     },
   },
   {
-    title: "a child's end while its parent runs counts a wake, and keeps the parent from waiting for it in vain",
+    title: "a child's end while its parent runs counts as an arrival, and keeps the parent from waiting for it in vain",
     async run(rig) {
       const parent = await rig.running("parent", { queue: "parents" });
       await rig.save([rig.write(parent, { children: [newJob("c", { parentId: "parent" })] })]);
       await rig.complete((await rig.claim()).jobs[0]!);
       const stored = await rig.job("parent");
-      equal([stored.state, stored.wakes, stored.claimToken], ["running", 1, parent.claimToken], "it runs on");
+      equal([stored.state, stored.arrivals, stored.claimToken], ["running", 1, parent.claimToken], "it runs on");
       equal(
-        (await rig.move(parent, { to: "waiting", availableAt: null, wakes: 0 })).saved,
-        [{ id: "parent", state: "ready", wakes: 1 }],
+        (await rig.move(parent, { to: "waiting", availableAt: null, arrivals: 0 })).saved,
+        [{ id: "parent", state: "ready", arrivals: 1 }],
         "ready at once",
       );
     },
@@ -80,12 +80,12 @@ export const endingCases: readonly Case[] = [
         const [claimed] = (await rig.claim()).jobs;
         const writes = [
           rig.write(claimed!, { transition: { to: "completed", result: "1" } }),
-          rig.write(parent, { transition: { to: "waiting", availableAt: null, wakes: 0 } }),
+          rig.write(parent, { transition: { to: "waiting", availableAt: null, arrivals: 0 } }),
         ];
         const { saved } = await rig.save(childFirst ? writes : writes.reverse());
         equal(
           saved.find((job) => job.id === id),
-          { id, state: "ready", wakes: 1 },
+          { id, state: "ready", arrivals: 1 },
           `woken, child first: ${childFirst}`,
         );
         equal(await rig.claimIds(claimParent), [id], "claimable");
@@ -99,7 +99,7 @@ export const endingCases: readonly Case[] = [
       const { jobs } = await rig.claim();
       await rig.save(jobs.map((job) => rig.write(job, { transition: { to: "completed", result: "1" } })));
       const parent = await rig.job("parent");
-      equal([parent.state, parent.wakes, parent.children.length], ["ready", 3, 3], "woken");
+      equal([parent.state, parent.arrivals, parent.children.length], ["ready", 3, 3], "woken");
     },
   },
   {
@@ -144,7 +144,7 @@ export const endingCases: readonly Case[] = [
         const deep = await rig.job(`deep ${to}`);
         ok(deep.error !== null && deep.finishedAt === rig.now, "a cancelled descendant says why and when");
         equal((await rig.complete(jobs[1]!)).saved, [], "its claim is lost");
-        equal((await rig.job(root.id)).wakes, 1, "the end of what it took with it does not wake it");
+        equal((await rig.job(root.id)).arrivals, 1, "the end of what it took with it does not wake it");
       }
     },
   },
@@ -235,7 +235,7 @@ export const endingCases: readonly Case[] = [
     },
   },
   {
-    title: "a job's end sent twice counts once: one failure, one wake",
+    title: "a job's end sent twice counts once: one failure, one arrival",
     async run(rig) {
       await rig.register(newSchedule("s"));
       await family(rig, "c");
@@ -246,7 +246,7 @@ export const endingCases: readonly Case[] = [
       );
       await rig.save(writes, { op: "end" });
       await rig.save(writes, { op: "end" });
-      equal([(await rig.schedule("s")).failures, (await rig.job("parent")).wakes], [1, 1], "once");
+      equal([(await rig.schedule("s")).failures, (await rig.job("parent")).arrivals], [1, 1], "once");
     },
   },
 ];

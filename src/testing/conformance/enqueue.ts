@@ -36,7 +36,7 @@ export const enqueueCases: readonly Case[] = [
           held: false,
           attempt: 0,
           claims: 0,
-          wakes: 0,
+          arrivals: 0,
           claimToken: null,
           claimExpiresAt: null,
           worker: null,
@@ -320,10 +320,10 @@ export const enqueueCases: readonly Case[] = [
       claimed!.steps.push(step);
       const read = await rig.job("j");
       read.steps[0]!.output = "changed";
-      read.wakes = 99;
+      read.arrivals = 99;
       const after = await rig.job("j");
       equal(
-        [after.input, after.state, after.wakes, after.steps.length, after.steps[0]!.output],
+        [after.input, after.state, after.arrivals, after.steps.length, after.steps[0]!.output],
         ["null", "running", 0, 1, '"out"'],
         "stored",
       );

@@ -195,7 +195,7 @@ export const leaseCases: readonly Case[] = [
       equal(await busy(), { watched: true, settled: true, unwatched: false }, "running ones too");
       const [settled, watched] = ["settled", "watched"].map((id) => claimed.jobs.find((job) => job.id === id)!);
       await rig.complete(settled!);
-      await rig.move(watched!, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(watched!, { to: "waiting", availableAt: null, arrivals: 0 });
       equal(await busy(), { watched: true, settled: false, unwatched: false }, "waiting ones too, finished ones not");
     },
   },
@@ -224,7 +224,7 @@ export const leaseCases: readonly Case[] = [
       await rig.setQueues({ name: "shut", paused: true, concurrency: null, rate: null });
       await rig.enqueue(newJob("shut", { queue: "shut" }), newJob("open"));
       const [open] = (await rig.claim()).jobs;
-      await rig.move(open!, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(open!, { to: "waiting", availableAt: null, arrivals: 0 });
       equal((await rig.tick()).jobsAt, null, "neither can be claimed by the passing of time");
       await rig.setQueues({ name: "shut", paused: false, concurrency: null, rate: null });
       ok((await rig.tick()).jobsAt! <= rig.now, "the queue is open again");

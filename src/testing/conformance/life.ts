@@ -75,7 +75,7 @@ async function furnish(rig: Rig): Promise<void> {
     rig.write(of("cancelled"), { transition: { to: "cancelled", error: '"e"' } }),
     rig.write(of("waiting"), {
       children: [newJob("child", { parentId: "waiting", queue: "other" })],
-      transition: { to: "waiting", availableAt: T0 + 800, wakes: 2 },
+      transition: { to: "waiting", availableAt: T0 + 800, arrivals: 2 },
     }),
     rig.write(of("asleep"), {
       progress: "0.5",
@@ -279,9 +279,9 @@ export const lifeCases: readonly Case[] = [
         for (const row of found) columns.set(table, Object.keys(row).sort().join(" "));
       }
       const job =
-        "attempt available_at claim_expires_at claim_token claims created_at error expires_at finished_at held id input key " +
-        "limit_concurrency limit_count limit_key limit_per_ms notes options parent_id priority progress queue result resuming " +
-        "schedule scheduled_at started_at state task wakes worker";
+        "arrivals attempt available_at claim_expires_at claim_token claims created_at error expires_at finished_at held id input " +
+        "key limit_concurrency limit_count limit_key limit_per_ms notes options parent_id priority progress queue result " +
+        "resuming schedule scheduled_at started_at state task worker";
       equal(columns.get("jobs"), job, "jobs");
       equal(
         columns.get("steps"),

@@ -49,7 +49,7 @@ export const limitCases: readonly Case[] = [
       ok(full.nextAt !== null && full.nextAt > rig.now, "a full queue does not call at once");
       await rig.complete(first.jobs[0]!);
       equal(await rig.claimIds(), ["c"], "a place is free");
-      await rig.move(second.jobs[0]!, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(second.jobs[0]!, { to: "waiting", availableAt: null, arrivals: 0 });
       equal(await rig.claimIds(), ["d"], "who waits does not run");
     },
   },
@@ -110,7 +110,7 @@ export const limitCases: readonly Case[] = [
         "only admitted ones",
       );
       const a = jobs.find(({ id }) => id === "a")!;
-      await rig.move(a, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(a, { to: "waiting", availableAt: null, arrivals: 0 });
       equal(await rig.claimIds({ queues: ["q", "other"] }), [], "who waits is unfinished, so it counts");
       await rig.complete(jobs.find(({ id }) => id === "c")!);
       equal(await held(rig, "b", "d"), [false, true], "its end admits the next");

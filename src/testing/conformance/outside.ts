@@ -38,18 +38,18 @@ export const outsideCases: readonly Case[] = [
         ],
         "signals",
       );
-      equal(job!.wakes, 3, "each counts as a wake");
+      equal(job!.arrivals, 3, "each counts as an arrival");
     },
   },
   {
     title: "signal() wakes a waiting job at once, before its timeout",
     async run(rig) {
       const job = await rig.running("j");
-      await rig.move(job, { to: "waiting", availableAt: T0 + 1e6, wakes: 0 });
+      await rig.move(job, { to: "waiting", availableAt: T0 + 1e6, arrivals: 0 });
       rig.now += 10;
       await send(rig, "j", "k");
       const woken = await rig.job("j");
-      equal([woken.state, woken.availableAt, woken.wakes], ["ready", rig.now, 1], "woken");
+      equal([woken.state, woken.availableAt, woken.arrivals], ["ready", rig.now, 1], "woken");
       equal(await rig.claimIds(), ["j"], "claimable");
     },
   },
@@ -76,8 +76,8 @@ export const outsideCases: readonly Case[] = [
       equal(await send(rig, "j", "k", { payload: '"first"' }), "accepted", "the first");
       equal(await send(rig, "j", "k", { payload: '"second"' }), "duplicate", "the second");
       const stored = await rig.job("j");
-      equal([stored.wakes, stored.signals.length, stored.signals[0]!.payload], [1, 1, '"first"'], "the first stays");
-      await rig.move(job, { to: "waiting", availableAt: null, wakes: 1 });
+      equal([stored.arrivals, stored.signals.length, stored.signals[0]!.payload], [1, 1, '"first"'], "the first stays");
+      await rig.move(job, { to: "waiting", availableAt: null, arrivals: 1 });
       await send(rig, "j", "k");
       equal((await rig.job("j")).state, "waiting", "a duplicate wakes nobody");
       await cancel(rig, "j");
@@ -133,7 +133,7 @@ export const outsideCases: readonly Case[] = [
         await rig.enqueue(newJob(id, { queue: id, availableAt: T0 + (id === "delayed" ? 99 : 0) }));
       const [runs] = (await rig.claim({ queues: ["runs"] })).jobs;
       const [waits] = (await rig.claim({ queues: ["waits"] })).jobs;
-      await rig.move(waits!, { to: "waiting", availableAt: T0 + 50, wakes: 0 });
+      await rig.move(waits!, { to: "waiting", availableAt: T0 + 50, arrivals: 0 });
       rig.now += 3;
       const ids = ["ready", "delayed", "runs", "waits"];
       sameItems(await cancel(rig, ...ids, "absent"), ids, "all four");
@@ -176,7 +176,7 @@ export const outsideCases: readonly Case[] = [
       await rig.save([
         rig.write(root, {
           children: [newJob("child", { parentId: "root" })],
-          transition: { to: "waiting", availableAt: null, wakes: 0 },
+          transition: { to: "waiting", availableAt: null, arrivals: 0 },
         }),
       ]);
       const [child] = (await rig.claim()).jobs;
@@ -194,13 +194,13 @@ export const outsideCases: readonly Case[] = [
         "the error is for all; what is over stays",
       );
       equal(
-        [(await rig.job("root")).state, (await rig.job("root")).wakes],
+        [(await rig.job("root")).state, (await rig.job("root")).arrivals],
         ["ready", 1],
         "the parent learns of it, once",
       );
       rig.now += 5;
       sameItems(await rig.storage.cancel({ ...request, now: rig.now }), ["child", "deep"], "the same answer");
-      equal([(await rig.job("child")).finishedAt, (await rig.job("root")).wakes], [T0, 1], "nothing changed");
+      equal([(await rig.job("child")).finishedAt, (await rig.job("root")).arrivals], [T0, 1], "nothing changed");
       equal(await cancel(rig, "child"), [], "another cancel finds it over");
     },
   },
@@ -209,7 +209,7 @@ export const outsideCases: readonly Case[] = [
     async run(rig) {
       await rig.enqueue(newJob("p"), newJob("c", { parentId: "p" }));
       sameItems(await cancel(rig, "c", "p", "c"), ["c", "p"], "each once");
-      equal((await rig.job("p")).wakes, 0, "a parent that is over is not woken");
+      equal((await rig.job("p")).arrivals, 0, "a parent that is over is not woken");
     },
   },
   {

@@ -114,7 +114,7 @@ export const piggybackCases: readonly Case[] = [
       const writes = [rig.write(job, { transition: { to: "completed", result: "1" } })];
       const request = { op: "s", now: T0, claimMs: 1, writes, ...piggyback(rig, "t") };
       const reply = await rig.storage.save(request);
-      equal(reply.saved, [{ id: "j", state: "completed", wakes: 0 }], "settled");
+      equal(reply.saved, [{ id: "j", state: "completed", arrivals: 0 }], "settled");
       equal(idsOf(reply), ["last"], "claimed, the first by id");
       ok(!("time" in reply.claimed!), "the time is told once");
       const again = await rig.storage.save(request);
@@ -129,7 +129,7 @@ export const piggybackCases: readonly Case[] = [
       const begin = rig.write(parent, {
         steps: [newStep("parent", "before")],
         children: [newJob("child", { parentId: "parent" })],
-        transition: { to: "waiting", availableAt: null, wakes: 0 },
+        transition: { to: "waiting", availableAt: null, arrivals: 0 },
       });
       const begun = await rig.storage.save({ op: "b", now: T0, claimMs: 1, writes: [begin], ...piggyback(rig, "t") });
       equal([begun.saved[0]?.state, idsOf(begun)], ["waiting", ["child"]], "the child");
@@ -139,7 +139,7 @@ export const piggybackCases: readonly Case[] = [
       equal([ended.saved[0]?.id, idsOf(ended)], ["child", ["parent"]], "the parent");
       const [woken] = ended.claimed!.jobs;
       equal(
-        [woken!.wakes, woken!.attempt, woken!.children.map(({ id, result }) => [id, result])],
+        [woken!.arrivals, woken!.attempt, woken!.children.map(({ id, result }) => [id, result])],
         [1, 1, [["child", '"r"']]],
         "with what ended",
       );
@@ -149,7 +149,7 @@ export const piggybackCases: readonly Case[] = [
         "and its history",
       );
       equal(idsOf(await rig.storage.save(request)), ["parent"], "sent again");
-      equal((await rig.job("parent")).wakes, 1, "woken once");
+      equal((await rig.job("parent")).arrivals, 1, "woken once");
     },
   },
   {

@@ -63,7 +63,7 @@ export const readCases: readonly Case[] = [
       );
       const { jobs } = await rig.claim({ queues: ["b", "done"] });
       const of = (id: string) => jobs.find((job) => job.id === id)!;
-      await rig.move(of("waits"), { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(of("waits"), { to: "waiting", availableAt: null, arrivals: 0 });
       await rig.fail(of("fails"));
       await rig.complete(of("done"));
       await rig.enqueue(
@@ -209,7 +209,7 @@ export const readCases: readonly Case[] = [
       await woken(rig, "schedules", () => rig.register(newSchedule("s")));
       await woken(rig, "jobs", () => rig.enqueue(newJob("j")));
       const [job] = (await rig.claim()).jobs;
-      await rig.move(job!, { to: "waiting", availableAt: null, wakes: 0 });
+      await rig.move(job!, { to: "waiting", availableAt: null, arrivals: 0 });
       await woken(rig, "jobs", () =>
         rig.storage.signal({ now: rig.now, signals: [{ jobId: "j", name: "n", key: "k", payload: "1" }] }),
       );

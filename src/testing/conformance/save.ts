@@ -30,7 +30,7 @@ export const saveCases: readonly Case[] = [
         attempt: 2,
       });
       const reply = await rig.save([rig.write(job, { steps: [done, failed], forget: ["c", "absent"] })]);
-      equal(untimed(reply), { saved: [{ id: "j", state: "running", wakes: 0 }] }, "reply");
+      equal(untimed(reply), { saved: [{ id: "j", state: "running", arrivals: 0 }] }, "reply");
       const { steps } = await rig.job("j");
       equal(
         [...steps].sort((x, y) => (x.name < y.name ? -1 : 1)),
@@ -116,7 +116,7 @@ export const saveCases: readonly Case[] = [
       equal((await rig.job("j")).error, '"first try"', "the last error shows while it is retried");
       [job] = (await rig.claim({ worker: "w2" })).jobs as [typeof job];
       rig.now += 5;
-      equal((await rig.complete(job)).saved, [{ id: "j", state: "completed", wakes: 0 }], "reply");
+      equal((await rig.complete(job)).saved, [{ id: "j", state: "completed", arrivals: 0 }], "reply");
       const stored = await rig.job("j");
       equal([stored.result, stored.error, stored.finishedAt, stored.worker], ['"ok"', null, rig.now, "w2"], "ended");
       equal(
@@ -131,7 +131,7 @@ export const saveCases: readonly Case[] = [
     async run(rig) {
       for (const to of ["failed", "cancelled", "expired"] as const) {
         const job = await rig.running(to);
-        equal((await rig.move(job, { to, error: `"${to}"` })).saved, [{ id: to, state: to, wakes: 0 }], "reply");
+        equal((await rig.move(job, { to, error: `"${to}"` })).saved, [{ id: to, state: to, arrivals: 0 }], "reply");
         const stored = await rig.job(to);
         equal([stored.state, stored.error, stored.result, stored.finishedAt], [to, `"${to}"`, null, rig.now], "stored");
       }
@@ -163,26 +163,26 @@ export const saveCases: readonly Case[] = [
         rig.storage.signal({ now: rig.now, signals: [{ jobId: id, name: "n", key, payload: "1" }] });
       const waits = await rig.running("waits");
       equal(
-        (await rig.move(waits, { to: "waiting", availableAt: null, wakes: 0 })).saved,
-        [{ id: "waits", state: "waiting", wakes: 0 }],
+        (await rig.move(waits, { to: "waiting", availableAt: null, arrivals: 0 })).saved,
+        [{ id: "waits", state: "waiting", arrivals: 0 }],
         "waits",
       );
       equal((await rig.job("waits")).availableAt, null, "without timeout");
       const raced = await rig.running("raced");
       await send("raced", "k");
       equal(
-        (await rig.move(raced, { to: "waiting", availableAt: T0 + 99, wakes: 0 })).saved,
-        [{ id: "raced", state: "ready", wakes: 1 }],
+        (await rig.move(raced, { to: "waiting", availableAt: T0 + 99, arrivals: 0 })).saved,
+        [{ id: "raced", state: "ready", arrivals: 1 }],
         "raced",
       );
       const [again] = (await rig.claim()).jobs;
       equal(
-        [again!.id, again!.attempt, again!.wakes, again!.signals.length],
+        [again!.id, again!.attempt, again!.arrivals, again!.signals.length],
         ["raced", 1, 1, 1],
         "claimed with its signal, same attempt",
       );
       equal(
-        (await rig.move(again!, { to: "waiting", availableAt: T0 + 99, wakes: 1 })).saved[0]!.state,
+        (await rig.move(again!, { to: "waiting", availableAt: T0 + 99, arrivals: 1 })).saved[0]!.state,
         "waiting",
         "it has seen that one",
       );
@@ -208,7 +208,7 @@ export const saveCases: readonly Case[] = [
         { to: "completed", result: "late" },
         { to: "failed", error: "late" },
         { to: "ready", availableAt: T0, resuming: true, error: null },
-        { to: "waiting", availableAt: null, wakes: 0 },
+        { to: "waiting", availableAt: null, arrivals: 0 },
       ];
       for (const transition of moves) {
         equal((await rig.save([rig.write(old, { ...everything, transition })])).saved, [], `${transition?.to}`);
@@ -273,7 +273,7 @@ export const saveCases: readonly Case[] = [
       await rig.save(writes, { op: "give back" });
       equal(
         (await rig.save(writes, { op: "give back" })).saved,
-        [{ id: "j", state: "ready", wakes: 0 }],
+        [{ id: "j", state: "ready", arrivals: 0 }],
         "nobody wrote since",
       );
       await rig.claim({ token: "other" });

@@ -47,7 +47,7 @@ export class World {
   readonly #random: Random;
   #count = 0;
   #jobs: string[] = [];
-  #claims: { id: string; token: string; wakes: number }[] = [];
+  #claims: { id: string; token: string; arrivals: number }[] = [];
   #schedules = new Map<string, ScheduleRecord>();
   #leases: { holder: string; token: number }[] = [];
   #sent: Call[] = [];
@@ -103,7 +103,7 @@ export class World {
   }
 
   #learnClaims(request: Record<string, unknown>, { jobs }: ClaimReply): void {
-    for (const { id, wakes } of jobs) this.#claims.push({ id, token: String(request["token"]), wakes });
+    for (const { id, arrivals } of jobs) this.#claims.push({ id, token: String(request["token"]), arrivals });
     while (this.#claims.length > 40) this.#claims.shift();
   }
 
@@ -248,9 +248,9 @@ export class World {
   }
 
   /** Some of the claims that are known, each job once; old ones among them. */
-  #someClaims(): { id: string; token: string; wakes: number }[] {
+  #someClaims(): { id: string; token: string; arrivals: number }[] {
     const random = this.#random;
-    const found = new Map<string, { id: string; token: string; wakes: number }>();
+    const found = new Map<string, { id: string; token: string; arrivals: number }>();
     const count = 1 + random.below(3);
     for (let i = 0; i < count && this.#claims.length > 0; i++) {
       const recent = Math.min(this.#claims.length, random.chance(0.8) ? 8 : 40);
@@ -260,11 +260,11 @@ export class World {
     return [...found.values()];
   }
 
-  #write({ id, token, wakes }: { id: string; token: string; wakes: number }): Record<string, unknown> {
+  #write({ id, token, arrivals }: { id: string; token: string; arrivals: number }): Record<string, unknown> {
     const random = this.#random;
     const steps = ["x", "y", "z"].filter(() => random.chance(0.3)).map((name) => this.#step(id, name));
     const names = new Set(steps.map(({ name }) => name));
-    const transition = random.chance(0.25) ? null : this.#transition(wakes);
+    const transition = random.chance(0.25) ? null : this.#transition(arrivals);
     // Nobody begins children in the write that fails: whether their limit counts them is left open. Jobs of their own may.
     const lives = transition === null || !["failed", "cancelled", "expired"].includes(transition.to);
     const write = {
@@ -303,7 +303,7 @@ export class World {
     };
   }
 
-  #transition(wakes: number): JobTransition {
+  #transition(arrivals: number): JobTransition {
     const random = this.#random;
     const later = this.now + random.below(3 * SECOND);
     switch (random.below(8)) {
@@ -322,7 +322,7 @@ export class World {
         return {
           to: "waiting",
           availableAt: random.chance(0.5) ? later : null,
-          wakes: wakes + (random.chance(0.1) ? 1 : 0),
+          arrivals: arrivals + (random.chance(0.1) ? 1 : 0),
         };
     }
   }

@@ -449,15 +449,15 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       expect(jobs).toMatchObject([{ attempt: 1, fence: 2 }]);
       expect(await settle(token, { outcome: "released" })).toMatchObject({ state: "ready" });
       ({ token, jobs } = await claim());
-      expect(await settle(token, { outcome: "waiting", wakes: jobs[0].wakes, for: "1h" })).toMatchObject({
+      expect(await settle(token, { outcome: "waiting", arrivals: jobs[0].arrivals, for: "1h" })).toMatchObject({
         state: "waiting",
       });
       await call("POST", `/jobs/${id}/signals/go`, { json: { value: 7 } });
       ({ token, jobs } = await claim());
-      expect(jobs).toMatchObject([{ attempt: 1, wakes: 1, signals: [{ name: "go", value: 7 }] }]);
+      expect(jobs).toMatchObject([{ attempt: 1, arrivals: 1, signals: [{ name: "go", value: 7 }] }]);
       // One that came meanwhile makes it ready at once.
       await call("POST", `/jobs/${id}/signals/go`, { json: { value: 8 } });
-      expect(await settle(token, { outcome: "waiting", wakes: jobs[0].wakes })).toMatchObject({ state: "ready" });
+      expect(await settle(token, { outcome: "waiting", arrivals: jobs[0].arrivals })).toMatchObject({ state: "ready" });
       await belfry.close();
     });
   });

@@ -21,7 +21,7 @@ const signalSuspend: Race = {
     const send = (key: string) => ({ now, signals: [{ jobId: id, name: "go", key, payload: "1" }] });
     const [saved, first, again, other] = await Promise.all([
       worker!.save(
-        saving(`suspend ${n}`, now, [{ id, token, transition: { to: "waiting", availableAt: null, wakes: 0 } }]),
+        saving(`suspend ${n}`, now, [{ id, token, transition: { to: "waiting", availableAt: null, arrivals: 0 } }]),
       ),
       senders[0]!.signal(send("a")),
       senders[1]!.signal(send("a")),
@@ -31,7 +31,7 @@ const signalSuspend: Race = {
     expect(other!.outcomes).toEqual(["accepted"]);
     expect(saved!.saved).toHaveLength(1);
     const found = (await worker!.getJob({ id }))!;
-    expect(found).toMatchObject({ state: "ready", availableAt: now, wakes: 2, claimToken: null });
+    expect(found).toMatchObject({ state: "ready", availableAt: now, arrivals: 2, claimToken: null });
     expect(found.signals.map(({ seq }) => seq)).toEqual([1, 2]);
     await clear(worker!, n, [id]);
   },
@@ -56,7 +56,7 @@ const childrenSuspend: Race = {
           { id: children[i]!, token: `c ${n}`, transition: { to: "completed", result: "1" } },
         ]),
       );
-    const waiting = { to: "waiting", availableAt: null, wakes: 0 } as const;
+    const waiting = { to: "waiting", availableAt: null, arrivals: 0 } as const;
     const [saved, first, second, resent] = await Promise.all([
       worker!.save(saving(`suspend ${n}`, now, [{ id, token: `p ${n}`, transition: waiting }])),
       end(one!, 0),
@@ -67,7 +67,7 @@ const childrenSuspend: Race = {
     expect(saved!.saved).toHaveLength(1);
     for (const reply of [first, second, resent]) expect(reply!.saved[0]).toMatchObject({ state: "completed" });
     const found = (await worker!.getJob({ id }))!;
-    expect(found).toMatchObject({ state: "ready", wakes: 2 });
+    expect(found).toMatchObject({ state: "ready", arrivals: 2 });
     expect(found.children.map((child) => child.id).sort()).toEqual(children);
     await clear(worker!, n, [id]);
   },

@@ -177,7 +177,7 @@ const GUARDS: readonly Guard[] = [
     cuts: [
       cut(
         "statements/save.ts",
-        "state = CASE WHEN j.wakes <> ${item.wakes} THEN 'ready' ELSE ${item.state} END",
+        "state = CASE WHEN j.arrivals <> ${item.arrivals} THEN 'ready' ELSE ${item.state} END",
         "state = ${item.state}",
       ),
     ],

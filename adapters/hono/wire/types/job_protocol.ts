@@ -49,7 +49,7 @@ export interface ClaimedJob {
   steps: StepAnswer[];
   signals: SignalAnswer[];
   /** Count of what has reached the job; given back when it settles as `waiting`. */
-  wakes: number;
+  arrivals: number;
   /** Epoch ms. */
   claimExpiresAt: number;
 }
@@ -78,7 +78,7 @@ export interface RenewBody {
 /** The job after a save. */
 export interface SettleAnswer {
   state: JobState;
-  wakes: number;
+  arrivals: number;
   /** When it can be claimed again; null where it is over or no time is set. Epoch ms. */
   availableAt: number | null;
 }
@@ -132,7 +132,7 @@ export type SettleBody =
       /** Claimable when a signal comes, or after this long. */
       outcome: "waiting";
       /** As claimed. */
-      wakes: number;
+      arrivals: number;
       /** A duration: "10m", "1h30m", "500ms", or ms. */
       for?: string | number;
     };

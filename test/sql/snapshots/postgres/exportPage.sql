@@ -32,7 +32,7 @@ LIMIT (SELECT $3);
 -- ---------- jobs ----------
 
 --   1 after0, 2 limit
-SELECT id, state, held, resuming, attempt, claims, wakes, priority, queue, task, claim_token,
+SELECT id, state, held, resuming, attempt, claims, arrivals, priority, queue, task, claim_token,
   claim_expires_at, available_at, expires_at, created_at, started_at, finished_at, schedule,
   scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, key, worker,
   options, input, progress, notes, error, result

@@ -28,7 +28,7 @@ WHERE s.name = item.name
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, wakes, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, born, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,

@@ -55,12 +55,12 @@ ON CONFLICT DO NOTHING;
 
 --   1 rows
 INSERT INTO belfry_jobs (
-  id, state, held, resuming, attempt, claims, wakes, priority, queue, task, claim_token,
+  id, state, held, resuming, attempt, claims, arrivals, priority, queue, task, claim_token,
   claim_expires_at, available_at, expires_at, created_at, started_at, finished_at, schedule,
   scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, key, worker,
   options, input, progress, notes, error, result, due, tied, alarm_at
 )
-SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims, item.wakes,
+SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims, item.arrivals,
   item.priority, item.queue, item.task, item.claim_token, item.claim_expires_at, item.available_at,
   item.expires_at, item.created_at, item.started_at, item.finished_at, item.schedule,
   item.scheduled_at, item.parent_id, item.limit_key, item.limit_concurrency, item.limit_count,
@@ -80,14 +80,14 @@ SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims,
     END
   END
 FROM (
-  SELECT ord - 1 AS ord, id, state, held, resuming, attempt, claims, wakes, priority, queue, task,
-    claim_token, claim_expires_at, available_at, expires_at, created_at, started_at, finished_at,
-    schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, key,
-    worker, options, input, progress, notes, error, result
+  SELECT ord - 1 AS ord, id, state, held, resuming, attempt, claims, arrivals, priority, queue,
+    task, claim_token, claim_expires_at, available_at, expires_at, created_at, started_at,
+    finished_at, schedule, scheduled_at, parent_id, limit_key, limit_concurrency, limit_count,
+    limit_per_ms, key, worker, options, input, progress, notes, error, result
   FROM ROWS FROM (
     json_to_recordset($1::text::json) AS (
       id text, state text, held bigint, resuming bigint, attempt bigint, claims bigint,
-      wakes bigint, priority bigint, queue text, task text, claim_token text,
+      arrivals bigint, priority bigint, queue text, task text, claim_token text,
       claim_expires_at bigint, available_at bigint, expires_at bigint, created_at bigint,
       started_at bigint, finished_at bigint, schedule text, scheduled_at bigint, parent_id text,
       limit_key text, limit_concurrency bigint, limit_count bigint, limit_per_ms bigint, key text,
@@ -95,7 +95,7 @@ FROM (
     )
   )
   WITH ORDINALITY AS item(
-    id, state, held, resuming, attempt, claims, wakes, priority, queue, task, claim_token,
+    id, state, held, resuming, attempt, claims, arrivals, priority, queue, task, claim_token,
     claim_expires_at, available_at, expires_at, created_at, started_at, finished_at, schedule,
     scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, key, worker,
     options, input, progress, notes, error, result, ord

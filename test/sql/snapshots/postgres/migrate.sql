@@ -47,7 +47,7 @@ CREATE TABLE belfry_occurrences(
 CREATE TABLE belfry_jobs(
   id text COLLATE "C" NOT NULL, state text COLLATE "C" NOT NULL, due bigint NOT NULL,
   held bigint NOT NULL, tied bigint NOT NULL, resuming bigint NOT NULL, attempt bigint NOT NULL,
-  claims bigint NOT NULL, wakes bigint NOT NULL, priority bigint NOT NULL,
+  claims bigint NOT NULL, arrivals bigint NOT NULL, priority bigint NOT NULL,
   queue text COLLATE "C" NOT NULL, task text COLLATE "C" NOT NULL, mark text COLLATE "C",
   born text COLLATE "C", claim_token text COLLATE "C", claim_expires_at bigint, alarm_at bigint,
   available_at bigint, expires_at bigint, created_at bigint NOT NULL, started_at bigint,

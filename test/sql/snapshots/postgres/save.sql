@@ -41,7 +41,7 @@ WHERE j.id = item.id
 
 -- save.saved
 --   1 writes, 2 from, 3 to
-SELECT j.id, j.state, j.wakes
+SELECT j.id, j.state, j.arrivals
 FROM
   (
     SELECT ord - 1 AS ord, id
@@ -71,26 +71,26 @@ UPDATE belfry_jobs AS j
 SET mark = $1, tied = j.tied | item.tied,
   progress = CASE WHEN item.reports = 1 THEN item.progress ELSE j.progress END,
   notes = COALESCE(item.notes, j.notes),
-  state = CASE WHEN j.wakes <> item.wakes THEN 'ready' ELSE item.state END,
+  state = CASE WHEN j.arrivals <> item.arrivals THEN 'ready' ELSE item.state END,
   error = COALESCE(item.error, j.error),
   resuming = item.resuming,
-  due = CASE WHEN j.wakes <> item.wakes THEN 1 ELSE item.due END,
-  available_at = CASE WHEN j.wakes <> item.wakes THEN $2 ELSE item.available_at END,
-  alarm_at = CASE WHEN j.wakes <> item.wakes THEN NULL ELSE item.alarm_at END,
+  due = CASE WHEN j.arrivals <> item.arrivals THEN 1 ELSE item.due END,
+  available_at = CASE WHEN j.arrivals <> item.arrivals THEN $2 ELSE item.available_at END,
+  alarm_at = CASE WHEN j.arrivals <> item.arrivals THEN NULL ELSE item.alarm_at END,
   claim_token = NULL, claim_expires_at = NULL
 FROM (
-  SELECT ord - 1 AS ord, id, token, state, available_at, alarm_at, due, resuming, wakes, error,
+  SELECT ord - 1 AS ord, id, token, state, available_at, alarm_at, due, resuming, arrivals, error,
     reports, progress, notes, tied
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
       id text, token text, state text, available_at bigint, alarm_at bigint, due bigint,
-      resuming bigint, wakes bigint, error text, reports bigint, progress text, notes text,
+      resuming bigint, arrivals bigint, error text, reports bigint, progress text, notes text,
       tied bigint
     )
   )
   WITH ORDINALITY AS item(
-    id, token, state, available_at, alarm_at, due, resuming, wakes, error, reports, progress, notes,
-    tied, ord
+    id, token, state, available_at, alarm_at, due, resuming, arrivals, error, reports, progress,
+    notes, tied, ord
   )
   WHERE ord = COALESCE(ord, 0)
 ) AS item
@@ -115,18 +115,18 @@ SET mark = $1, tied = j.tied | item.tied,
   notes = COALESCE(item.notes, j.notes),
   alarm_at = $2, claim_expires_at = $2
 FROM (
-  SELECT ord - 1 AS ord, id, token, state, available_at, alarm_at, due, resuming, wakes, error,
+  SELECT ord - 1 AS ord, id, token, state, available_at, alarm_at, due, resuming, arrivals, error,
     reports, progress, notes, tied
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
       id text, token text, state text, available_at bigint, alarm_at bigint, due bigint,
-      resuming bigint, wakes bigint, error text, reports bigint, progress text, notes text,
+      resuming bigint, arrivals bigint, error text, reports bigint, progress text, notes text,
       tied bigint
     )
   )
   WITH ORDINALITY AS item(
-    id, token, state, available_at, alarm_at, due, resuming, wakes, error, reports, progress, notes,
-    tied, ord
+    id, token, state, available_at, alarm_at, due, resuming, arrivals, error, reports, progress,
+    notes, tied, ord
   )
   WHERE ord = COALESCE(ord, 0)
 ) AS item
@@ -206,7 +206,7 @@ WHERE (job_id, name) IN (
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, wakes, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, born, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,

@@ -163,7 +163,7 @@ ON CONFLICT DO NOTHING;
 -- history.jobs
 --   1 queues, 2 token
 SELECT id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule,
-  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token,
+  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, arrivals, claim_token,
   claim_expires_at, worker, result, error, progress, notes, created_at, started_at, finished_at
 FROM belfry_jobs
 WHERE queue IN (SELECT value FROM json_each(?1)) AND claim_token = ?2;

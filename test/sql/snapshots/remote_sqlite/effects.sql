@@ -245,7 +245,7 @@ WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL
 -- effects.wakeParents
 --   1 now, 2 mark, 3 cascade
 UPDATE belfry_jobs AS p
-SET wakes = p.wakes + c.news,
+SET arrivals = p.arrivals + c.news,
   state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
   due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
   resuming = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.resuming END,

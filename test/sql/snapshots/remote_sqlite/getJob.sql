@@ -3,7 +3,7 @@
 -- job.jobs
 --   1 id
 SELECT id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule,
-  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token,
+  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, arrivals, claim_token,
   claim_expires_at, worker, result, error, progress, notes, created_at, started_at, finished_at
 FROM belfry_jobs
 WHERE id = ?1;

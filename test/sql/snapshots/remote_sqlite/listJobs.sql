@@ -4,7 +4,7 @@
 
 --   1 limit
 SELECT id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule,
-  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token,
+  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, arrivals, claim_token,
   claim_expires_at, worker, result, error, progress, notes, created_at, started_at, finished_at
 FROM belfry_jobs
 ORDER BY id DESC
@@ -16,7 +16,7 @@ SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS time;
 
 --   1 states, 2 queue, 3 task, 4 schedule, 5 parent, 6 key, 7 before, 8 limit
 SELECT id, task, queue, state, priority, available_at, expires_at, key, input, options, schedule,
-  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, wakes, claim_token,
+  scheduled_at, parent_id, limit_key, held, tied, attempt, claims, arrivals, claim_token,
   claim_expires_at, worker, result, error, progress, notes, created_at, started_at, finished_at
 FROM belfry_jobs
 WHERE state IN (SELECT value FROM json_each(?1))

@@ -35,7 +35,7 @@ WHERE j.id = item.id
 
 -- save.saved
 --   1 writes, 2 from, 3 to
-SELECT j.id, j.state, j.wakes
+SELECT j.id, j.state, j.arrivals
 FROM (SELECT key AS ord, value->>0 AS id FROM json_each(?1)) AS item, belfry_jobs AS j
 WHERE j.id = item.id AND j.mark >= ?2 AND j.mark < ?3
 ORDER BY item.ord;
@@ -50,17 +50,17 @@ UPDATE belfry_jobs AS j
 SET mark = ?1, tied = j.tied | item.tied,
   progress = CASE WHEN item.reports = 1 THEN item.progress ELSE j.progress END,
   notes = COALESCE(item.notes, j.notes),
-  state = CASE WHEN j.wakes <> item.wakes THEN 'ready' ELSE item.state END,
+  state = CASE WHEN j.arrivals <> item.arrivals THEN 'ready' ELSE item.state END,
   error = COALESCE(item.error, j.error),
   resuming = item.resuming,
-  due = CASE WHEN j.wakes <> item.wakes THEN 1 ELSE item.due END,
-  available_at = CASE WHEN j.wakes <> item.wakes THEN ?2 ELSE item.available_at END,
-  alarm_at = CASE WHEN j.wakes <> item.wakes THEN NULL ELSE item.alarm_at END,
+  due = CASE WHEN j.arrivals <> item.arrivals THEN 1 ELSE item.due END,
+  available_at = CASE WHEN j.arrivals <> item.arrivals THEN ?2 ELSE item.available_at END,
+  alarm_at = CASE WHEN j.arrivals <> item.arrivals THEN NULL ELSE item.alarm_at END,
   claim_token = NULL, claim_expires_at = NULL
 FROM (
   SELECT key AS ord, value->>0 AS id, value->>1 AS token, value->>2 AS state,
     value->>3 AS available_at, value->>4 AS alarm_at, value->>5 AS due, value->>6 AS resuming,
-    value->>7 AS wakes, value->>8 AS error, value->>9 AS reports, value->>10 AS progress,
+    value->>7 AS arrivals, value->>8 AS error, value->>9 AS reports, value->>10 AS progress,
     value->>11 AS notes, value->>12 AS tied
   FROM json_each(?3)
 ) AS item
@@ -84,7 +84,7 @@ SET mark = ?1, tied = j.tied | item.tied,
 FROM (
   SELECT key AS ord, value->>0 AS id, value->>1 AS token, value->>2 AS state,
     value->>3 AS available_at, value->>4 AS alarm_at, value->>5 AS due, value->>6 AS resuming,
-    value->>7 AS wakes, value->>8 AS error, value->>9 AS reports, value->>10 AS progress,
+    value->>7 AS arrivals, value->>8 AS error, value->>9 AS reports, value->>10 AS progress,
     value->>11 AS notes, value->>12 AS tied
   FROM json_each(?3)
 ) AS item
@@ -148,7 +148,7 @@ WHERE (job_id, name) IN (
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, wakes, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, born, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,

@@ -10,7 +10,7 @@
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, wakes, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, born, mark
 )
 VALUES (
   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,

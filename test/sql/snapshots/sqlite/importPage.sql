@@ -39,12 +39,12 @@ ON CONFLICT DO NOTHING;
 
 --   1 rows
 INSERT INTO belfry_jobs (
-  id, state, held, resuming, attempt, claims, wakes, priority, queue, task, claim_token,
+  id, state, held, resuming, attempt, claims, arrivals, priority, queue, task, claim_token,
   claim_expires_at, available_at, expires_at, created_at, started_at, finished_at, schedule,
   scheduled_at, parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, key, worker,
   options, input, progress, notes, error, result, due, tied, alarm_at
 )
-SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims, item.wakes,
+SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims, item.arrivals,
   item.priority, item.queue, item.task, item.claim_token, item.claim_expires_at, item.available_at,
   item.expires_at, item.created_at, item.started_at, item.finished_at, item.schedule,
   item.scheduled_at, item.parent_id, item.limit_key, item.limit_concurrency, item.limit_count,
@@ -65,7 +65,7 @@ SELECT item.id, item.state, item.held, item.resuming, item.attempt, item.claims,
   END
 FROM (
   SELECT key AS ord, value->>0 AS id, value->>1 AS state, value->>2 AS held,
-    value->>3 AS resuming, value->>4 AS attempt, value->>5 AS claims, value->>6 AS wakes,
+    value->>3 AS resuming, value->>4 AS attempt, value->>5 AS claims, value->>6 AS arrivals,
     value->>7 AS priority, value->>8 AS queue, value->>9 AS task, value->>10 AS claim_token,
     value->>11 AS claim_expires_at, value->>12 AS available_at, value->>13 AS expires_at,
     value->>14 AS created_at, value->>15 AS started_at, value->>16 AS finished_at,

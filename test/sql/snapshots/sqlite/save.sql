@@ -32,25 +32,27 @@ WHERE j.id = ?10
 -- save.saved
 -- once for each row of :writes
 --   1 writes.id, 2 from, 3 to
-SELECT j.id, j.state, j.wakes FROM belfry_jobs AS j WHERE j.id = ?1 AND j.mark >= ?2 AND j.mark < ?3;
+SELECT j.id, j.state, j.arrivals
+FROM belfry_jobs AS j
+WHERE j.id = ?1 AND j.mark >= ?2 AND j.mark < ?3;
 
 -- ---------- a job suspends ----------
 
 -- save.goOn
 -- once for each row of :moves
---   1 mark, 2 moves.tied, 3 moves.reports, 4 moves.progress, 5 moves.notes, 6 moves.wakes
+--   1 mark, 2 moves.tied, 3 moves.reports, 4 moves.progress, 5 moves.notes, 6 moves.arrivals
 --   7 moves.state, 8 moves.error, 9 moves.resuming, 10 moves.due, 11 now, 12 moves.available_at
 --   13 moves.alarm_at, 14 moves.id, 15 moves.token, 16 from, 17 to
 UPDATE belfry_jobs AS j
 SET mark = ?1, tied = j.tied | ?2,
   progress = CASE WHEN ?3 = 1 THEN ?4 ELSE j.progress END,
   notes = COALESCE(?5, j.notes),
-  state = CASE WHEN j.wakes <> ?6 THEN 'ready' ELSE ?7 END,
+  state = CASE WHEN j.arrivals <> ?6 THEN 'ready' ELSE ?7 END,
   error = COALESCE(?8, j.error),
   resuming = ?9,
-  due = CASE WHEN j.wakes <> ?6 THEN 1 ELSE ?10 END,
-  available_at = CASE WHEN j.wakes <> ?6 THEN ?11 ELSE ?12 END,
-  alarm_at = CASE WHEN j.wakes <> ?6 THEN NULL ELSE ?13 END,
+  due = CASE WHEN j.arrivals <> ?6 THEN 1 ELSE ?10 END,
+  available_at = CASE WHEN j.arrivals <> ?6 THEN ?11 ELSE ?12 END,
+  alarm_at = CASE WHEN j.arrivals <> ?6 THEN NULL ELSE ?13 END,
   claim_token = NULL, claim_expires_at = NULL
 WHERE j.id = ?14
   AND j.state = 'running'
@@ -127,7 +129,7 @@ WHERE (job_id, name) IN (
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, wakes, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, born, mark
 )
 VALUES (
   (SELECT ?1 FROM belfry_jobs AS p WHERE p.id = ?2 AND p.mark = ?3),

@@ -4,7 +4,7 @@
 --   1 now, 2 signals
 INSERT INTO belfry_signals (job_id, name, key, payload, sent_at, seq)
 SELECT item.job_id, item.name, item.key, item.payload, ?1,
-  j.wakes + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)
+  j.arrivals + row_number() OVER (PARTITION BY item.job_id ORDER BY item.ord)
 FROM (
   SELECT key AS ord, value->>0 AS job_id, value->>1 AS name, value->>2 AS key, value->>3 AS payload
   FROM json_each(?2)
@@ -23,7 +23,7 @@ RETURNING job_id, name, key;
 -- signal.wake
 --   1 now, 2 signals
 UPDATE belfry_jobs AS j
-SET wakes = n.seq,
+SET arrivals = n.seq,
   state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END,
   due = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.due END,
   resuming = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.resuming END,
@@ -42,7 +42,7 @@ FROM (
   )
   GROUP BY s.job_id
 ) AS n
-WHERE j.id = n.job_id AND j.wakes < n.seq AND j.finished_at IS NULL;
+WHERE j.id = n.job_id AND j.arrivals < n.seq AND j.finished_at IS NULL;
 
 -- signal.outcomes
 --   1 signals
