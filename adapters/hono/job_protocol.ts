@@ -14,7 +14,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import type { JobRunEvent } from "../../src/engine/events.ts";
 import { timed } from "../../src/engine/timed.ts";
 import { attemptsUsed, notesAfterError } from "../../src/execution/attempts.ts";
-import { settleFailure } from "../../src/execution/settle.ts";
+import { afterFailedAttempt } from "../../src/execution/failed_attempt.ts";
 import { isOver } from "../../src/job/ending.ts";
 import { shownName } from "../../src/job/step_name.ts";
 import type { ClaimedJob, JobTransition, JobWrite, StepRecord } from "../../src/storage/port.ts";
@@ -232,13 +232,13 @@ function failed(
   const options = parseJobOptions(job.options);
   const told: Failure = { ...error, name: error.name ?? "Error" };
   const delayMs = retryIn === undefined ? undefined : parseDuration(retryIn, "retryIn");
-  const settled = settleFailure({
+  const settled = afterFailedAttempt({
     error: fromFailure(told),
-    tries: attemptsUsed(job),
+    used: attemptsUsed(job),
     policy: options.retry ?? engine.tasks.get(job.task, options.version)?.retry ?? DEFAULT_RETRY,
     random: () => engine.ids.random(),
     now,
-    culprit: undefined,
+    keptFailure: undefined,
   });
   const stored = JSON.stringify(told);
   if (fatal || settled.transition.to !== "ready") return { transition: { to: "failed", error: stored }, failure: told };

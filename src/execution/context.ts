@@ -1,5 +1,5 @@
 /**
- * The context that a handler is given, over one run: options checked at the door, the rest asked of the run.
+ * The context that a handler is given: it checks options and makes the run's durable calls.
  */
 
 import { type Duration, parseDuration } from "../base/duration.ts";
@@ -12,7 +12,7 @@ import type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOpti
 import { parseJobOptions, readInstant } from "../task/options.ts";
 import { readRetry } from "../task/retry.ts";
 import { type TaskReference, taskName } from "../task/task.ts";
-import type { Wanted } from "./ask.ts";
+import type { CallSpec } from "./durable_call.ts";
 import type { Run } from "./run.ts";
 
 /** Makes the context of a run. */
@@ -47,9 +47,9 @@ class DurableContext implements Context {
     return this.#log;
   }
 
-  // Not async: the call is an ask at once, in the order of the code, and misuse is a rejection like any other.
+  // Not async: the call is made at once, in the order of the code, and misuse is a rejection like any other.
   step<T>(name: string, run: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
-    return this.#ask(name, () => {
+    return this.#call(name, () => {
       if (typeof run !== "function") {
         throw new BelfryError("OPTION_INVALID", `Cannot run step ${JSON.stringify(name)}: it needs a function`);
       }
@@ -65,21 +65,21 @@ class DurableContext implements Context {
   }
 
   sleep(name: string, duration: Duration): Promise<void> {
-    return this.#ask(name, () => {
+    return this.#call(name, () => {
       const ms = parseDuration(duration, `sleep ${JSON.stringify(name)}`);
       return { kind: "sleep", until: (now) => now + ms };
     }) as Promise<void>;
   }
 
   sleepUntil(name: string, at: number | Date | { readonly epochMilliseconds: number }): Promise<void> {
-    return this.#ask(name, () => {
+    return this.#call(name, () => {
       const instant = readInstant(at, `sleepUntil ${JSON.stringify(name)}`);
       return { kind: "sleep", until: () => instant };
     }) as Promise<void>;
   }
 
   waitFor<T = unknown>(name: string, options: WaitOptions = {}): Promise<T | undefined> {
-    return this.#ask(name, () => ({
+    return this.#call(name, () => ({
       kind: "wait",
       signal: options.signal === undefined ? name : checkName(options.signal, "signal"),
       timeoutMs:
@@ -97,19 +97,19 @@ class DurableContext implements Context {
   }
 
   now(): number {
-    return this.#run.value("now()", () => this.#run.engine.clock.now());
+    return this.#run.calls.value("now()", () => this.#run.engine.clock.now());
   }
 
   random(): number {
-    return this.#run.value("random()", () => this.#run.engine.ids.random());
+    return this.#run.calls.value("random()", () => this.#run.engine.ids.random());
   }
 
   uuid(): string {
-    return this.#run.value("uuid()", () => this.#run.engine.ids.id(this.#run.engine.clock.now()));
+    return this.#run.calls.value("uuid()", () => this.#run.engine.ids.id(this.#run.engine.clock.now()));
   }
 
   patched(name: string): boolean {
-    return this.#run.patched(checkName(name, "patch"));
+    return this.#run.calls.patched(checkName(name, "patch"));
   }
 
   progress(value: unknown): void {
@@ -123,7 +123,7 @@ class DurableContext implements Context {
     input: unknown,
     options: ChildOptions,
   ): Promise<unknown> {
-    return this.#ask(name, () => {
+    return this.#call(name, () => {
       taskName(task);
       const { engine, job } = this.#run;
       const { traceparent } = parseJobOptions(job.options);
@@ -133,10 +133,10 @@ class DurableContext implements Context {
     });
   }
 
-  #ask(name: string, read: () => Wanted): Promise<unknown> {
+  #call(name: string, read: () => CallSpec): Promise<unknown> {
     try {
       checkName(name, "step");
-      return this.#run.ask(name, read());
+      return this.#run.calls.call(name, read());
     } catch (error) {
       return Promise.reject(error);
     }
@@ -149,7 +149,7 @@ function jobInfo(run: Run): JobInfo {
   return { id, task, queue, attempt, priority, schedule, scheduledAt, createdAt, parentId, key, version, tags };
 }
 
-/** A logger that adds the job and is silent while code is told what it knows already. */
+/** A logger that adds the job and is silent while code replays. */
 function liveLogger(run: Run): Logger {
   const write =
     (level: keyof Logger) =>

@@ -1,70 +1,70 @@
 /**
- * What a job has done so far, and how far the running code has been told of it.
+ * What has a job done so far, and how much of it has the running code been given?
  *
- * Outcomes stand in the order in which they came (`seq`). A cursor walks over them: code is told an outcome when it has
- * asked for that step and the cursor is there, never earlier, so `Promise.race` and `Promise.all` see the order they
- * saw the first time. What is new goes to the end and is told in the same way. Values that are asked for synchronously
- * (`now`, `random`, `uuid`, `patched`) are taken by name at once and the cursor steps over them.
+ * Recorded results stand in the order in which they came (`seq`). A cursor walks over them: a result is delivered when the
+ * code has made that call and the cursor is there, never earlier, so `Promise.race` and `Promise.all` see the order they
+ * saw the first time. New results go to the end and are delivered in the same way. Values that the code gets at once
+ * (`now`, `random`, `uuid`, `patched`) are found by name, and the cursor steps over them.
  */
 import type { StepRecord } from "../storage/port.ts";
 
-/** A step that is over. */
-export interface Outcome {
+/** The recorded result of a durable call. */
+export interface CallResult {
   readonly record: StepRecord;
-  /** Its decoded output, where that is known already. */
+  /** Its decoded output, where `decoded`. */
   value: unknown;
   decoded: boolean;
-  /** Told to the code. */
-  told: boolean;
+  /** The code has it. */
+  delivered: boolean;
 }
 
-/** The history of one job in the hands of one run. */
+/** The history of one job, as one run sees it. */
 export class History {
-  readonly #outcomes: Outcome[];
-  readonly #finished = new Map<string, Outcome>();
+  readonly #results: CallResult[];
+  readonly #byName = new Map<string, CallResult>();
   readonly #pending = new Map<string, StepRecord>();
-  /** Names that are recorded and that the code has not asked for yet, in order of record. */
-  readonly #unasked = new Set<string>();
+  /** Names of records whose call the code has not made yet, in order of record. */
+  readonly #uncalled = new Set<string>();
   #cursor = 0;
   #nextSeq: number;
 
   /** @param steps the stored steps, in any order */
   constructor(steps: readonly StepRecord[]) {
-    const finished = steps.filter((step) => step.seq !== null && step.state !== "pending");
-    finished.sort((a, b) => a.seq! - b.seq!);
-    this.#outcomes = finished.map((record) => ({ record, value: undefined, decoded: false, told: false }));
-    for (const outcome of this.#outcomes) {
-      this.#finished.set(outcome.record.name, outcome);
-      this.#unasked.add(outcome.record.name);
+    const over = steps.filter((step) => step.seq !== null && step.state !== "pending");
+    over.sort((a, b) => a.seq! - b.seq!);
+    this.#results = over.map((record) => ({ record, value: undefined, decoded: false, delivered: false }));
+    for (const result of this.#results) {
+      this.#byName.set(result.record.name, result);
+      this.#uncalled.add(result.record.name);
     }
     for (const step of steps) {
       if (step.state !== "pending") continue;
       this.#pending.set(step.name, step);
-      this.#unasked.add(step.name);
+      this.#uncalled.add(step.name);
     }
-    this.#nextSeq = (finished.at(-1)?.seq ?? -1) + 1;
+    this.#nextSeq = (over.at(-1)?.seq ?? -1) + 1;
   }
 
-  /** The next outcome to tell; undefined at the end. */
-  get head(): Outcome | undefined {
-    while (this.#outcomes[this.#cursor]?.told) this.#cursor++;
-    return this.#outcomes[this.#cursor];
+  /** The next result to deliver; undefined when all are delivered. */
+  get next(): CallResult | undefined {
+    while (this.#results[this.#cursor]?.delivered) this.#cursor++;
+    return this.#results[this.#cursor];
   }
 
-  /** The first recorded name that the code has not asked for; undefined when it asked for all. */
-  get firstUnasked(): StepRecord | undefined {
-    for (const name of this.#unasked) return this.find(name);
+  /** The first record whose call the code has not made; undefined when it made all. */
+  get firstUncalled(): StepRecord | undefined {
+    for (const name of this.#uncalled) return this.find(name);
     return undefined;
   }
 
-  /** What is recorded under a name, finished or pending. */
+  /** Finds the record of a name, over or pending. */
   find(name: string): StepRecord | undefined {
-    return this.#finished.get(name)?.record ?? this.#pending.get(name);
+    return this.#byName.get(name)?.record ?? this.#pending.get(name);
   }
 
-  /** Notes that the code has asked for a name. */
-  asked(name: string): void {
-    this.#unasked.delete(name);
+  /** Notes that the code has made the call of this name. */
+  called(name: string): void {
+    this.#uncalled.delete(name);
   }
 
   /** The pending record of a name. */
@@ -72,27 +72,27 @@ export class History {
     return this.#pending.get(name);
   }
 
-  /** The outcome of a name. */
-  outcome(name: string): Outcome | undefined {
-    return this.#finished.get(name);
+  /** The result of a name. */
+  result(name: string): CallResult | undefined {
+    return this.#byName.get(name);
   }
 
-  /** Outcomes that are there by now, told or not. */
-  outcomes(): readonly Outcome[] {
-    return this.#outcomes;
+  /** All results up to now, delivered or not. */
+  results(): readonly CallResult[] {
+    return this.#results;
   }
 
-  /** Adds an outcome at the end and gives it its place. */
-  append(record: Omit<StepRecord, "seq">): Outcome {
-    const outcome: Outcome = {
+  /** Adds a result at the end and gives it its place. */
+  append(record: Omit<StepRecord, "seq">): CallResult {
+    const result: CallResult = {
       record: { ...record, seq: this.#nextSeq++ },
       value: undefined,
       decoded: false,
-      told: false,
+      delivered: false,
     };
-    this.#outcomes.push(outcome);
-    this.#finished.set(record.name, outcome);
+    this.#results.push(result);
+    this.#byName.set(record.name, result);
     this.#pending.delete(record.name);
-    return outcome;
+    return result;
   }
 }

@@ -1,45 +1,45 @@
 /**
- * History that does not fit the code: REPLAY_MISMATCH, with both names.
+ * When does a history not fit the code? Then the job fails with REPLAY_MISMATCH, which names both.
  *
- * - At once, when the code asks for another kind of thing under a recorded name, or returns while records are left that
- *   it never asked for.
- * - After a grace, when the next record is not asked for while other asks wait: code may await something of its own
- *   between two durable calls, but its outcome must not depend on how long that takes.
- * - Not when the handler *throws* with records unasked: what stands between steps may fail, no wrong value has come of
+ * - At once, when the code makes a call of another kind than the record of its name, or returns while records are left
+ *   whose calls it never made.
+ * - After a grace, when the call of the next record is not made while other calls are open: code may await something of
+ *   its own between two durable calls, but its result must not depend on how long that takes.
+ * - Not when the handler *throws* with such records left: what stands between steps may fail, no wrong value has come of
  *   it, and the next attempt replays as ever. That is an ordinary failure.
  *
  * A mismatch fails the job without further attempts, since they would all end alike, and leaves its history as it is:
  * mend the code, and `retry(id)` goes on from there.
  */
 import { BelfryError } from "../base/error.ts";
+import { shownName } from "../job/step_name.ts";
 import type { StepKind, StepRecord } from "../storage/port.ts";
-import type { Ask } from "./ask.ts";
+import type { DurableCall } from "./durable_call.ts";
 
-/** How long the next record may stay unasked while other asks wait. */
+/** How long (ms) the call of the next record may not be made while other calls are open. */
 export const GRACE_MS = 2_000;
 
 type Job = { id: string; task: string };
 
-/** The code asks for another kind than its record. */
-export function kindMismatch(job: Job, record: StepRecord, asked: StepKind): BelfryError {
+/** Makes the error for a call of another kind than its record. */
+export function kindMismatch(job: Job, record: StepRecord, called: StepKind): BelfryError {
   return mismatch(
     job,
-    `its history has ${describe(record)} where the code asks for ${describe({ ...record, kind: asked })}`,
+    `its history has ${describe(record)} where the code calls ${describe({ ...record, kind: called })}`,
   );
 }
 
-/** The code asks for others than the record that comes next. */
-export function orderMismatch(job: Job, next: StepRecord, asked: Ask): BelfryError {
-  const { name, wanted } = asked;
+/** Makes the error for code that makes other calls than that of the record which comes next. */
+export function orderMismatch(job: Job, next: StepRecord, { name, spec }: DurableCall): BelfryError {
   return mismatch(
     job,
-    `its history goes on with ${describe(next)}, but the code asks for ${describe({ name, kind: wanted.kind })}`,
+    `its history goes on with ${describe(next)}, but the code calls ${describe({ name, kind: spec.kind })}`,
   );
 }
 
-/** The code returned without asking for a record. */
-export function returnMismatch(job: Job, unasked: StepRecord): BelfryError {
-  return mismatch(job, `its history has ${describe(unasked)}, but the code returned without asking for it`);
+/** Makes the error for code that returned without making the call of a record. */
+export function returnMismatch(job: Job, uncalled: StepRecord): BelfryError {
+  return mismatch(job, `its history has ${describe(uncalled)}, but the code returned without calling it`);
 }
 
 function mismatch(job: Job, found: string): BelfryError {
@@ -51,5 +51,5 @@ function mismatch(job: Job, found: string): BelfryError {
 }
 
 function describe({ name, kind }: { name: string; kind: StepKind }): string {
-  return `${JSON.stringify(name)} (${kind})`;
+  return `${JSON.stringify(shownName(name))} (${kind})`;
 }

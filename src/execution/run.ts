@@ -1,52 +1,36 @@
 /**
  * One run of a job: from its claim to its end, its next wait, or the loss of its claim.
  *
- * The idea is a pump that turns only when the user's code is quiet. The code moves when it is told an outcome; then one
- * turn of the event loop is waited for, in which every promise that can settle by itself does, and only then comes the
- * next thing: first, one by one and in recorded order, the outcomes of the history; then, at its end, what was asked for
- * anew is begun, all of it together. So the code sees the same order in every run, whether it replays or not, and
- * concurrent branches cannot get at each other's answers.
+ * `handler_driver.ts` moves the user's code until it ends or waits; here is what the worker does to a run, what is saved,
+ * and how the run ends.
  *
- *   code quiet ─┬─ next outcome is asked for ──> tell it, wait a turn
- *               ├─ handler over ───────────────> settle
- *               ├─ fresh asks ─────────────────> save what is unsaved, then begin them
- *               ├─ only waits are left ────────> suspend: save, drop the handler's promise (it never settles, so
- *               │                                neither catch nor finally sees anything)
- *               └─ nothing asked ──────────────> save; the code awaits something of its own
- *
- * Saving is lazy: an outcome is told at once and saved together with what the code does next; but nothing durable
+ * Saving is lazy: a result is delivered at once and saved together with what the code does next; but nothing durable
  * begins before what came before it is saved.
  */
 import type { Timer } from "../base/clock.ts";
 import { encodeNow } from "../base/codec.ts";
+import { formatDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobNotes } from "../job/notes.ts";
-import { engineName } from "../job/step_name.ts";
-import type { ClaimedJob, JobState, JobTransition, JobWrite, StepKind, StepRecord } from "../storage/port.ts";
+import type { ClaimedJob, JobState, JobTransition, JobWrite, StepRecord } from "../storage/port.ts";
 import type { Failure } from "../task/failure.ts";
 import type { RetryFunction, RetryPolicy } from "../task/retry.ts";
-import type { Ask, Wanted } from "./ask.ts";
 import { attemptsUsed, notesAfterError } from "./attempts.ts";
-import { Begun, type BegunHost, HOLD_MS } from "./begun.ts";
-import { Causes } from "./causes.ts";
-import { History, type Outcome } from "./history.ts";
-import { GRACE_MS, kindMismatch, orderMismatch, returnMismatch } from "./mismatch.ts";
-import { Namer } from "./namer.ts";
-import { Outbox, type Reply } from "./outbox.ts";
-import { valueRow } from "./rows.ts";
-import { settleFailure, timeoutText } from "./settle.ts";
-import { decodeOutcome, tellOutcome } from "./tell.ts";
+import type { Calls } from "./calls.ts";
+import { afterFailedAttempt } from "./failed_attempt.ts";
+import { type DriverHost, type EndAction, HandlerDriver } from "./handler_driver.ts";
+import { type Saved, WriteBuffer } from "./write_buffer.ts";
 
-/** How long a failed handler's other steps may go on, so that what they do is saved and not done again beside them. */
+/** How long the other steps of a failed handler may go on, so that what they do is saved and not done again. */
 const LINGER_MS = 5_000;
 
 /** What a run needs of its worker. */
 export interface RunHost {
   readonly engine: Engine;
   /** Saves; null when the claim is lost. */
-  save(write: JobWrite): Promise<Reply>;
-  /** Hears of steps that were saved. */
+  save(write: JobWrite): Promise<Saved>;
+  /** Called with steps that were saved. */
   saved(run: Run, steps: StepRecord[]): void;
 }
 
@@ -64,8 +48,8 @@ export interface RunRequest {
   timeoutMs: number | null;
 }
 
-/** What the handler's promise came to. */
-type HandlerResult = { ok: true; value: unknown } | { ok: false; error: unknown };
+/** How the handler ended. */
+type HandlerEnd = { threw: false; value: unknown } | { threw: true; error: unknown };
 
 /** One run of one job. */
 export class Run {
@@ -74,35 +58,23 @@ export class Run {
   /** Resolves when the run is over. */
   readonly ended: Promise<RunEnd>;
   readonly #request: RunRequest;
-  readonly #history: History;
-  readonly #causes: Causes;
-  readonly #outbox: Outbox;
-  readonly #begun: Begun;
-  readonly #namer = new Namer();
+  readonly #buffer: WriteBuffer;
+  readonly #driver: HandlerDriver;
   readonly #end: (end: RunEnd) => void;
 
-  /** Asks that were not answered yet, by name. */
-  readonly #asks = new Map<string, Ask>();
-  #fresh: Ask[] = [];
-  readonly #patches = new Map<string, boolean>();
-  /** The job's `arrivals` when its arrivals were read. */
+  /** The job's count of arrivals when they were last read. */
   #arrivals: number;
-
-  /** The output of the next outcome is being decoded, by a codec that takes its time. */
-  #decoding = false;
-  #quiet = false;
-  #poked = false;
   #over = false;
-  /** The handler is over and its end is being encoded. */
-  #ending = false;
+  /** The handler is over and its output is being encoded. */
+  #completing = false;
   #draining = false;
-  #result: HandlerResult | undefined;
+  #handlerEnd: HandlerEnd | undefined;
 
   #controller: AbortController | undefined;
   #aborted: { reason: unknown } | undefined;
-  #alarm: Timer | undefined;
-  #grace: Timer | undefined;
+  /** Goes off when the steps of a failed handler have had their time. */
   #linger: Timer | undefined;
+  /** Goes off at the job's timeout. */
   #limit: Timer | undefined;
 
   /**
@@ -111,22 +83,17 @@ export class Run {
    */
   constructor(host: RunHost, request: RunRequest) {
     const { job } = request;
+    const { engine } = host;
     this.#request = request;
-    this.engine = host.engine;
+    this.engine = engine;
     this.job = job;
-    this.#history = new History(job.steps);
-    this.#causes = new Causes(this.#history);
     this.#arrivals = job.arrivals;
-    this.#outbox = new Outbox({ id: job.id, token: job.claimToken! }, async (write) => {
-      const reply = await host.save(write);
-      if (reply) host.saved(this, write.steps);
-      return reply;
+    this.#buffer = new WriteBuffer({ id: job.id, token: job.claimToken! }, async (write) => {
+      const saved = await host.save(write);
+      if (saved) host.saved(this, write.steps);
+      return saved;
     });
-    this.#begun = new Begun(host.engine, job, {
-      history: this.#history,
-      outbox: this.#outbox,
-      host: this.#begunHost(),
-    });
+    this.#driver = new HandlerDriver(engine, job, { buffer: this.#buffer, host: this.#driverHost() });
     let end: (end: RunEnd) => void = () => {};
     this.ended = new Promise((resolve) => {
       end = resolve;
@@ -134,22 +101,27 @@ export class Run {
     this.#end = end;
   }
 
+  /** What the handler calls for. */
+  get calls(): Calls {
+    return this.#driver.calls;
+  }
+
   /** Whether the code is at a place that an earlier run has passed. */
   get replaying(): boolean {
-    return this.#history.head !== undefined || this.#history.firstUnasked !== undefined;
+    return this.#driver.history.next !== undefined || this.#driver.history.firstUncalled !== undefined;
   }
 
-  /** Whether it waits for something from outside while it runs. */
+  /** Whether it waits for a signal or a child while it runs. */
   get listens(): boolean {
-    return !this.#over && this.#begun.listens;
+    return !this.#over && this.#driver.inFlight.listens;
   }
 
-  /** Whether a count of arrivals says that there are some which this run has not read. */
+  /** Whether a count of arrivals says that some have not been read by this run. */
   unread(arrivals: number): boolean {
     return arrivals > this.#arrivals;
   }
 
-  /** The run's abort signal, made when somebody asks. */
+  /** The run's abort signal, made when something first reads it. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#aborted && !this.#controller.signal.aborted) this.#controller.abort(this.#aborted.reason);
@@ -163,27 +135,28 @@ export class Run {
     const { timeoutMs, handler } = this.#request;
     if (timeoutMs !== null) {
       this.#limit = this.engine.clock.setTimer(timeoutMs, () => {
-        const error = new BelfryError("JOB_TIMEOUT", timeoutText(this.job.id, timeoutMs));
+        const text = `Job ${this.job.id} took longer than its timeout of ${formatDuration(timeoutMs)}`;
+        const error = new BelfryError("JOB_TIMEOUT", text);
         this.#abort(error);
-        this.#settleFailed(error);
+        this.#fail(error);
       });
     }
-    const over = (result: HandlerResult): void => {
-      this.#result = result;
-      this.#poke();
+    const end = (handlerEnd: HandlerEnd): void => {
+      this.#handlerEnd = handlerEnd;
+      this.#driver.plan();
     };
     try {
       Promise.resolve(handler()).then(
-        (value) => over({ ok: true, value }),
-        (error: unknown) => over({ ok: false, error }),
+        (value) => end({ threw: false, value }),
+        (error: unknown) => end({ threw: true, error }),
       );
     } catch (error) {
-      over({ ok: false, error });
+      end({ threw: true, error });
     }
-    this.#poke();
+    this.#driver.plan();
   }
 
-  /** Ends the run without saving anything: the claim is another's, or the job was cancelled. */
+  /** Ends the run without saving anything: another worker has the claim, or the job was cancelled. */
   lose(reason: unknown): void {
     if (this.#over) return;
     this.#close();
@@ -194,7 +167,7 @@ export class Run {
   /** Begins nothing more: gives the job back when the steps that run are over. */
   drain(): void {
     this.#draining = true;
-    this.#poke();
+    this.#driver.plan();
   }
 
   /** Gives the job back now, whatever runs. */
@@ -205,57 +178,25 @@ export class Run {
   }
 
   /** Takes in what has reached the job since it was claimed. */
-  feed(found: ClaimedJob): void {
+  refresh(found: ClaimedJob): void {
     if (this.#over || found.claimToken !== this.job.claimToken) return;
-    this.#begun.arrived(found);
+    this.#driver.inFlight.arrived(found);
     this.#arrivals = found.arrivals;
-    this.#poke();
-  }
-
-  // ---------------------------------------------------------------- what the code asks
-
-  /** Gives a value that code has at once: the recorded one, or a new one. */
-  value<T>(wanted: string, make: () => T): T {
-    const name = this.#takeName(engineName(wanted));
-    const known = this.#history.outcome(name);
-    if (this.#fits(name, "value") && known) {
-      known.told = true;
-      this.#poke();
-      return JSON.parse(known.record.output ?? "null") as T;
-    }
-    const value = make();
-    this.#record(name, "value", JSON.stringify(value));
-    return value;
-  }
-
-  /** See `Context.patched`. */
-  patched(wanted: string): boolean {
-    const before = this.#patches.get(wanted);
-    if (before !== undefined) return before;
-    const name = this.#takeName(engineName(`patched(${wanted})`));
-    const known = this.#history.outcome(name);
-    const fits = this.#fits(name, "patch");
-    if (known) known.told = true;
-    // What is recorded and not asked for yet was made by code that had passed this place without the patch.
-    const answer = fits && (known !== undefined || this.#history.firstUnasked === undefined);
-    if (answer && !known) this.#record(name, "patch", null);
-    this.#patches.set(wanted, answer);
-    this.#poke();
-    return answer;
+    this.#driver.plan();
   }
 
   /** Keeps notes for the next write, in place of the job's present ones. */
   note(notes: JobNotes): void {
     this.job.notes = JSON.stringify(notes);
-    this.#outbox.notes = this.job.notes;
-    this.#poke();
+    this.#buffer.notes = this.job.notes;
+    this.#driver.plan();
   }
 
   /** Keeps progress for the next write. */
   progress(value: unknown): void {
     const keep = (encoded: string): void => {
-      this.#outbox.progress = encoded;
-      this.#poke();
+      this.#buffer.progress = encoded;
+      this.#driver.plan();
     };
     const what = `progress of job ${this.job.id}`;
     const encoded = encodeNow(this.engine.codec, value, what);
@@ -263,198 +204,65 @@ export class Run {
     else encoded.then(keep, (error) => this.engine.report(error, what));
   }
 
-  /** Asks for something durable. The promise settles when that is over; never, when the run is over before. */
-  ask(wantedName: string, wanted: Wanted): Promise<unknown> {
-    if (this.#over) return new Promise(() => {});
-    const name = this.#takeName(wantedName);
-    this.#causes.ask();
-    if (!this.#fits(name, wanted.kind)) return new Promise(() => {});
-    const outcome = this.#history.outcome(name);
-    const promise = new Promise((resolve, reject) => {
-      const state = outcome ? "recorded" : "fresh";
-      const ask: Ask = { name, wanted, resolve, reject, state, pending: this.#history.pending(name) };
-      this.#asks.set(name, ask);
-      if (!outcome) this.#fresh.push(ask);
-    });
-    if (wanted.kind === "wait" && outcome && outcome.record.signalKey !== null) {
-      this.#begun.consumed(wanted.signal, outcome.record.signalKey);
-    }
-    // A failure that the code looks at later, or never, is no unhandled rejection of ours.
-    promise.catch(() => {});
-    this.#grace?.cancel();
-    this.#grace = undefined;
-    this.#quiet = false;
-    this.#poke();
-    return promise;
-  }
+  // ---------------------------------------------------------------- saving and ending
 
-  #takeName(wanted: string): string {
-    const name = this.#namer.take(wanted);
-    this.#history.asked(name);
-    return name;
-  }
-
-  #fits(name: string, kind: StepKind): boolean {
-    const record = this.#history.find(name);
-    if (!record || record.kind === kind) return true;
-    this.#settleFailed(kindMismatch(this.job, record, kind));
-    return false;
-  }
-
-  #record(name: string, kind: StepKind, output: string | null): void {
-    const row = valueRow({ job: this.job, name, kind, output, now: this.engine.clock.now() });
-    const outcome = this.#history.append(row);
-    outcome.told = true;
-    this.#outbox.put(outcome.record);
-    this.#poke();
-  }
-
-  // ---------------------------------------------------------------- the pump
-
-  #poke(): void {
-    if (this.#poked || this.#over) return;
-    this.#poked = true;
-    this.engine.clock.turn().then(() => {
-      this.#poked = false;
-      this.#quiet = true;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    if (this.#over || this.#ending) return;
-    const { head } = this.#history;
-    const ask = head && this.#asks.get(head.record.name);
-    if (this.#result && (!this.#result.ok || !ask)) this.#finish(this.#result);
-    else if (head && ask) this.#tell(ask, head);
-    else if (head) this.#awaitAsk(head);
-    else this.#advance();
-  }
-
-  #tell(ask: Ask, outcome: Outcome): void {
-    if (this.#decoding) return;
-    try {
-      const decoding = decodeOutcome(this.engine.codec, outcome);
-      if (decoding) {
-        this.#decodeLater(decoding);
-        return;
-      }
-    } catch (error) {
-      this.#settleFailed(error);
-      return;
-    }
-    this.#asks.delete(ask.name);
-    this.#quiet = false;
-    this.#causes.tell(ask.name, tellOutcome(ask, outcome));
-    this.#poke();
-  }
-
-  #decodeLater(decoding: Promise<void>): void {
-    this.#decoding = true;
-    this.#begun.busy++;
-    void decoding
-      .catch((error) => this.#settleFailed(error))
-      .then(() => {
-        this.#decoding = false;
-        this.#begun.unbusy();
-      });
-  }
-
-  /** The next outcome was not asked for. The code may await something of its own before it does; but not for long. */
-  #awaitAsk(head: Outcome): void {
-    this.#flush();
-    if (this.#grace || this.#asks.size === 0) return;
-    this.#grace = this.engine.clock.setTimer(GRACE_MS, () => {
-      this.#grace = undefined;
-      const [asked] = this.#asks.values();
-      if (this.#history.head !== head || this.#asks.has(head.record.name) || !asked) return;
-      this.#settleFailed(orderMismatch(this.job, head.record, asked));
-    });
-  }
-
-  /** The code is quiet and has been told all: begin what is fresh, end what is due, or suspend. */
-  #advance(): void {
-    const begun = this.#begun;
-    if (this.#draining) {
-      const { running, busy } = begun;
-      // Without asks the code awaits something of its own, which may end before the time to drain is over.
-      if (running === 0 && busy === 0 && this.#asks.size > 0) this.#giveBack();
-      else this.#flush();
-      return;
-    }
-    const starting: Ask[] = [];
-    for (const ask of this.#fresh.splice(0)) begun.begin(ask, starting);
-    const now = this.engine.clock.now();
-    begun.endDue(now, starting);
-    if (starting.length > 0) begun.start(starting, (asks) => this.#fresh.push(...asks));
-    if (this.#history.head) {
-      this.#pump();
-      return;
-    }
-    if (starting.length > 0) return;
-    const { wakeAt } = begun;
-    const stays = begun.running > 0 || begun.busy > 0 || begun.waiting.size === 0;
-    if (stays || (wakeAt !== null && wakeAt - now <= HOLD_MS)) {
-      this.#setAlarm(wakeAt === null ? null : wakeAt - now);
-      this.#flush();
-      return;
-    }
-    void this.#settle(
-      this.listens || wakeAt === null
-        ? { to: "waiting", availableAt: wakeAt, arrivals: this.#arrivals }
-        : { to: "ready", availableAt: wakeAt, resuming: true, error: null },
-      null,
-    );
-  }
-
-  /** What the begun may see of the run, and tell it. */
-  #begunHost(): BegunHost {
+  #driverHost(): DriverHost {
     const run = this;
     return {
+      get closed() {
+        return run.#over || run.#completing;
+      },
       get over() {
         return run.#over;
       },
       get draining() {
         return run.#draining;
       },
-      get handlerOver() {
-        return run.#result !== undefined;
+      get handler() {
+        return run.#handlerEnd === undefined ? "running" : run.#handlerEnd.threw ? "threw" : "returned";
       },
       get signal() {
         return run.signal;
       },
-      held: (reply) => run.#held(reply),
-      poke: () => run.#poke(),
-      happened: () => run.#happened(),
+      goesOn: (saved) => run.#goesOn(saved),
+      flush: () => run.#flush(),
+      end: (action) => run.#endBy(action),
+      fail: (error) => run.#fail(error),
     };
   }
 
-  /** An outcome came. Where the code is quiet it can be told in a moment; otherwise when it is. */
-  #happened(): void {
-    if (!this.#quiet || this.#poked) {
-      this.#poke();
-      return;
+  #endBy(action: EndAction): void {
+    switch (action.do) {
+      case "complete":
+        void this.#complete();
+        break;
+      case "fail":
+        this.#fail(this.#handlerError());
+        break;
+      case "fail later":
+        this.#linger ??= this.engine.clock.setTimer(LINGER_MS, () => this.#fail(this.#handlerError()));
+        break;
+      case "give back":
+        this.#giveBack();
+        break;
+      case "suspend":
+        void this.#settle(
+          action.listens
+            ? { to: "waiting", availableAt: action.until, arrivals: this.#arrivals }
+            : { to: "ready", availableAt: action.until, resuming: true, error: null },
+          null,
+        );
     }
-    queueMicrotask(() => {
-      if (this.#quiet && !this.#poked) this.#pump();
-    });
   }
-
-  #setAlarm(delayMs: number | null): void {
-    this.#alarm?.cancel();
-    this.#alarm = delayMs === null ? undefined : this.engine.clock.setTimer(Math.max(delayMs, 1), () => this.#poke());
-  }
-
-  // ---------------------------------------------------------------- saving and ending
 
   /** Saves what is worth a write of its own. */
   #flush(): void {
-    if (this.#outbox.worthSending) void this.#outbox.send(null).then((reply) => this.#held(reply));
+    if (this.#buffer.worthSending) void this.#buffer.send(null).then((saved) => this.#goesOn(saved));
   }
 
-  /** Whether a write was taken and the run goes on. */
-  #held(reply: Reply): boolean {
-    if (!reply) this.lose(this.#lostError());
+  /** Takes the answer to a write. @returns whether the claim is still owned and the run goes on */
+  #goesOn(saved: Saved): boolean {
+    if (!saved) this.lose(this.#lostError());
     return !this.#over;
   }
 
@@ -462,54 +270,49 @@ export class Run {
     return new BelfryError("CLAIM_LOST", `Job ${this.job.id} is no longer this worker's: nothing more of it is saved`);
   }
 
-  #finish(result: HandlerResult): void {
-    if (result.ok) {
-      const unasked = this.#history.firstUnasked;
-      if (unasked) this.#settleFailed(returnMismatch(this.job, unasked));
-      else void this.#settleCompleted(result.value);
-    } else if (this.#begun.running > 0 && !this.#draining) {
-      // Other steps of a failed handler may finish, so that the next attempt need not repeat what is half done.
-      this.#linger ??= this.engine.clock.setTimer(LINGER_MS, () => this.#settleFailed(result.error));
-    } else this.#settleFailed(result.error);
+  #handlerError(): unknown {
+    return this.#handlerEnd?.threw ? this.#handlerEnd.error : undefined;
   }
 
-  async #settleCompleted(value: unknown): Promise<void> {
-    this.#ending = true;
+  async #complete(): Promise<void> {
+    this.#completing = true;
+    const value = this.#handlerEnd?.threw === false ? this.#handlerEnd.value : undefined;
     try {
       const encoded = encodeNow(this.engine.codec, value, `output of task ${JSON.stringify(this.job.task)}`);
       const result = typeof encoded === "string" ? encoded : await encoded;
       await this.#settle({ to: "completed", result }, null);
     } catch (error) {
-      this.#settleFailed(error);
+      this.#fail(error);
     }
   }
 
-  #settleFailed(error: unknown): void {
+  /** Ends the attempt with an error. */
+  #fail(error: unknown): void {
     if (this.#over) return;
-    const now = this.engine.clock.now();
-    const { transition, failure } = settleFailure({
+    const { transition, failure } = afterFailedAttempt({
       error,
-      tries: attemptsUsed(this.job),
+      used: attemptsUsed(this.job),
       policy: this.#request.policy,
       random: () => this.engine.ids.random(),
-      now,
-      culprit: this.#causes.culprit(error),
+      now: this.engine.clock.now(),
+      keptFailure: this.#driver.followed.keptFailureOf(error),
     });
-    const records = this.#history.outcomes().map((outcome) => outcome.record);
+    const records = this.#driver.history.results().map((result) => result.record);
     const notes = transition.to === "ready" ? notesAfterError(this.job, records) : undefined;
     if (notes) this.note(notes);
     // Failures that were not saved yet never are; of the others the storage must know.
-    const forget = this.#causes.forgettable().filter((name) => !this.#outbox.drop(name));
+    const forget = this.#driver.followed.forgettable().filter((name) => !this.#buffer.drop(name));
     void this.#settle(transition, failure, { forget });
   }
 
   #giveBack(): void {
-    // Failures that were not gone on from are left to the next worker, which runs those steps again.
-    this.#outbox.dropFailures();
+    // Failures that the code did not go on from are left to the next worker, which runs those steps again.
+    this.#buffer.dropFailures();
     const availableAt = this.engine.clock.now();
     void this.#settle({ to: "ready", availableAt, resuming: true, error: null }, null, { released: true });
   }
 
+  /** Writes how the job goes on, and ends the run. */
   async #settle(
     transition: JobTransition,
     failure: Failure | null,
@@ -517,15 +320,16 @@ export class Run {
   ): Promise<void> {
     if (this.#over) return;
     this.#close();
-    if (this.#begun.running > 0) this.#abort(new BelfryError("CLOSED", `Job ${this.job.id} is over`));
-    const reply = await this.#outbox.send(transition, forget);
-    if (!reply) this.#abort(this.#lostError());
-    this.#end(reply ? { how: "settled", transition, failure, state: reply.state, released } : { how: "lost" });
+    if (this.#driver.inFlight.runningSteps > 0) this.#abort(new BelfryError("CLOSED", `Job ${this.job.id} is over`));
+    const saved = await this.#buffer.send(transition, forget);
+    if (!saved) this.#abort(this.#lostError());
+    this.#end(saved ? { how: "settled", transition, failure, state: saved.state, released } : { how: "lost" });
   }
 
   #close(): void {
     this.#over = true;
-    for (const timer of [this.#alarm, this.#grace, this.#linger, this.#limit]) timer?.cancel();
+    this.#driver.stop();
+    for (const timer of [this.#linger, this.#limit]) timer?.cancel();
   }
 
   #abort(reason: unknown): void {

@@ -1,7 +1,7 @@
 /**
  * One try of a step: the user's function with its signal and its time limit.
  *
- * The outcome is a value, whatever the function does. At the time limit the try is over even if the function goes on:
+ * The result is a value, whatever the function does. At the time limit the try is over even if the function goes on:
  * its signal aborts, and what it does later is not seen.
  */
 import type { Clock } from "../base/clock.ts";
@@ -10,27 +10,28 @@ import { BelfryError } from "../base/error.ts";
 import type { StepContext } from "../task/context.ts";
 
 /** How a try ended. */
-export type TryOutcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+export type TryResult = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 /** What a try needs. */
 export interface TryRequest {
   clock: Clock;
   name: string;
   run: (step: StepContext) => unknown;
-  attempt: number;
+  /** Number of this try, 1-based. */
+  tries: number;
   key: string;
   fence: number;
   timeoutMs: number | null;
-  /** The run's signal, made only when somebody asks. */
+  /** The run's signal, made when it is first read. */
   signal: () => AbortSignal;
 }
 
 /** Runs one try. Never rejects. */
-export async function runTry(request: TryRequest): Promise<TryOutcome> {
-  const { clock, name, run, attempt, key, fence, timeoutMs } = request;
+export async function runTry(request: TryRequest): Promise<TryResult> {
+  const { clock, name, run, tries, key, fence, timeoutMs } = request;
   if (timeoutMs === null) {
     const step: StepContext = {
-      attempt,
+      tries,
       key,
       fence,
       get signal() {
@@ -49,10 +50,10 @@ export async function runTry(request: TryRequest): Promise<TryOutcome> {
   if (outer.aborted) follow();
   else outer.addEventListener("abort", follow, { once: true });
   return new Promise((resolve) => {
-    const finish = (outcome: TryOutcome): void => {
+    const finish = (result: TryResult): void => {
       timer.cancel();
       outer.removeEventListener("abort", follow);
-      resolve(outcome);
+      resolve(result);
     };
     const timer = clock.setTimer(timeoutMs, () => {
       const text = `Step ${JSON.stringify(name)} took longer than its timeout of ${formatDuration(timeoutMs)}`;
@@ -60,9 +61,9 @@ export async function runTry(request: TryRequest): Promise<TryOutcome> {
       finish({ ok: false, error });
       controller.abort(error);
     });
-    // The call is inside the promise chain, so that a function that throws at once is an outcome too.
+    // The call is inside the promise chain, so that a function that throws at once rejects like any other.
     Promise.resolve()
-      .then(() => run({ attempt, key, fence, signal: controller.signal }))
+      .then(() => run({ tries, key, fence, signal: controller.signal }))
       .then(
         (value) => finish({ ok: true, value }),
         (error) => finish({ ok: false, error }),

@@ -41,7 +41,7 @@ export interface StepContext {
   /** Aborts at the step's timeout, and when the job is cancelled, timed out or lost. */
   readonly signal: AbortSignal;
   /** Number of this try of the step, 1-based. */
-  readonly attempt: number;
+  readonly tries: number;
   /** The same for every try of this step of this job, and for no other: an idempotency key for outside systems. */
   readonly key: string;
   /** See {@link Context.fence}. */

@@ -272,7 +272,7 @@ export class Worker {
   #reread(run: Run): void {
     this.#engine.storage.getJob({ id: run.job.id }).then(
       (found) => {
-        if (found) run.feed(found);
+        if (found) run.refresh(found);
       },
       (error) => this.#engine.report(error, `reading job ${run.job.id}`),
     );

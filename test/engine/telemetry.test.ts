@@ -13,8 +13,8 @@ describe("events", () => {
         await ctx.sleep("nap", "1h");
         await ctx.step(
           "b",
-          ({ attempt }) => {
-            if (attempt === 1) throw new Error("once");
+          ({ tries }) => {
+            if (tries === 1) throw new Error("once");
           },
           { retry: { maxAttempts: 2, initial: "1h", jitter: "none" } },
         );

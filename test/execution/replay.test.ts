@@ -175,7 +175,7 @@ describe("REPLAY_MISMATCH", () => {
         await ctx.step("count", () => 2);
         await ctx.sleep("pause", "1h");
       },
-      /goes on with "load" \(step\), but the code asks for "count" \(step\)/,
+      /goes on with "load" \(step\), but the code calls "count" \(step\)/,
     ],
     [
       "two steps were swapped",
@@ -184,7 +184,7 @@ describe("REPLAY_MISMATCH", () => {
         await ctx.step("load", () => 1);
         await ctx.sleep("pause", "1h");
       },
-      /goes on with "load" \(step\), but the code asks for "count"/,
+      /goes on with "load" \(step\), but the code calls "count"/,
     ],
     [
       "a step was renamed",
@@ -192,7 +192,7 @@ describe("REPLAY_MISMATCH", () => {
         await ctx.step("fetch", () => 1);
         await ctx.step("count", () => 2);
       },
-      /goes on with "load" \(step\), but the code asks for "fetch" \(step\)/,
+      /goes on with "load" \(step\), but the code calls "fetch" \(step\)/,
     ],
     [
       "a name now stands for another kind",
@@ -200,14 +200,14 @@ describe("REPLAY_MISMATCH", () => {
         await ctx.step("load", () => 1);
         await ctx.sleep("count", "1s");
       },
-      /has "count" \(step\) where the code asks for "count" \(sleep\)/,
+      /has "count" \(step\) where the code calls "count" \(sleep\)/,
     ],
     [
       "the code returns early",
       async (ctx) => {
         await ctx.step("load", () => 1);
       },
-      /has "count" \(step\), but the code returned without asking for it/,
+      /has "count" \(step\), but the code returned without calling it/,
     ],
     [
       "a wait that was under way is gone",
@@ -215,7 +215,7 @@ describe("REPLAY_MISMATCH", () => {
         await ctx.step("load", () => 1);
         await ctx.step("count", () => 2);
       },
-      /has "pause" \(sleep\), but the code returned without asking for it/,
+      /has "pause" \(sleep\), but the code returned without calling it/,
     ],
   ])("names both when %s; nothing runs, and mended code goes on", async (_what, after, message) => {
     const { bench, node, id, job } = await change(base, after);

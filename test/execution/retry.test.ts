@@ -151,8 +151,8 @@ describe("attempts", () => {
         for (let i = 0; i < 20; i++) {
           await ctx.step(`s${i}`, () => i);
           const now = victim;
-          await ctx.step(`crash${i}`, ({ attempt }) => {
-            if (ctx.job.attempt === i + 1 && attempt === 1) {
+          await ctx.step(`crash${i}`, ({ tries }) => {
+            if (ctx.job.attempt === i + 1 && tries === 1) {
               now?.crash();
               return new Promise<number>(() => {});
             }
@@ -332,9 +332,9 @@ describe("step({ retry })", () => {
     bench.tasks.define("job", async (ctx) =>
       ctx.step(
         "flaky",
-        ({ attempt }) => {
-          tries.push(attempt);
-          if (attempt < 4) throw new Error(`try ${attempt}`);
+        (step) => {
+          tries.push(step.tries);
+          if (step.tries < 4) throw new Error(`try ${step.tries}`);
           return "got it";
         },
         { retry: { ...EXACT, maxAttempts: 5 } },

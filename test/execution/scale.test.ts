@@ -101,5 +101,5 @@ describe("size", () => {
     expect(idle["claim"]).toBeLessThanOrEqual(2);
     expect(await calls(quick)).toMatchObject(alone);
     await node.stop();
-  }, 60_000);
+  }, 180_000);
 });

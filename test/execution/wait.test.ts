@@ -37,10 +37,10 @@ describe("suspension", () => {
         let tries = 0;
         return ctx.step(
           "retried",
-          ({ attempt }) => {
+          (step) => {
             tries++;
-            if (attempt < 3) throw new Error(`try ${tries}`);
-            return attempt;
+            if (step.tries < 3) throw new Error(`try ${tries}`);
+            return step.tries;
           },
           { retry: { maxAttempts: 3, initial: "1h", backoff: "constant", jitter: "none" } },
         );
@@ -93,6 +93,28 @@ describe("sleep()", () => {
     expect(woke - start).toBeLessThan(ms + 50);
     await node.stop();
   });
+
+  test.each([100, 1_000])(
+    "of %i ms beside a running step ends in its time, however long the step takes",
+    async (ms) => {
+      const bench = new Bench();
+      bench.tasks.define("job", async (ctx) => {
+        const slow = ctx.step(
+          "slow",
+          () => new Promise((resolve) => void bench.clock.setTimer(5_000, () => resolve(1))),
+        );
+        await Promise.race([slow, ctx.sleep("limit", ms)]);
+        return bench.clock.now() - START;
+      });
+      const node = bench.start();
+      const { id } = await node.enqueue("job");
+      await bench.clock.advance("10s");
+      const { output } = await node.job(id);
+      expect(output).toBeGreaterThanOrEqual(ms);
+      expect(output).toBeLessThan(ms + 50);
+      await node.stop();
+    },
+  );
 
   test("of a year passes, though timers end at 24.8 days", async () => {
     const bench = new Bench();

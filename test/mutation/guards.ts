@@ -201,8 +201,8 @@ export const GUARDS: readonly Guard[] = [
     "after: now",
   ),
   engine(
-    "a recorded value is told, not drawn again",
-    "execution/run",
+    "a recorded value is delivered, not drawn again",
+    "execution/calls",
     'return JSON.parse(known.record.output ?? "null") as T;',
     "return make();",
   ),

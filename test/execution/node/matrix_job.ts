@@ -60,8 +60,8 @@ export function matrixBelfry(options: {
       const child = await ctx.invoke<number>("child", "matrix-child", input, { queue: input.queue });
       const flaky = await ctx.step(
         "flaky",
-        ({ attempt }) => {
-          if (attempt === 1) throw new Error("first try");
+        ({ tries }) => {
+          if (tries === 1) throw new Error("first try");
           return effect(journal, "flaky");
         },
         { retry: { maxAttempts: 3, initial: 250, jitter: "none", backoff: "constant" } },

@@ -1,14 +1,14 @@
 /**
- * Rows of a job's history, as the engine writes them.
+ * What records does the engine write into a job's history?
  *
  * A value that code has at once (`now`, `random`, `uuid`) is stored as plain JSON: codecs may be asynchronous, and these
  * calls are not.
  */
-import type { ClaimedJob, StepKind, StepRecord } from "../storage/port.ts";
+import type { ClaimedJob, StepRecord } from "../storage/port.ts";
 
-/** A row that is not over: a wait, or a step whose failed try will be repeated. */
-export function pendingRow(
-  row: Pick<StepRecord, "jobId" | "name" | "kind" | "wakeAt" | "startedAt"> & Partial<StepRecord>,
+/** Makes the record of a call that is not over: a wait, or a step that will be tried again. */
+export function pendingStep(
+  step: Pick<StepRecord, "jobId" | "name" | "kind" | "wakeAt" | "startedAt"> & Partial<StepRecord>,
 ): StepRecord {
   return {
     state: "pending",
@@ -20,19 +20,19 @@ export function pendingRow(
     childId: null,
     signalKey: null,
     finishedAt: null,
-    ...row,
+    ...step,
   };
 }
 
-/** A value or a patch: over as soon as it is asked for. */
-export function valueRow(row: {
+/** Makes the record of a value or a patch, which is over as soon as the code calls for it. */
+export function valueStep(step: {
   job: ClaimedJob;
   name: string;
-  kind: StepKind;
+  kind: "value" | "patch";
   output: string | null;
   now: number;
 }): Omit<StepRecord, "seq"> {
-  const { job, name, kind, output, now } = row;
+  const { job, name, kind, output, now } = step;
   return {
     jobId: job.id,
     name,
