@@ -1,13 +1,13 @@
 /**
- * Plays simulated worlds: `npm run simulate -- [--seeds N | --minutes M] [--from SEED] [--steps STEPS]`, or one again:
+ * Runs simulated worlds: `npm run simulate -- [--seeds N | --minutes M] [--from SEED] [--steps STEPS]`, or one of them again:
  * `npm run simulate -- --seed SEED [--steps STEPS] [--keep FAULTS/ACTIONS]`. With `--on sqlite` the hosts share a real
  * SQLite database instead of the memory storage.
  *
- * A world that fails is cut down to the faults and actions that it needs, and the command that plays just that is printed.
+ * A world that fails is reduced to the faults and actions that it needs, and the command that runs it is printed.
  */
 import { parseArgs } from "node:util";
 import { runWorld, shrinkWorld, type WorldReport } from "../test/simulation/simulator/mod.ts";
-import { sqliteGround } from "../test/simulation/sqlite_ground.ts";
+import { sqliteWorldStorage } from "../test/simulation/sqlite_world_storage.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,26 +21,26 @@ const { values } = parseArgs({
   },
 });
 if (values.on !== "memory" && values.on !== "sqlite") throw new Error(`No worlds on ${values.on}: memory or sqlite`);
-const ground = values.on === "sqlite" ? () => sqliteGround() : undefined;
+const storage = values.on === "sqlite" ? () => sqliteWorldStorage() : undefined;
 const on = values.on === "sqlite" ? " --on sqlite" : "";
 const steps = Number(values.steps);
-// Scripts throw a lot, and nobody reads where from.
+// Scripts throw a lot, and their stacks are not read.
 Error.stackTraceLimit = 0;
 
-/** Which of the drawn faults and actions are kept, as `1,5/0,2`; the drawing itself needs a run. */
-async function kept(seed: number, keep: string): Promise<WorldReport> {
-  const { plan, actions } = await runWorld({ seed, steps, ground });
+/** Runs a world with some of its faults and actions only, by index: `1,5/0,2`. The first run draws them. */
+async function runReduced(seed: number, keep: string): Promise<WorldReport> {
+  const { plan, actions } = await runWorld({ seed, steps, storage });
   const [faults = "", acts = ""] = keep.split("/");
   const pick = <T>(list: T[], indexes: string): T[] =>
     indexes === "" ? [] : indexes.split(",").map((index) => list[Number(index)]!);
-  return runWorld({ seed, steps, ground, plan: pick(plan, faults), actions: pick(actions, acts) });
+  return runWorld({ seed, steps, storage, plan: pick(plan, faults), actions: pick(actions, acts) });
 }
 
 async function show(failed: WorldReport): Promise<void> {
   const { seed } = failed;
-  console.error(`\nseed ${seed} fails at step ${failed.violatedAt}: ${failed.violation}`);
+  console.error(`\nseed ${seed} violates a promise at step ${failed.violatedAt}: ${failed.violation}`);
   console.error(`again:   npm run simulate --${on} --seed ${seed} --steps ${steps}`);
-  const small = await shrinkWorld(failed, { seed, steps, ground });
+  const small = await shrinkWorld(failed, { seed, steps, storage });
   const places = <T>(all: readonly T[], some: readonly T[]): string => some.map((item) => all.indexOf(item)).join(",");
   const keep = `${places(failed.plan, small.plan)}/${places(failed.actions, small.actions)}`;
   console.error(`smaller: npm run simulate --${on} --seed ${seed} --steps ${steps} --keep ${keep}`);
@@ -52,7 +52,8 @@ async function show(failed: WorldReport): Promise<void> {
 }
 
 async function one(seed: number): Promise<void> {
-  const report = values.keep === undefined ? await runWorld({ seed, steps, ground }) : await kept(seed, values.keep);
+  const report =
+    values.keep === undefined ? await runWorld({ seed, steps, storage }) : await runReduced(seed, values.keep);
   const { plan: _, actions: __, ...rest } = report;
   console.log(rest);
   if (report.violation !== null) process.exitCode = 1;
@@ -64,11 +65,11 @@ async function many(): Promise<void> {
     values.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.minutes) * 60_000;
   const last = values.minutes === undefined ? from + Number(values.seeds) : Number.POSITIVE_INFINITY;
   const total = { worlds: 0, steps: 0, requests: 0, jobs: 0, occurrences: 0, covered: 0, simulatedHours: 0, failed: 0 };
-  const struck: Record<string, number> = {};
+  const injected: Record<string, number> = {};
   const begun = performance.now();
   let told = begun;
   for (let seed = from; seed < last && performance.now() < untilMs; seed++) {
-    const report = await runWorld({ seed, steps, ground });
+    const report = await runWorld({ seed, steps, storage });
     total.worlds++;
     total.steps += report.steps;
     total.requests += report.requests;
@@ -76,7 +77,7 @@ async function many(): Promise<void> {
     total.occurrences += report.occurrences;
     total.covered += report.covered;
     total.simulatedHours += report.simulatedMs / 3_600_000;
-    for (const [kind, count] of Object.entries(report.struck)) struck[kind] = (struck[kind] ?? 0) + count;
+    for (const [kind, count] of Object.entries(report.injected)) injected[kind] = (injected[kind] ?? 0) + count;
     if (report.violation !== null) {
       total.failed++;
       process.exitCode = 1;
@@ -97,7 +98,7 @@ async function many(): Promise<void> {
     seconds: Math.round(seconds),
     usPerStep: Math.round((seconds * 1e6) / total.steps),
   });
-  console.log(struck);
+  console.log(injected);
 }
 
 if (values.seed !== undefined) await one(Number(values.seed));

@@ -1,4 +1,4 @@
-/** Do calls made at the same time answer as if made one after the other, on the real databases? */
+/** Are concurrent calls linearizable on the real databases? */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { sqliteInThread } from "./thread.ts";
 
 const BURSTS = process.env["BELFRY_LONG"] ? 150 : 40;
 
-test("memory: every burst has an order", async () => {
+test("memory: an order explains every burst of concurrent calls", async () => {
   const storage = memory();
   const report = await checkLinearizable([storage, storage, storage], { seed: 2, bursts: 40 });
   expect(report.raced).toBeGreaterThan(40);
@@ -23,7 +23,7 @@ test("memory: every burst has an order", async () => {
   expect(report.claims).toBeGreaterThan(10);
 });
 
-test("a storage that forgets one signal in two is found out", async () => {
+test("a storage that loses every second signal is detected", async () => {
   const storage = memory();
   let sent = 0;
   const forgetful: Storage = {
@@ -35,7 +35,7 @@ test("a storage that forgets one signal in two is found out", async () => {
   await expect(checkLinearizable(connections, { seed: 2, bursts: 40 })).rejects.toThrow("No order explains");
 });
 
-test("sqlite: three threads on one file", async () => {
+test("sqlite: an order explains every burst of three threads on one file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "belfry-linear-"));
   const threads = [1, 2, 3].map(() => sqliteInThread(join(folder, "a.db")));
   const report = await checkLinearizable(
@@ -48,7 +48,7 @@ test("sqlite: three threads on one file", async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("sqld over HTTP: three connections", async () => {
+test("sqld over HTTP: an order explains every burst on three connections", async () => {
   const prefix = `linear${process.pid}_`;
   const clients = [1, 2, 3].map(() => createClient({ url: inject("sqldUrl") }));
   const connections = clients.map((client) => libsql(client, { prefix }));
@@ -57,7 +57,7 @@ test("sqld over HTTP: three connections", async () => {
   for (const client of clients) client.close();
 });
 
-test("postgres: three connections", async () => {
+test("postgres: an order explains every burst on three connections", async () => {
   const schema = await freshSchema(inject("postgresUrl"));
   const connections = [1, 2, 3].map(() => postgres(schema.pool() as Pool));
   const report = await checkLinearizable(connections, { seed: 3, bursts: BURSTS, passesOver: true });

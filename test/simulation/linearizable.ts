@@ -1,14 +1,14 @@
 /**
- * Is there an order? Calls made at the same time must answer as if they had been made one after the other.
+ * Are concurrent calls linearizable? Their answers must equal those of the same calls made one after the other.
  *
  * Bursts of random calls go out together on several connections; for each burst some order of its calls, played on the
  * memory model, must give just the answers that came. A call whose client "crashed" has no answer to compare, and may or
- * may not have happened. All orders that fit are kept, since what comes later may tell them apart; two that leave the same
- * rows are one.
+ * may not have happened. All orders that fit are kept, since later answers may rule some out; orders that leave the same
+ * rows count as one.
  *
  * Where the database works batch after batch, a claim must answer as the model does. Where it locks rows (PostgreSQL) it may
- * pass over those that another batch of the burst holds locked, which the port allows ("a shorter list"): then the model is
- * asked again with those jobs out of its sight, and must claim just the others, and all of them.
+ * skip those that another batch of the burst holds locked, which the port allows ("a shorter list"): then the model is
+ * asked again with those jobs hidden, and must claim exactly the others.
  */
 import type { Tables } from "../../src/memory/batch.ts";
 import type { Job } from "../../src/memory/jobs.ts";
@@ -54,7 +54,7 @@ type Order = readonly Played[];
 const MAX_ORDERS = 24;
 
 /**
- * Plays bursts of calls and looks for an order.
+ * Runs bursts of calls and looks for an order.
  *
  * @param connections two or more to the same, empty data
  * @param options `passesOver`: claims may pass over rows that others hold locked
@@ -74,7 +74,7 @@ export async function checkLinearizable(
     const answered = await Promise.all(
       calls.map(async (call, i): Promise<Answered> => {
         const reply = await send(connections[i]!, call);
-        // What a claim passed over only its answer tells.
+        // Only the answer of a claim shows which jobs it skipped.
         const crashed = calls.length > 1 && random.chance(0.1) && !(options.passesOver && claims(call));
         return { call, reply: inOrder(call, reply), crashed };
       }),
@@ -96,7 +96,7 @@ export async function checkLinearizable(
 
 const claims = ({ method, request }: Call): boolean => method === "claim" || request["claim"] !== undefined;
 
-/** Draws calls that go out together, at one instant: the order is open, and storages need not go back in time. */
+/** Draws calls that are made together with one `now`, so that in no order time goes back. */
 function drawBurst(world: World, most: number): Call[] {
   const calls = Array.from({ length: most }, () => world.next());
   const { now } = world;
@@ -107,7 +107,7 @@ function drawBurst(world: World, most: number): Call[] {
   });
 }
 
-/** Finds the orders that go on to explain a burst. */
+/** Finds the orders that explain a burst, too. */
 async function explain(orders: readonly Order[], burst: readonly Answered[], passesOver: boolean): Promise<Order[]> {
   const found = new Map<string, Order>();
   for (const order of orders) {
@@ -124,7 +124,7 @@ async function explain(orders: readonly Order[], burst: readonly Answered[], pas
   return [...found.values()];
 }
 
-/** Plays one more call after an order. @returns null where its answer does not fit */
+/** Makes one more call after an order. @returns null where its answer does not fit */
 async function goOn(order: Order, { call, reply, crashed }: Answered, passesOver: boolean): Promise<Order | null> {
   const passed = new Set<string>();
   for (let tries = 0; tries <= MAX_PASSED; tries++) {
@@ -133,7 +133,7 @@ async function goOn(order: Order, { call, reply, crashed }: Answered, passesOver
     const next = [...order, { call, passed: [...passed] }];
     if (crashed || difference(reply, right, "") === null) return next;
     if (!passesOver || !claims(call)) return null;
-    // When there is more to claim depends on the locks, too.
+    // `nextAt` depends on the locks, too.
     if (passed.size > 0 && difference(withoutNextAt(call, reply), withoutNextAt(call, right), "") === null) return next;
     const claimed = new Set(claimedBy(call, reply));
     const missing = claimedBy(call, right).filter((id) => !claimed.has(id));
@@ -153,7 +153,7 @@ async function replay(order: Order): Promise<{ model: Storage; tables: Tables }>
   return { model, tables };
 }
 
-/** Makes a call that does not see some jobs where it looks for what can be claimed. */
+/** Makes a call while some jobs are hidden from claims. */
 async function sendPassing(model: Storage, tables: Tables, call: Call, passed: readonly string[]): Promise<unknown> {
   const hidden: [Job, SortedSet<Job>][] = [];
   for (const id of passed) {

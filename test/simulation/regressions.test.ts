@@ -1,4 +1,4 @@
-/** What the simulator and the torture found, each fault by itself, with what showed it first. */
+/** Faults that the simulator and the torture test found, each in a test of its own that names the seed. */
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
@@ -45,7 +45,7 @@ test("a slow reply after a suspension does not set the corrected clock ahead of 
   const time = server() + 8000;
   clock.observe(time, sentMs);
   expect(clock.now()).toBe(time);
-  // A slow reply that proves nothing changes nothing.
+  // A slow reply within the uncertainty of its round trip changes nothing.
   const before = clock.now();
   const sentAgainMs = clock.monotonic();
   await host.advance(1000);
@@ -53,7 +53,7 @@ test("a slow reply after a suspension does not set the corrected clock ahead of 
   expect(clock.now()).toBe(before + 1000);
 });
 
-test("a first reply that is slow begins a correction that is never ahead", async () => {
+test("a slow first reply does not set the corrected clock ahead of the server", async () => {
   const host = new FakeClock(0);
   const clock = new CorrectedClock(host);
   const sentMs = clock.monotonic();

@@ -1,9 +1,8 @@
 /**
- * How do several SQLite connections work at the very same time? Each in a thread of its own, behind messages.
+ * How do several SQLite connections run concurrently? Each in a thread of its own, which is called by messages.
  *
- * In one thread SQLite's batches come one after the other whatever the promises do; in several they meet at the locks of
- * the file, as processes do. This file is both sides: started as a thread it opens the file that it is told and serves
- * calls; imported it gives the storage that sends them.
+ * In one thread SQLite's batches run one after the other; in several they contend for the locks of the file, as processes
+ * do. This file is both sides: as a thread it opens a file and serves calls; imported, it gives the storage that sends them.
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { sqlite } from "../../adapters/sqlite.ts";

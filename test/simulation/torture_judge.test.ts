@@ -1,4 +1,4 @@
-/** Would the torture's judges notice? Notes and rows that are right, and each promise broken in them once. */
+/** Do the judges of the torture test detect each broken promise? Valid notes and rows, and each promise broken in them once. */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { silentLogger } from "../../src/base/log.ts";
@@ -31,24 +31,24 @@ const leads = (holder: string, token: number): Note => ({ kind: "leads", holder,
 const fired = (op: string, token: number): Note => ({ kind: "fired", op, token, names: ["s"] });
 
 describe("judgeLog()", () => {
-  test("finds nothing where a job was taken over with its history", () => {
+  test("accepts a job that was taken over with its history", () => {
     const report = judgeLog([
       ...[claimed(1, []), started("a", 1), asked("1"), saved("1", 1, ["a"]), started("b", 1)],
       ...[claimed(2, ["a"]), started("b", 2), asked("2"), saved("2", 2, ["b"], true)],
       ...[leads("h", 1), asked("3"), fired("3", 1), leads("i", 2), asked("4"), fired("4", 2)],
     ]);
-    expect(report).toMatchObject({ wrong: [], started: 3, resumed: 1, replayed: 1, terms: 2 });
+    expect(report).toMatchObject({ violations: [], started: 3, resumed: 1, replayed: 1, terms: 2 });
   });
 
-  test("lets pass what a stopped process notes late, and what is forgotten on purpose", () => {
+  test("accepts what a stopped process notes late, and steps that a retry forgets", () => {
     const late = [claimed(1, []), claimed(3, []), asked("1"), saved("1", 3, ["a"]), claimed(2, []), started("a", 2)];
-    expect(judgeLog(late).wrong).toEqual([]);
+    expect(judgeLog(late).violations).toEqual([]);
     const forgotten = [claimed(1, []), saved("1", 1, ["a"]), asked("2", { j: ["a"] }), claimed(2, []), started("a", 2)];
-    expect(judgeLog(forgotten).wrong).toEqual([]);
+    expect(judgeLog(forgotten).violations).toEqual([]);
     // The first sending of a write counts, its answer may come after another claim.
-    expect(judgeLog([claimed(1, []), asked("1"), claimed(2, ["a"]), asked("1"), saved("1", 1, ["a"])]).wrong).toEqual(
-      [],
-    );
+    expect(
+      judgeLog([claimed(1, []), asked("1"), claimed(2, ["a"]), asked("1"), saved("1", 1, ["a"])]).violations,
+    ).toEqual([]);
   });
 
   const broken: [what: string, notes: Note[], says: string][] = [
@@ -64,7 +64,7 @@ describe("judgeLog()", () => {
       'without its finished step "a"',
     ],
     ["one fence for two claims", [claimed(1, []), claimed(1, [], "other")], "two claims"],
-    ["a step under no claim", [started("a", 1)], "nobody was given"],
+    ["a step under no claim", [started("a", 1)], "no claim has"],
     [
       "a write under a lost claim",
       [claimed(1, []), claimed(2, []), asked("1"), saved("1", 1, ["a"])],
@@ -79,8 +79,8 @@ describe("judgeLog()", () => {
     ["a fire under a lost term", [leads("h", 1), leads("i", 2), asked("1"), fired("1", 1)], "after term 2 had begun"],
   ];
   for (const [what, notes, says] of broken) {
-    test(`finds ${what}`, () => {
-      expect(judgeLog(notes).wrong.join("\n")).toContain(says);
+    test(`detects ${what}`, () => {
+      expect(judgeLog(notes).violations.join("\n")).toContain(says);
     });
   }
 });
@@ -99,8 +99,8 @@ async function realRows(): Promise<{ rows: Rows; clients: Acknowledged; id: stri
   const storage = memory();
   const clock = new FakeClock();
   const belfry = new Belfry({ storage, clock, logger: silentLogger });
-  const stage = { rest: async () => true, begin: () => 0, end: () => {}, pass: () => 0 };
-  belfry.task("play", (ctx, script: Op[]) => playScript(stage, ctx, script));
+  const scriptHost = { sleep: async () => true, stepBegins: () => 0, stepEnds: () => {}, reachesThrow: () => 0 };
+  belfry.task("play", (ctx, script: Op[]) => playScript(scriptHost, ctx, script));
   await belfry.schedule(EVERY, EVERY, "play", { input: [] });
   const job = await belfry.enqueue("play", SCRIPT, { key: "k" });
   await clock.advance("10s");
@@ -120,7 +120,7 @@ async function realRows(): Promise<{ rows: Rows; clients: Acknowledged; id: stri
 }
 
 describe("judgeRows()", () => {
-  test("finds nothing in what the engine left", async () => {
+  test("accepts the rows that the engine left", async () => {
     const { rows, clients } = await realRows();
     expect(rows["occurrences"]).toHaveLength(10);
     expect(rows["jobs"]).toHaveLength(13);
@@ -146,7 +146,7 @@ describe("judgeRows()", () => {
       "has no outcome",
     ],
     ["a job that is not over", ({ jobs }) => Object.assign(jobs![0]!, { state: "ready" }), "is not over"],
-    ["a wrong result", ({ jobs }, id) => Object.assign(find(jobs!, id), { result: "[]" }), "is no list of 4"],
+    ["a wrong result", ({ jobs }, id) => Object.assign(find(jobs!, id), { result: "[]" }), "is not a list of 4"],
     ["a step of no job", ({ steps }) => Object.assign(steps![0]!, { job_id: "nobody" }), "an orphan in steps"],
     ["a signal of no job", ({ signals }) => Object.assign(signals![0]!, { job_id: "nobody" }), "an orphan in signals"],
     ["a lost signal", ({ signals }) => signals!.pop(), "was accepted and is not stored"],
@@ -164,7 +164,7 @@ describe("judgeRows()", () => {
     ["a key with two jobs", ({ jobs }, id) => jobs!.push({ ...find(jobs!, id), id: "twin" }), "key k has two jobs"],
   ];
   for (const [what, spoil, says] of broken) {
-    test(`finds ${what}`, async () => {
+    test(`detects ${what}`, async () => {
       const { rows, clients, id } = await realRows();
       spoil(rows, id);
       expect(judgeRows(rows, KNOWN, clients).join("\n")).toContain(says);

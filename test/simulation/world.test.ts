@@ -1,13 +1,13 @@
-/** Do the promises hold in simulated worlds, and would the simulator notice if they did not? */
+/** Do the promises hold in simulated worlds, and does the simulator detect broken ones? */
 import { describe, expect, test } from "vitest";
 import type { Storage } from "../../src/storage/port.ts";
-import { type MakeGround, runWorld, shrinkWorld } from "./simulator/mod.ts";
-import { sqliteGround } from "./sqlite_ground.ts";
+import { type MakeWorldStorage, runWorld, shrinkWorld } from "./simulator/mod.ts";
+import { sqliteWorldStorage } from "./sqlite_world_storage.ts";
 
-/** All kinds of faults; `swapped`: a request was really overtaken. */
+/** All kinds of faults; `overtaken`: a request was really overtaken. */
 const FAULTS = [
   ...["crash", "pause", "suspend", "clock jump", "clock drift", "outage"],
-  ...["request lost", "reply lost", "duplicate", "delay", "reorder", "swapped", "worst moment"],
+  ...["request lost", "reply lost", "duplicate", "delay", "reorder", "overtaken", "stale write"],
   ...["wakes lost", "wake late", "wake again"],
 ];
 /** The long run is `npm run simulate`; here are enough worlds to catch what is broken plainly. */
@@ -16,27 +16,27 @@ const WORLDS_ON_SQLITE = 4;
 
 describe("a simulated world", () => {
   for (let seed = 1; seed <= WORLDS; seed++) {
-    test(`seed ${seed} violates nothing and comes to rest`, async () => {
+    test(`seed ${seed} violates no promise and quiesces`, async () => {
       const report = await runWorld({ seed, steps: 1200 });
       expect(report.violation).toBeNull();
       expect(report.requests).toBeGreaterThan(50);
     });
   }
 
-  test("every kind of fault strikes, and most moves of schedules can be checked", async () => {
-    const struck = new Set<string>();
+  test("every kind of fault is injected, and most moves of schedules can be checked", async () => {
+    const injected = new Set<string>();
     let [covered, occurrences] = [0, 0];
     for (let seed = 1; seed <= 20; seed++) {
       const report = await runWorld({ seed, steps: 1200 });
-      for (const kind of Object.keys(report.struck)) struck.add(kind);
+      for (const kind of Object.keys(report.injected)) injected.add(kind);
       covered += report.covered;
       occurrences += report.occurrences;
     }
-    expect([...struck].sort()).toEqual([...FAULTS].sort());
+    expect([...injected].sort()).toEqual([...FAULTS].sort());
     expect(covered).toBeGreaterThan(occurrences / 2);
   });
 
-  test("the same seed plays the same world, to the step", async () => {
+  test("the same seed gives the same run, step by step", async () => {
     const [first, second] = [await runWorld({ seed: 77, steps: 800 }), await runWorld({ seed: 77, steps: 800 })];
     expect(second).toEqual(first);
     expect((await runWorld({ seed: 78, steps: 800 })).trace).not.toBe(first.trace);
@@ -44,39 +44,39 @@ describe("a simulated world", () => {
 });
 
 describe("a simulated world on SQLite", () => {
-  const ground = (): Promise<MakeGround> => sqliteGround();
+  const storage = (): Promise<MakeWorldStorage> => sqliteWorldStorage();
   for (let seed = 1; seed <= WORLDS_ON_SQLITE; seed++) {
-    test(`seed ${seed} violates nothing and comes to rest`, async () => {
-      const report = await runWorld({ seed, steps: 1200, ground });
+    test(`seed ${seed} violates no promise and quiesces`, async () => {
+      const report = await runWorld({ seed, steps: 1200, storage });
       expect(report.violation).toBeNull();
       expect(report.requests).toBeGreaterThan(50);
     });
   }
 
-  test("the same seed plays the same world, to the step", async () => {
-    const first = await runWorld({ seed: 77, steps: 800, ground });
-    expect(await runWorld({ seed: 77, steps: 800, ground })).toEqual(first);
+  test("the same seed gives the same run, step by step", async () => {
+    const first = await runWorld({ seed: 77, steps: 800, storage });
+    expect(await runWorld({ seed: 77, steps: 800, storage })).toEqual(first);
     expect(first.jobs).toBeGreaterThan(5);
     expect(first.occurrences).toBeGreaterThan(0);
   });
 
-  test("what is wrong with a row is found through its triggers", async () => {
-    // A job that is changed past the port, in a batch that was not asked to.
-    const broken = (): Promise<MakeGround> =>
-      sqliteGround(`CREATE TEMP TRIGGER spoiled AFTER UPDATE ON main.belfry_jobs
+  test("a corrupted row is detected through the triggers", async () => {
+    // Changes a job behind the port, in the batch that completes it.
+    const broken = (): Promise<MakeWorldStorage> =>
+      sqliteWorldStorage(`CREATE TEMP TRIGGER corrupted AFTER UPDATE ON main.belfry_jobs
         WHEN NEW.state = 'completed' AND OLD.state = 'running'
         BEGIN UPDATE belfry_jobs SET result = '[]' WHERE id = NEW.id; END`);
     let found: string | null = null;
     for (let seed = 1; seed <= 5 && found === null; seed++) {
-      found = (await runWorld({ seed, steps: 800, ground: broken })).violation;
+      found = (await runWorld({ seed, steps: 800, storage: broken })).violation;
     }
     expect(found).toContain("changed after its end");
   });
 });
 
-/** Storages without one of their guards. What a guard keeps from happening, the oracle must see. */
+/** Storages with one guard removed: the oracle must detect what the guard prevents. */
 const broken: Record<string, { seeds: number; without: (storage: Storage) => Partial<Storage> }> = {
-  "a lease that is granted to whoever asks": {
+  "a lease that is granted to every holder that asks": {
     seeds: 10,
     without: (storage) => ({
       beginTick: async (request) => {
@@ -86,7 +86,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
       },
     }),
   },
-  "a fire that looks at no lease": {
+  "a fire that checks no lease": {
     seeds: 150,
     without: (storage) => ({ fire: (request) => storage.fire({ ...request, lease: null }).then((reply) => reply) }),
   },
@@ -140,7 +140,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
     }),
   },
   "a claim piggybacked on an enqueue that forgets the history": {
-    seeds: 60,
+    seeds: 200,
     without: (storage) => ({
       enqueue: async (request) => {
         const reply = await storage.enqueue(request);
@@ -150,7 +150,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
       },
     }),
   },
-  "a claim piggybacked on a save that is not answered": {
+  "a claim piggybacked on a save that gets no reply": {
     seeds: 10,
     without: (storage) => ({
       save: async (request) => {
@@ -173,7 +173,7 @@ const broken: Record<string, { seeds: number; without: (storage: Storage) => Par
   },
 };
 
-describe("the oracle finds", () => {
+describe("the oracle detects", () => {
   for (const [what, { seeds, without }] of Object.entries(broken)) {
     test(what, async () => {
       const wrap = (storage: Storage): Storage => ({ ...storage, ...without(storage) });
@@ -185,7 +185,7 @@ describe("the oracle finds", () => {
     });
   }
 
-  test("a failing world is cut down to what it needs, and still fails", async () => {
+  test("a failing world is reduced to the faults that it needs, and still fails", async () => {
     const without = broken["a claim that forgets the history"]!.without;
     const wrap = (storage: Storage): Storage => ({ ...storage, ...without(storage) });
     let seed = 1;

@@ -1,8 +1,8 @@
 /**
- * What do people and programs do meanwhile? Clients that register, enqueue, signal, cancel and configure, from a seed.
+ * What do clients do meanwhile? They register, enqueue, signal, cancel and configure, drawn from a seed.
  *
- * Each action goes through the engine of some host, and so through its bad network; that it fails is part of the game,
- * but only in the ways the port and the engine promise.
+ * Each action goes through the engine of some host and so through its faulty network. It may fail, but only with the errors
+ * that the port and the engine document.
  */
 
 import { BelfryError } from "../../../src/base/error.ts";
@@ -10,11 +10,11 @@ import type { Belfry } from "../../../src/belfry.ts";
 import type { ScheduleOptions } from "../../../src/schedule/options.ts";
 import type { EnqueueOptions } from "../../../src/task/options.ts";
 import { pickWeighted, type Random, seededRandom } from "../../../src/testing/random.ts";
-import type { Ground } from "./ground.ts";
 import { EXPRESSIONS, ZONES } from "./instants.ts";
 import { drawScript, type Op, waitsOf } from "./script.ts";
+import type { WorldStorage } from "./world_storage.ts";
 
-/** What a client does. */
+/** Kinds of actions. */
 export type ActionKind =
   | "enqueue"
   | "register"
@@ -29,7 +29,7 @@ export type ActionKind =
   | "queue"
   | "purge";
 
-/** One action; what it does exactly follows from its own seed. */
+/** One action; its details are drawn from its own seed. */
 export interface Action {
   /** Happens before this step. */
   readonly step: number;
@@ -52,7 +52,7 @@ const KINDS: readonly (readonly [ActionKind, number])[] = [
   ["queue", 4],
   ["purge", 2],
 ];
-/** Errors that an action may meet. */
+/** Codes of errors with which an action may fail. */
 const ALLOWED = new Set([
   "STORAGE_UNAVAILABLE",
   "JOB_UNKNOWN",
@@ -66,7 +66,7 @@ const SCHEDULES = ["alpha", "beta", "gamma", "delta"];
 /** Queues that jobs go to. */
 export const QUEUES: readonly string[] = ["default", "bulk", "slow"];
 
-/** Draws what clients do. */
+/** Draws the actions of all clients. */
 export function drawActions(random: Random, options: { steps: number; hosts: number; count: number }): Action[] {
   const at = (step: number, kind: ActionKind): Action => ({
     step,
@@ -78,7 +78,7 @@ export function drawActions(random: Random, options: { steps: number; hosts: num
     const kind = pickWeighted(random, KINDS);
     return at(random.below(options.steps), kind);
   });
-  // Something to do from the start.
+  // There is work from the start.
   for (let i = 0; i < 3; i++) actions.push(at(i, "register"), at(i, "enqueue"));
   return actions.sort((a, b) => a.step - b.step);
 }
@@ -92,16 +92,16 @@ function pickSchedule(random: Random): string {
   return random.pick(SCHEDULES);
 }
 
-/** Does an action through an engine. @throws what it must not meet */
-export async function act(action: Action, belfry: Belfry, ground: Ground): Promise<void> {
+/** Performs an action through an engine. @throws the errors that are not allowed */
+export async function act(action: Action, belfry: Belfry, worldStorage: WorldStorage): Promise<void> {
   try {
-    await DO[action.kind](belfry, seededRandom(action.seed), ground);
+    await DO[action.kind](belfry, seededRandom(action.seed), worldStorage);
   } catch (error) {
     if (!(error instanceof BelfryError && ALLOWED.has(error.code))) throw error;
   }
 }
 
-type Do = (belfry: Belfry, random: Random, ground: Ground) => Promise<unknown>;
+type Do = (belfry: Belfry, random: Random, worldStorage: WorldStorage) => Promise<unknown>;
 
 const DO: Readonly<Record<ActionKind, Do>> = {
   enqueue: (belfry, random) =>
@@ -123,9 +123,9 @@ const DO: Readonly<Record<ActionKind, Do>> = {
     return belfry.schedule(name, random.pick(EXPRESSIONS), task, { ...options, timeZone });
   },
 
-  signal: async (belfry, random, ground) => {
+  signal: async (belfry, random, worldStorage) => {
     const waits: [string, string][] = [];
-    for (const { id, task, input } of ground.openJobs()) {
+    for (const { id, task, input } of worldStorage.openJobs()) {
       if (task === "play") for (const name of waitsOf(JSON.parse(input) as Op[])) waits.push([id, name]);
     }
     if (waits.length === 0) return;
@@ -133,13 +133,13 @@ const DO: Readonly<Record<ActionKind, Do>> = {
     await belfry.job(id).signal(name, `signal ${name}`, random.chance(0.5) ? { key: "once" } : {});
   },
 
-  cancel: async (belfry, random, ground) => {
-    const id = someJob(random, ground);
+  cancel: async (belfry, random, worldStorage) => {
+    const id = someJob(random, worldStorage);
     if (id !== undefined) await belfry.job(id).cancel();
   },
 
-  retry: async (belfry, random, ground) => {
-    const failed = [...ground.openJobs()].filter(({ state }) => state === "failed").map(({ id }) => id);
+  retry: async (belfry, random, worldStorage) => {
+    const failed = [...worldStorage.openJobs()].filter(({ state }) => state === "failed").map(({ id }) => id);
     if (failed.length > 0) await belfry.job(random.pick(failed)).retry();
   },
 
@@ -161,7 +161,7 @@ const DO: Readonly<Record<ActionKind, Do>> = {
       rate: random.chance(0.2) ? { count: 1 + random.below(3), per: 1000 + random.below(4000) } : null,
     }),
 
-  // What the leader does once a minute, with a retention that bites.
+  // What the leader does once a minute, with a retention that is short enough to remove rows.
   purge: async (belfry, random) => {
     const { storage, clock } = belfry.engine;
     const now = clock.now();
@@ -176,8 +176,8 @@ const DO: Readonly<Record<ActionKind, Do>> = {
   },
 };
 
-function someJob(random: Random, ground: Ground): string | undefined {
-  const ids = [...ground.openJobs()].map(({ id }) => id);
+function someJob(random: Random, worldStorage: WorldStorage): string | undefined {
+  const ids = [...worldStorage.openJobs()].map(({ id }) => id);
   return ids.length > 0 ? random.pick(ids) : undefined;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Where does an engine live? A simulated host: its clock, its network to the storage, its lives and deaths.
+ * What does an engine run on? A simulated host: its clock, its network to the storage, its crashes and restarts.
  *
- * An engine on a host sees time, chance and the storage through it alone. When the host dies, nothing that the engine
- * waits for ever comes: no timer fires, no reply arrives, as if the process were gone; what it sent before may still
- * arrive. A paused host is late for everything. The next life is a new engine with the same tasks and no memory.
+ * The engine gets time, randomness and the storage from its host alone. After a crash no timer of the engine fires and no
+ * reply arrives, as if its process were gone; requests that it sent before may still arrive. A paused host handles
+ * everything late. A life is the time from one start to the next crash; each has a new engine with the same tasks and no
+ * memory.
  */
 import type { Clock } from "../../../src/base/clock.ts";
 import { BelfryError } from "../../../src/base/error.ts";
@@ -12,27 +13,27 @@ import type { Storage, Wake } from "../../../src/storage/port.ts";
 import type { Random } from "../../../src/testing/random.ts";
 import type { Timeline } from "./timeline.ts";
 
-/** Tells of requests that reached the storage. */
+/** The network between hosts and storage, and the callbacks that observe it. */
 export interface Network {
   readonly timeline: Timeline;
   readonly storage: Storage;
   /** Whether the storage answers now. */
   available: boolean;
-  /** Grows when all that is on the wire is dropped. */
+  /** Incremented when all requests in transit are dropped. */
   epoch: number;
-  /** Told when a request is sent. @returns to be called each time it is about to be carried out; then with its reply */
+  /** Called when a request is sent. @returns a function to call each time the request is executed, then with its reply */
   send(host: Host, method: string, request: unknown): () => (reply: unknown) => void;
-  /** Whether the lease or a claim under which a fire or a save was sent is another's by now. */
-  outlived(method: string, request: unknown): boolean;
-  /** Told when a request was carried out. */
+  /** Whether the lease or claim under which a fire or a save was sent belongs to another by now. */
+  isStale(method: string, request: unknown): boolean;
+  /** Called when a request was executed. */
   done(): void;
-  /** Told when a request has overtaken another. */
-  swapped(): void;
+  /** Called when a request has overtaken another. */
+  overtaken(): void;
 }
 
-/** What happens to the next request. */
+/** A fault that affects the next request. */
 export type Mishap = { kind: "request lost" | "reply lost" | "duplicate" | "delay" | "reorder"; ms: number };
-/** What happens to the next notice that the storage pushes. */
+/** A fault that affects the next wake-up that the storage pushes. */
 export type WakeMishap = { kind: "wake late" | "wake again"; ms: number };
 
 /** The methods of the port that go over the network. */
@@ -47,18 +48,18 @@ type Method = (request: unknown) => Promise<unknown>;
 /** One host. */
 export class Host {
   readonly name: string;
-  /** Mishaps waiting for requests. */
+  /** Faults for the next requests. */
   readonly mishaps: Mishap[] = [];
-  /** Mishaps waiting for notices. */
+  /** Faults for the next wake-ups. */
   readonly wakeMishaps: WakeMishap[] = [];
-  /** How long the next fires and saves wait at most for their worst moment, ms. */
-  readonly worstMoments: number[] = [];
-  /** Counts lives; an engine belongs to one. */
+  /** How long each of the next fires and saves is held at most until its lease or claim is lost, ms. */
+  readonly staleWrites: number[] = [];
+  /** Number of the present life; an engine belongs to one. */
   life = 0;
   up = false;
   readonly #network: Network;
   readonly #random: Random;
-  /** What waits for the end of a pause. */
+  /** Callbacks that are held until the end of a pause; null: not paused. */
   #late: (() => void)[] | null = null;
   #offsetMs: number;
   #rate = 1;
@@ -67,20 +68,20 @@ export class Host {
   #elapsed = 0;
   /** Elapsed time never reads less than this. */
   #least = 0;
-  /** No notice arrives before this true time. */
-  #deafUntil: number;
-  /** A request that waits to be overtaken. */
+  /** No wake-up arrives before this true time. */
+  #wakesLostUntil: number;
+  /** A request that is held until the next one has overtaken it. */
   #overtaken: (() => void) | null = null;
-  /** A fire or save that waits until its lease or claim is another's. */
-  #outlived: { life: number; method: string; request: unknown; go: () => void } | null = null;
+  /** A fire or save that is held until its lease or claim belongs to another. */
+  #isStale: { life: number; method: string; request: unknown; go: () => void } | null = null;
 
-  /** @param options `offsetMs`: how far its wall clock is off at first; `deaf`: no notice ever reaches it */
-  constructor(name: string, network: Network, random: Random, options: { offsetMs: number; deaf: boolean }) {
+  /** @param options `offsetMs`: how far its wall clock is off at first; `receivesWakes`: whether wake-ups reach it */
+  constructor(name: string, network: Network, random: Random, options: { offsetMs: number; receivesWakes: boolean }) {
     this.name = name;
     this.#network = network;
     this.#random = random;
     this.#offsetMs = options.offsetMs;
-    this.#deafUntil = options.deaf ? Number.POSITIVE_INFINITY : 0;
+    this.#wakesLostUntil = options.receivesWakes ? 0 : Number.POSITIVE_INFINITY;
     this.#since = network.timeline.now;
   }
 
@@ -97,21 +98,21 @@ export class Host {
     this.#late = null;
     this.mishaps.length = 0;
     this.wakeMishaps.length = 0;
-    this.worstMoments.length = 0;
+    this.staleWrites.length = 0;
   }
 
-  /** Something was done in the storage: is it the moment? */
-  look(): void {
-    const waiting = this.#outlived;
-    if (waiting && this.#network.outlived(waiting.method, waiting.request)) waiting.go();
+  /** A request was executed: releases the held fire or save if it is stale by now. */
+  releaseIfStale(): void {
+    const waiting = this.#isStale;
+    if (waiting && this.#network.isStale(waiting.method, waiting.request)) waiting.go();
   }
 
-  /** Loses all notices for a while. */
-  deafen(ms: number): void {
-    this.#deafUntil = Math.max(this.#deafUntil, this.#network.timeline.now + ms);
+  /** Loses all wake-ups for a while. */
+  loseWakes(ms: number): void {
+    this.#wakesLostUntil = Math.max(this.#wakesLostUntil, this.#network.timeline.now + ms);
   }
 
-  /** Stands still for a while. @param suspended elapsed time stands still too */
+  /** Runs nothing for a while. @param suspended elapsed time stops, too */
   pause(ms: number, suspended: boolean): void {
     if (this.#late) return;
     this.#late = [];
@@ -122,7 +123,7 @@ export class Host {
       if (suspended) this.#setElapsed(elapsed);
       const late = this.#late ?? [];
       this.#late = null;
-      // Everything that came meanwhile comes now, each as an event of its own, in any order.
+      // Everything that arrived meanwhile is handled now, each as an event of its own, in any order.
       for (const run of late) this.#network.timeline.after(0, () => this.#whenAlive(life, run));
     });
   }
@@ -136,14 +137,14 @@ export class Host {
     this.#rate = rate;
   }
 
-  /** Wall clock and rate are put right. */
-  mend(): void {
+  /** Corrects wall clock and rate, and drops pending faults. */
+  repair(): void {
     this.drift(1);
     this.#offsetMs = 0;
     this.mishaps.length = 0;
     this.wakeMishaps.length = 0;
-    this.worstMoments.length = 0;
-    this.#outlived?.go();
+    this.staleWrites.length = 0;
+    this.#isStale?.go();
   }
 
   // ---------------------------------------------------------------- what an engine sees
@@ -158,7 +159,7 @@ export class Host {
       setTimer: (delayMs, callback) => {
         const due = this.#elapsedNow() + delayMs;
         let cancel = (): void => {};
-        // Drift and suspension change when elapsed time gets there: what rings too early is set again.
+        // Drift and suspension change when elapsed time reaches `due`: a timer that fires too early is set again.
         const arm = (): void => {
           cancel = timeline.after((due - this.#elapsedNow()) / this.#rate, () => this.#whenAlive(life, ring));
         };
@@ -167,7 +168,7 @@ export class Host {
             arm();
             return;
           }
-          // True time is a large number with few places left: the host must not find itself a hair before its timer.
+          // True time has few digits left after the point: elapsed time must not read slightly less than `due` now.
           this.#least = Math.max(this.#least, due);
           callback();
         };
@@ -184,7 +185,7 @@ export class Host {
     const prefix = `${this.name}${this.life}`;
     let count = 0;
     return {
-      // Sorted by time as the engine's own, and told apart by host and life.
+      // Sort by time, as the engine's own do; unique by host and life.
       id: (now) => `${Math.floor(now).toString(36)}-${String(++count).padStart(5, "0")}-${prefix}`,
       token: () => `${prefix}-${++count}`,
       random: () => random.next(),
@@ -195,7 +196,7 @@ export class Host {
   storage(): Storage {
     const { life } = this;
     const { storage } = this.#network;
-    // Whatever holds the rows, here it is used from many hosts, and what it pushes may be lost on the way.
+    // Many hosts use it, and what it pushes may be lost on the way.
     const capabilities = { ...storage.capabilities, shared: true };
     const remote: Record<string, unknown> = { name: storage.name, capabilities };
     for (const name of METHODS) {
@@ -209,10 +210,10 @@ export class Host {
     return remote as unknown as Storage;
   }
 
-  /** A notice of the storage comes this way. */
+  /** Delivers a wake-up of the storage, unless a fault prevents it. */
   #push(life: number, wake: Wake, onWake: (wake: Wake) => void): void {
     const { timeline } = this.#network;
-    if (this.life !== life || timeline.now < this.#deafUntil) return;
+    if (this.life !== life || timeline.now < this.#wakesLostUntil) return;
     const mishap = this.wakeMishaps.shift();
     const arrive = (): void => this.#whenAlive(life, () => onWake(wake));
     const afterMs = 1 + this.#random.below(30);
@@ -249,25 +250,25 @@ export class Host {
           (error: Error) => answer(() => reject(error), back),
         );
       };
-      if (mishap?.kind === "request lost" || this.#outlived?.life === life) {
+      if (mishap?.kind === "request lost" || this.#isStale?.life === life) {
         fail(mishap?.ms ?? back);
         return;
       }
-      if ((name === "fire" || name === "save") && this.worstMoments.length > 0) {
-        this.#waitForWorst(name, request, () => arrive(false), this.worstMoments.shift()!);
+      if ((name === "fire" || name === "save") && this.staleWrites.length > 0) {
+        this.#holdUntilStale(name, request, () => arrive(false), this.staleWrites.shift()!);
         return;
       }
       const first = (): void => {
-        this.#letPass();
+        this.#releaseOvertaken();
         arrive(false);
       };
       timeline.after(there, mishap?.kind === "reorder" ? () => this.#wait(() => arrive(false), mishap.ms) : first);
-      // What was on the wire arrives even when its sender is gone.
+      // A request in transit arrives even when its sender has crashed.
       if (mishap?.kind === "duplicate") timeline.after(there + 1 + random.below(mishap.ms + 1), () => arrive(true));
     });
   }
 
-  /** A request waits until the host's next one has been done, or for so long. */
+  /** Holds a request until the host's next one was executed, or for `ms`. */
   #wait(run: () => void, ms: number): void {
     const { timeline } = this.#network;
     let gone = false;
@@ -282,34 +283,34 @@ export class Host {
     this.#overtaken ??= go;
   }
 
-  /** A request waits until what it rests on is another's, or for so long. */
-  #waitForWorst(method: string, request: unknown, arrive: () => void, ms: number): void {
+  /** Holds a request until its lease or claim belongs to another, or for `ms`. */
+  #holdUntilStale(method: string, request: unknown, arrive: () => void, ms: number): void {
     const { timeline } = this.#network;
     const waiting = {
       life: this.life,
       method,
       request,
       go: (): void => {
-        if (this.#outlived !== waiting) return;
-        this.#outlived = null;
+        if (this.#isStale !== waiting) return;
+        this.#isStale = null;
         cancel();
         timeline.after(0, arrive);
       },
     };
     const cancel = timeline.after(ms, waiting.go);
-    this.#outlived = waiting;
+    this.#isStale = waiting;
   }
 
-  /** A request arrives: the one that waits to be overtaken is done right after it. */
-  #letPass(): void {
+  /** A request arrives: the held one is executed right after it. */
+  #releaseOvertaken(): void {
     const overtaken = this.#overtaken;
     if (!overtaken) return;
     this.#overtaken = null;
-    this.#network.swapped();
+    this.#network.overtaken();
     this.#network.timeline.after(0, overtaken);
   }
 
-  /** Mostly a few ms, now and then long enough to be overtaken. */
+  /** Draws a latency: mostly a few ms, sometimes long enough to be overtaken. */
   #latency(): number {
     return this.#random.chance(0.03) ? this.#random.below(1500) : this.#random.below(8);
   }

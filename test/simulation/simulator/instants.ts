@@ -1,13 +1,13 @@
 /**
- * When should a simulated schedule occur? Instants worked out apart from the code that is tested.
+ * When must a simulated schedule occur? Instants computed independently of the code under test.
  *
- * Expressions of an even period are known by their period. A calendar's instants are found the slow way, without masks,
- * periods or zones of our own: each second around the start of the world is turned into local time with what `Intl` says
- * of that minute's offset, its fields are compared, and a local time that was there before (clocks went back) is left out.
- * Outside of that window nothing is known, and then nothing is checked.
+ * Expressions with a constant period are known by their period. A calendar's instants are found by brute force: each second
+ * around the start of the world is converted to local time with the offset that `Intl` gives for that minute, its fields
+ * are compared, and a local time that occurred before (clocks were set back) is left out. Outside of that window the
+ * instants are unknown, and nothing is checked.
  */
 
-/** Expressions of even periods, ms (where clocks never change); the text is the canonical one that is stored. */
+/** Expressions with a constant period, ms, in zones where clocks never change; in the canonical form that is stored. */
 const PERIODS: Readonly<Record<string, number>> = {
   "*/5 * * * * *": 5_000,
   "*/10 * * * * *": 10_000,
@@ -17,7 +17,7 @@ const PERIODS: Readonly<Record<string, number>> = {
   "@every 45s": 45_000,
 };
 
-/** Expressions without one. */
+/** Expressions without a constant period. */
 const CALENDARS: readonly string[] = [
   "*/15 * 0-2,15 * * *",
   "5,25 * 1-3,7 * * *",
@@ -25,45 +25,45 @@ const CALENDARS: readonly string[] = [
   "30 1,2,59 1-3 * * 0,6",
 ];
 
-/** Zones of the game: those in which clocks change at one of {@link STARTS}, and one in which they never do. */
+/** Zones that clients use: those in which clocks change at one of {@link STARTS}, and one in which they never do. */
 export const ZONES: readonly string[] = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"];
 
 /** Expressions that clients register. */
 export const EXPRESSIONS: readonly string[] = [...Object.keys(PERIODS), ...CALENDARS];
 
-/** When worlds begin: a plain moment, or shortly before clocks change somewhere. */
+/** When worlds begin: at New Year in UTC, or shortly before clocks change somewhere. */
 export const STARTS: readonly number[] = [
   "2026-01-01T00:00:00Z",
   "2026-03-29T00:59:20Z",
   "2026-10-25T00:59:20Z",
   "2026-03-08T06:59:20Z",
   "2026-11-01T05:59:20Z",
-  // By half an hour.
+  // Lord Howe Island: clocks change by half an hour.
   "2026-04-04T14:59:20Z",
   "2026-10-03T15:29:20Z",
 ].map((text) => Date.parse(text));
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
-/** How far the window reaches before and after the start; two hours more are read to know what is a repetition. */
+/** How far the window reaches before and after the start; two hours more are read to detect repeated local times. */
 const BEFORE_MS = HOUR;
 const AFTER_MS = 3 * HOUR;
 
 /** The instants of one definition. */
 export interface Instants {
-  /** The first instant of a schedule that was registered then; null: not known. */
+  /** The first instant of a schedule registered at `registeredAt`; null: unknown. */
   first(registeredAt: number): number | null;
-  /** The first instant after one that belongs to it (or after any, for calendars); null: not known. */
+  /** The first instant after an instant of the schedule, for calendars after any time; null: unknown. */
   next(after: number): number | null;
-  /** Not even: its instants do not follow from one another. */
+  /** Whether it has no constant period. */
   readonly calendar: boolean;
 }
 
 /**
- * The instants of a stored definition.
+ * Computes the instants of a stored definition.
  *
  * @param start when the world began
- * @returns null where they are not known
+ * @returns null where they are unknown
  */
 export function instantsOf(definition: string, start: number): Instants | null {
   const { expression, timeZone = "UTC" } = JSON.parse(definition) as { expression: string; timeZone?: string };
@@ -130,7 +130,7 @@ function walk(expression: string, zone: string, start: number): readonly number[
 
 type Matcher = (value: number) => boolean;
 
-/** Numbers, ranges and steps; more the game does not use. */
+/** Parses numbers, ranges and steps, which is all that the expressions above use. */
 function matcher(field: string): Matcher {
   const parts = field.split(",").map((part): Matcher => {
     const [range = "*", step = "1"] = part.split("/");
@@ -142,7 +142,7 @@ function matcher(field: string): Matcher {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Local time minus UTC, ms, as `Intl` tells it. */
+/** Local time minus UTC, ms, by `Intl`. */
 function offsetAt(at: number, zone: string): number {
   let format = formats.get(zone);
   if (!format) {

@@ -1,9 +1,9 @@
 /**
  * What must never happen? The promises as invariants, checked at every change of a row.
  *
- * The oracle watches the rows from below and the requests from above, and keeps its own books: here which claim of a job is
- * the latest and which steps are done, in `schedule_books.ts` who was granted the lease last and which occurrences have
- * become jobs. It trusts no guard of the storage or the engine: taking one out must show here.
+ * The oracle observes all requests and all changes of rows, and keeps a ledger of its own: here the latest claim of each job
+ * and the steps that are done, in `schedule_ledger.ts` the current lease and the occurrences that became jobs. It relies on
+ * no guard of the storage or the engine: removing one must lead to a violation.
  */
 import { isFinished } from "../../../src/memory/jobs.ts";
 import type {
@@ -18,10 +18,10 @@ import type {
   SaveReply,
   SaveRequest,
 } from "../../../src/storage/port.ts";
-import type { Carried } from "./carried.ts";
-import type { Ground } from "./ground.ts";
-import { CLOCK_ERROR_MS, ScheduleBooks } from "./schedule_books.ts";
+import type { CurrentRequest } from "./current_request.ts";
+import { CLOCK_ERROR_MS, ScheduleLedger } from "./schedule_ledger.ts";
 import { judgeResult, type Op } from "./script.ts";
+import type { WorldStorage } from "./world_storage.ts";
 
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -35,62 +35,64 @@ const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
   expired: ["ready"],
 };
 
-/** Keeps the books, and finds what does not fit. */
+/** Keeps the ledger and reports violations. */
 export class Oracle {
-  /** What was found; the first is the one that counts. */
+  /** Violations in the order in which they were found; later ones may follow from the first. */
   readonly violations: string[] = [];
-  /** What is known of the lease, the schedules and their outcomes. */
-  readonly schedules: ScheduleBooks;
+  /** The ledger of the lease, the schedules and their outcomes. */
+  readonly schedules: ScheduleLedger;
   /** How many jobs ended. */
   ended = 0;
-  readonly #ground: Ground;
-  #carried: Carried = { host: "nobody", method: "none", request: null, edited: NOTHING, sent: 0 };
+  readonly #storage: WorldStorage;
+  #current: CurrentRequest = { host: "nobody", method: "none", request: null, edited: NOTHING, sent: 0 };
   /** The token of the latest claim of each running job. */
   readonly #claims = new Map<string, string>();
   readonly #ops = new Set<string>();
-  /** Outputs of done steps by job, and when what saved them was sent. */
+  /** Outputs of done steps by job, and the place in the order of requests of the one that saved them. */
   readonly #done = new Map<string, Map<string, { output: string | null; sent: number }>>();
   /** Steps that were done when a claim began, by job and fence. */
   readonly #doneAtClaim = new Map<string, ReadonlySet<string>>();
-  /** How often a job of an id was removed. */
-  readonly #lives = new Map<string, number>();
+  /** How often a job with this id was removed. */
+  readonly #removals = new Map<string, number>();
   readonly #begun = new Map<string, number>();
   readonly #running = new Map<string, number>();
   readonly #admitted = new Map<string, number>();
   readonly #serverNow: (() => number) | null;
 
   /** @param options `serverNow`: the server's clock, where the storage has one; `start`: when the world began */
-  constructor(ground: Ground, options: { serverNow: (() => number) | null; start: number }) {
-    this.#ground = ground;
+  constructor(worldStorage: WorldStorage, options: { serverNow: (() => number) | null; start: number }) {
+    this.#storage = worldStorage;
     this.#serverNow = options.serverNow;
-    this.schedules = new ScheduleBooks((what) => this.fail(what), options);
-    ground.watch({
+    this.schedules = new ScheduleLedger((what) => this.fail(what), options);
+    worldStorage.watch({
       jobChanged: (before, after) => this.#jobChanged(before, after),
       scheduleChanged: (before, after) => this.schedules.changed(before, after),
       recorded: (outcome) => this.schedules.recorded(outcome),
     });
   }
 
-  /** Says that something must not be. */
+  /** Reports a violation. */
   fail(what: string): void {
-    const { host, method } = this.#carried;
+    const { host, method } = this.#current;
     this.violations.push(`${what} [${method} of ${host}]`);
   }
 
   /**
-   * A request is about to be carried out.
+   * The storage is about to execute a request.
    *
    * @param request `edited`: schedules that a client was editing through this host when it was sent; closing out what they
    *   had missed moves them by revision, without a lease
    * @returns to be called with its reply
    */
-  carry(carried: Pick<Carried, "host" | "method" | "request"> & Partial<Carried>): (reply: unknown) => void {
-    const { method, request } = carried;
-    this.#carried = { edited: NOTHING, sent: 0, ...carried };
+  beginRequest(
+    current: Pick<CurrentRequest, "host" | "method" | "request"> & Partial<CurrentRequest>,
+  ): (reply: unknown) => void {
+    const { method, request } = current;
+    this.#current = { edited: NOTHING, sent: 0, ...current };
     const claims = method === "save" ? new Map(this.#claims) : null;
     return (reply) => {
-      this.#ground.settle();
-      this.schedules.done(this.#carried, reply);
+      this.#storage.reportChanges();
+      this.schedules.done(this.#current, reply);
       if (method === "claim") this.#claimed(reply as ClaimReply);
       else if (method === "save") this.#saved(request as SaveRequest, reply as SaveReply, claims!);
       else if (method === "retry") this.#retried(request as RetryRequest, reply as string[]);
@@ -100,24 +102,24 @@ export class Oracle {
     };
   }
 
-  /** Whether the lease or a claim under which a request was sent is another's by now. */
-  outlived(method: string, request: unknown): boolean {
+  /** Whether the lease or a claim under which a request was sent belongs to another by now. */
+  isStale(method: string, request: unknown): boolean {
     if (method === "save")
       return (request as SaveRequest).writes.some(({ id, token }) => this.#claims.get(id) !== token);
     const { lease } = request as FireRequest;
     return lease !== null && !this.schedules.leads(lease);
   }
 
-  /** The claim that is being carried out, by itself or with a write. */
+  /** The claim that the storage is executing, by itself or piggybacked on a write. */
   #claimRequest(): ClaimRequest | null {
-    const { method, request } = this.#carried;
+    const { method, request } = this.#current;
     if (method === "claim") return request as ClaimRequest;
     return method === "save" || method === "enqueue" ? ((request as SaveRequest).claim ?? null) : null;
   }
 
-  // ---------------------------------------------------------------- steps, told by the scripts
+  // ---------------------------------------------------------------- steps, reported by the scripts
 
-  /** A step's function begins. @returns how often it has begun before */
+  /** A step's function begins. @returns how often it began before */
   stepBegins(jobId: string, step: string, fence: number): number {
     const claim = this.#claimOf(jobId, fence);
     if (this.#doneAtClaim.get(claim)?.has(step))
@@ -137,11 +139,11 @@ export class Oracle {
   }
 
   #claimOf(jobId: string, fence: number): string {
-    return `${jobId} ${this.#lives.get(jobId) ?? 0} ${fence}`;
+    return `${jobId} ${this.#removals.get(jobId) ?? 0} ${fence}`;
   }
 
-  /** A job passes a place of its code. @returns how often before */
-  passes(jobId: string, place: string): number {
+  /** A job reaches a `throw` of its script. @returns how often it reached it before */
+  reachesThrow(jobId: string, place: string): number {
     const key = `${jobId} at ${place}`;
     const before = this.#begun.get(key) ?? 0;
     this.#begun.set(key, before + 1);
@@ -151,7 +153,7 @@ export class Oracle {
   // ---------------------------------------------------------------- rows
 
   #jobChanged(before: Readonly<JobRecord> | null, after: Readonly<JobRecord> | null): void {
-    const { method } = this.#carried;
+    const { method } = this.#current;
     if (before === null) {
       this.#inserted(after!);
       return;
@@ -182,7 +184,7 @@ export class Oracle {
     } else if (after.state !== "running") this.#claims.delete(id);
   }
 
-  /** A claim may find a job that another host's clock made available; never one that waits for later by every clock. */
+  /** Checks a claim of a job that is not available yet: allowed only within the error of the hosts' clocks. */
   #early(row: Readonly<JobRecord>): void {
     const now = this.#serverNow?.();
     if (now !== undefined && row.availableAt! > now + CLOCK_ERROR_MS)
@@ -190,7 +192,7 @@ export class Oracle {
   }
 
   #inserted(row: Readonly<JobRecord>): void {
-    const { method, request } = this.#carried;
+    const { method, request } = this.#current;
     if (row.state !== "ready" || row.attempt !== 0) this.fail(`job ${row.id} was not inserted as new`);
     if (row.limitKey !== null) this.#count(this.#admitted, row.limitKey, counts(row));
     if (row.schedule !== null && (method === "fire" || method === "putSchedules"))
@@ -198,20 +200,20 @@ export class Oracle {
   }
 
   #removed(row: Readonly<JobRecord>): void {
-    const { method, request } = this.#carried;
+    const { method, request } = this.#current;
     const { finishedBefore, failedBefore } = request as PurgeRequest;
     const before = row.state === "failed" ? failedBefore : finishedBefore;
-    const parent = row.parentId === null ? undefined : this.#ground.job(row.parentId);
+    const parent = row.parentId === null ? undefined : this.#storage.job(row.parentId);
     const may =
       method === "purge" && isFinished(row.state) && row.finishedAt! < before && (!parent || isFinished(parent.state));
-    // The same id may come again, as another job: a child that is begun anew.
+    // The same id may be used again by another job: a child that its parent starts anew.
     this.#done.delete(row.id);
-    this.#lives.set(row.id, (this.#lives.get(row.id) ?? 0) + 1);
+    this.#removals.set(row.id, (this.#removals.get(row.id) ?? 0) + 1);
     if (!may) this.fail(`job ${row.id} was removed although it is ${row.state}`);
   }
 
   #moves(before: Readonly<JobRecord>, after: Readonly<JobRecord>): void {
-    const { method } = this.#carried;
+    const { method } = this.#current;
     const { id } = before;
     if (!NEXT_STATES[before.state].includes(after.state))
       this.fail(`job ${id} went from ${before.state} to ${after.state}`);
@@ -226,9 +228,9 @@ export class Oracle {
     if (after.state === "completed" && before.task === "play") this.#judge(after);
   }
 
-  /** A running job is moved by who holds its claim, or its claim has run out. */
+  /** Checks that a running job is moved under its claim, or that the claim has expired. */
   #leaves(row: Readonly<JobRecord>): void {
-    const { method, request } = this.#carried;
+    const { method, request } = this.#current;
     const write = method === "save" ? (request as SaveRequest).writes.find(({ id }) => id === row.id) : undefined;
     if (write?.token === row.claimToken) return;
     const claim = this.#claimRequest();
@@ -245,9 +247,9 @@ export class Oracle {
   }
 
   #checkPlaces(row: Readonly<JobRecord>): void {
-    const settings = this.#ground.queue(row.queue);
+    const settings = this.#storage.queue(row.queue);
     const running = this.#running.get(row.queue) ?? 0;
-    // A limit that was lowered meanwhile holds for the next claim; it cannot take claims back.
+    // A limit that was lowered meanwhile applies to the next claim; it takes no claim back.
     if (settings?.paused) this.fail(`job ${row.id} was claimed from the paused queue ${row.queue}`);
     if (settings?.concurrency != null && running > settings.concurrency)
       this.fail(`queue ${row.queue} runs ${running} jobs, more than ${settings.concurrency}`);
@@ -258,7 +260,7 @@ export class Oracle {
     const count = (counts.get(key) ?? 0) + change;
     counts.set(key, count);
     if (counts !== this.#admitted || change < 0) return;
-    const concurrency = this.#ground.concurrencyOf(key);
+    const concurrency = this.#storage.concurrencyOf(key);
     if (concurrency !== null && count > concurrency)
       this.fail(`limit ${key} admitted ${count} jobs, more than ${concurrency}`);
   }
@@ -278,7 +280,7 @@ export class Oracle {
   }
 
   #saved({ op, writes }: SaveRequest, { saved }: SaveReply, claims: ReadonlyMap<string, string>): void {
-    const { sent } = this.#carried;
+    const { sent } = this.#current;
     for (const { id } of saved) {
       const key = `${op} ${id}`;
       const write = writes.find((one) => one.id === id)!;
@@ -293,7 +295,7 @@ export class Oracle {
       for (const name of write.forget) done.delete(name);
       for (const step of write.steps) {
         const before = done.get(step.name);
-        // An older write of the same claim that arrives late says what was so; the storage leaves the step as it is.
+        // An older write of the same claim that arrives late must leave the step as it is.
         if (before && sent < before.sent) continue;
         if (before && (step.state !== "done" || before.output !== step.output)) {
           this.fail(`step "${step.name}" of ${id} was done and is written again as ${step.state}`);
@@ -310,7 +312,7 @@ export class Oracle {
   }
 
   #enqueued({ jobs }: EnqueueReply): void {
-    for (const { id } of jobs) if (!this.#ground.job(id)) this.fail(`job ${id} was acknowledged and is not stored`);
+    for (const { id } of jobs) if (!this.#storage.job(id)) this.fail(`job ${id} was acknowledged and is not stored`);
   }
 
   #piggybacked({ claim }: SaveRequest, { claimed }: SaveReply): void {

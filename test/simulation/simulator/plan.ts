@@ -1,8 +1,8 @@
 /**
- * What goes wrong, and when? A plan of faults, drawn from a seed before the world starts.
+ * Which faults are injected, and when? A plan, drawn from a seed before the world starts.
  *
- * Each fault names the step at which it strikes, so a plan can be cut down: the shrinker takes faults away and plays the
- * rest again. A fault without a chance to strike (a crash of a host that is down) does nothing.
+ * Each fault names the step before which it is injected, so a plan can be reduced: the shrinker removes faults and runs the
+ * rest again. A fault that cannot happen (a crash of a host that is down) does nothing.
  */
 import { pickWeighted, type Random } from "../../../src/testing/random.ts";
 
@@ -10,9 +10,9 @@ import { pickWeighted, type Random } from "../../../src/testing/random.ts";
 export type FaultKind =
   /** The host dies between two awaits, and is started again after a while. */
   | "crash"
-  /** The host stands still: nothing of it runs, its clock goes on. */
+  /** The host runs nothing for a while; its clock goes on. */
   | "pause"
-  /** The host stands still and so does its elapsed time, as when a machine sleeps. */
+  /** The host runs nothing for a while and its elapsed time stops, as when a machine sleeps. */
   | "suspend"
   /** The wall clock of the host jumps. */
   | "clock jump"
@@ -20,31 +20,31 @@ export type FaultKind =
   | "clock drift"
   /** The next request of the host never arrives. */
   | "request lost"
-  /** The next request of the host is done, and its reply never arrives. */
+  /** The next request of the host is executed, and its reply never arrives. */
   | "reply lost"
-  /** The next request of the host is done again later. */
+  /** The next request of the host is executed again later. */
   | "duplicate"
   /** The next request of the host takes very long to arrive. */
   | "delay"
-  /** The next request of the host is overtaken: it is done after the one that the host sends next. */
+  /** The next request of the host is executed after the one that the host sends next. */
   | "reorder"
   /**
-   * The next fire or save of the host arrives just after another was granted the lease, or the claim, under which it was
-   * sent; meanwhile nothing else of the host arrives.
+   * The next fire or save of the host arrives just after the lease, or the claim, under which it was sent was granted to
+   * another; meanwhile nothing else of the host arrives.
    */
-  | "worst moment"
-  /** Nothing that the storage pushes reaches the host for a while. */
+  | "stale write"
+  /** No wake-up of the storage reaches the host for a while. */
   | "wakes lost"
-  /** What the storage pushes next reaches the host late. */
+  /** The next wake-up reaches the host late. */
   | "wake late"
-  /** What the storage pushes next reaches the host, and later once more. */
+  /** The next wake-up reaches the host twice. */
   | "wake again"
-  /** The storage answers nobody for a while. */
+  /** The storage answers no request for a while. */
   | "outage";
 
 /** One fault. */
 export interface Fault {
-  /** Strikes before this step. */
+  /** Injected before this step. */
   readonly step: number;
   readonly kind: FaultKind;
   /** Which host, of those there are. */
@@ -64,7 +64,7 @@ const KINDS: readonly (readonly [FaultKind, weight: number, maxMs: number])[] = 
   ["duplicate", 6, 40_000],
   ["delay", 5, 20_000],
   ["reorder", 5, 6_000],
-  ["worst moment", 4, 30_000],
+  ["stale write", 4, 30_000],
   ["wakes lost", 2, 30_000],
   ["wake late", 2, 20_000],
   ["wake again", 2, 20_000],
@@ -81,7 +81,7 @@ export function drawPlan(random: Random, options: { steps: number; hosts: number
   const plan = Array.from({ length: count }, (): Fault => {
     const kind = pickWeighted(random, KINDS);
     const [, , maxMs] = KINDS.find(([name]) => name === kind)!;
-    // Short ones are the commonest; the long ones outlast leases and claims.
+    // Mostly short; the long ones outlast leases and claims.
     const ms = Math.round(maxMs * random.next() ** 2);
     return { step: random.below(options.steps), kind, host: random.below(options.hosts), ms };
   });

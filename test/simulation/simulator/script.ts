@@ -1,8 +1,8 @@
 /**
- * What do simulated jobs do? Small scripts of durable operations, drawn from a seed, and what must come out of them.
+ * What do simulated jobs do? They run small scripts of durable operations, drawn from a seed, whose results are known.
  *
- * A script travels in the job's input, so any host can play it, and its result can be told beforehand: each operation
- * gives a text that names the job and the operation. A replay that answers with another step's value cannot hide.
+ * A script is the job's input, so any host can run it. Each operation returns a text that names the job and the operation,
+ * so a replay that returns another step's value is detected.
  */
 import type { Context } from "../../../src/task/context.ts";
 import { FatalError } from "../../../src/task/retry.ts";
@@ -16,25 +16,25 @@ export type Op =
   | { op: "together"; steps: Op[] }
   | { op: "sleep"; name: string; ms: number }
   | { op: "wait"; name: string; ms: number }
-  /** A child that is waited for. */
+  /** Starts a child job and waits for it. */
   | { op: "invoke"; name: string; script: Op[] }
-  /** A job of its own. */
+  /** Starts a job that is independent of this one. */
   | { op: "spawn"; name: string; script: Op[] }
-  /** Draws a recorded number, and keeps it in a step: replays must draw the same. */
+  /** Draws a recorded random number and saves it in a step: replays must draw the same. */
   | { op: "draw"; name: string }
-  /** Throws between steps, the first `times` attempts. */
+  /** Throws between steps in the first `times` attempts. */
   | { op: "throw"; times: number; fatal: boolean };
 
-/** What a player of scripts is given by its host. */
-export interface Stage {
+/** Callbacks through which a running script waits and reports what it does. */
+export interface ScriptHost {
   /** Waits on the host's clock. @returns false when aborted first */
-  rest(ms: number, signal: AbortSignal): Promise<boolean>;
-  /** A step's function begins. @returns how often it has begun before, over all attempts and hosts */
-  begin(jobId: string, step: string, fence: number): number;
+  sleep(ms: number, signal: AbortSignal): Promise<boolean>;
+  /** A step's function begins. @returns how often it began before, over all attempts and hosts */
+  stepBegins(jobId: string, step: string, fence: number): number;
   /** A step's function is about to return. */
-  end(jobId: string, step: string, fence: number): void;
-  /** An attempt passes a `throw`. @returns how often before */
-  pass(jobId: string, place: string): number;
+  stepEnds(jobId: string, step: string, fence: number): void;
+  /** An attempt reaches a `throw`. @returns how often attempts reached it before */
+  reachesThrow(jobId: string, place: string): number;
 }
 
 /** Draws a script. @param depth how many levels of children it may have */
@@ -64,24 +64,24 @@ export function drawScript(random: Random, depth: number = 2): Op[] {
   return Array.from({ length: 1 + random.below(4) }, () => draw(false));
 }
 
-/** Plays a script as a task's handler. */
-export async function playScript(stage: Stage, ctx: Context, script: Op[]): Promise<unknown[]> {
+/** Runs a script as a task's handler. */
+export async function playScript(scriptHost: ScriptHost, ctx: Context, script: Op[]): Promise<unknown[]> {
   const results: unknown[] = [];
-  for (const [i, op] of script.entries()) results.push(await playOp(stage, ctx, op, String(i)));
+  for (const [i, op] of script.entries()) results.push(await playOp(scriptHost, ctx, op, String(i)));
   return results;
 }
 
-async function playOp(stage: Stage, ctx: Context, op: Op, place: string): Promise<unknown> {
+async function playOp(scriptHost: ScriptHost, ctx: Context, op: Op, place: string): Promise<unknown> {
   const { id } = ctx.job;
   switch (op.op) {
     case "step":
       return ctx.step(
         op.name,
         async ({ signal, fence }) => {
-          const before = stage.begin(id, op.name, fence);
-          if (!(await stage.rest(op.ms, signal))) throw new Error(`aborted: ${op.name}`);
+          const before = scriptHost.stepBegins(id, op.name, fence);
+          if (!(await scriptHost.sleep(op.ms, signal))) throw new Error(`aborted: ${op.name}`);
           if (before < op.fails) throw new Error(`fails: ${op.name}`);
-          stage.end(id, op.name, fence);
+          scriptHost.stepEnds(id, op.name, fence);
           return `${id} ${op.name}`;
         },
         {
@@ -90,7 +90,7 @@ async function playOp(stage: Stage, ctx: Context, op: Op, place: string): Promis
         },
       );
     case "together":
-      return Promise.all(op.steps.map((step, i) => playOp(stage, ctx, step, `${place}.${i}`)));
+      return Promise.all(op.steps.map((step, i) => playOp(scriptHost, ctx, step, `${place}.${i}`)));
     case "sleep":
       await ctx.sleep(op.name, op.ms);
       return `slept ${op.name}`;
@@ -110,7 +110,7 @@ async function playOp(stage: Stage, ctx: Context, op: Op, place: string): Promis
       return { same: drawn === kept };
     }
     case "throw":
-      if (stage.pass(id, place) < op.times) {
+      if (scriptHost.reachesThrow(id, place) < op.times) {
         throw op.fatal ? new FatalError(`fatal at ${place}`) : new Error(`throws at ${place}`);
       }
       return "passed";
@@ -118,12 +118,12 @@ async function playOp(stage: Stage, ctx: Context, op: Op, place: string): Promis
 }
 
 /**
- * Tells what is wrong with a completed job's result.
+ * Checks a completed job's result.
  *
- * @returns null when it is what its script must give
+ * @returns what is wrong with it; null when it is the result of its script
  */
 export function judgeResult(id: string, script: Op[], result: unknown): string | null {
-  if (!Array.isArray(result) || result.length !== script.length) return `is no list of ${script.length}`;
+  if (!Array.isArray(result) || result.length !== script.length) return `is not a list of ${script.length}`;
   for (const [i, op] of script.entries()) {
     const wrong = judgeOp(id, op, result[i]);
     if (wrong !== null) return `${op.op} ${i}: ${wrong}`;
@@ -158,7 +158,7 @@ function judgeOp(id: string, op: Op, result: unknown): string | null {
   }
 }
 
-/** Names of the waits of a script, those of its children left out. */
+/** Names of the waits of a script, without those of its children. */
 export function waitsOf(script: Op[]): string[] {
   return script.flatMap((op) => (op.op === "wait" ? [op.name] : op.op === "together" ? waitsOf(op.steps) : []));
 }

@@ -1,14 +1,14 @@
 /**
- * What of all that went wrong was needed? Takes faults and actions away as long as the world still fails.
+ * Which faults and actions does a failure need? Removes them as long as the world still fails.
  *
- * Halves, quarters and ever smaller parts are taken away in turn (delta debugging, Zeller and Hildebrandt, 2002), first
- * of the faults, then of the actions. What is left is a list to read, and a command that plays it.
+ * Halves, quarters and ever smaller parts are removed in turn (delta debugging, Zeller and Hildebrandt, 2002), first of the
+ * faults, then of the actions. What is left is a short list and a command that runs it.
  */
 import type { Action } from "./actions.ts";
 import type { Fault } from "./plan.ts";
 import { runWorld, type WorldOptions, type WorldReport } from "./world.ts";
 
-/** Plays smaller and smaller worlds. @returns the report of the smallest that still fails */
+/** Runs smaller and smaller worlds. @returns the report of the smallest that still fails */
 export async function shrinkWorld(
   failed: WorldReport,
   options: WorldOptions,
@@ -28,7 +28,7 @@ export async function shrinkWorld(
   return best;
 }
 
-/** Takes parts of a list away while `holds` says that the rest still does. */
+/** Removes parts of a list as long as `holds` is true for the rest. */
 async function reduce<T>(list: readonly T[], holds: (rest: readonly T[]) => Promise<boolean>): Promise<void> {
   let items = [...list];
   for (let size = Math.ceil(items.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

@@ -1,24 +1,24 @@
 /**
- * What happens next? The one queue of a simulated world: everything that will happen, in the order of its true time.
+ * What happens next? The event queue of a simulated world, ordered by true time.
  *
- * A step of the simulation is one event from this queue. Events at the same instant come in an order drawn from the seed,
- * so that no code may rely on the order in which it asked. Between two steps every promise settles.
+ * A step of the simulation is one event from this queue. Events at the same instant run in an order drawn from the seed, so
+ * that no code can rely on the order in which it planned them. Between two steps every promise settles.
  */
 import { systemClock } from "../../../src/base/clock.ts";
 import { SortedSet } from "../../../src/memory/sorted_set.ts";
 import type { Random } from "../../../src/testing/random.ts";
 
-/** Something that will happen. */
+/** An event. */
 export interface Event {
   readonly at: number;
-  /** Order among events of one instant; drawn. */
+  /** Order among events of one instant, drawn at random. */
   readonly draw: number;
   readonly run: () => void;
 }
 
-/** The queue of events, and the true time. */
+/** The event queue and the true time. */
 export class Timeline {
-  /** True time, epoch ms; no host sees it. */
+  /** True time, epoch ms; hosts have clocks of their own. */
   now: number;
   /** Steps made so far. */
   steps = 0;
@@ -30,14 +30,14 @@ export class Timeline {
     this.#random = random;
   }
 
-  /** Plans an event. @returns a function that takes it back */
+  /** Plans an event. @returns a function that cancels it */
   after(delayMs: number, run: () => void): () => void {
     const event: Event = { at: this.now + Math.max(0, delayMs), draw: this.#random.next(), run };
     this.#events.add(event);
     return () => void this.#events.delete(event);
   }
 
-  /** Makes the next step. @returns false when nothing will ever happen, or nothing before `until` */
+  /** Runs the next event. @returns false when there is none, or none before `until` */
   async step(until: number = Number.POSITIVE_INFINITY): Promise<boolean> {
     const event = this.#events.first();
     if (!event || event.at > until) return false;

@@ -1,9 +1,9 @@
 /**
- * The simulated world: hosts with engines, one storage, and a seed that decides all that happens.
+ * How does a simulated world run? Hosts with engines share one storage, and a seed decides everything that happens.
  *
- * It plays a number of steps with faults and clients, checked by the oracle at each, and then comes to rest: faults
- * stop, clocks are right, schedules are paused, and everything that was begun must come to its end. The same seed, plan
- * and actions play the same world again, to the step.
+ * It runs a number of steps with faults and clients, each checked by the oracle, and then quiesces: faults stop, clocks are
+ * corrected, schedules are paused, and all work must finish. The same seed, plan and actions give the same run again, step
+ * by step.
  */
 
 import { delay } from "../../../src/base/clock.ts";
@@ -12,58 +12,58 @@ import { Belfry } from "../../../src/belfry.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 import { type Random, seededRandom } from "../../../src/testing/random.ts";
 import { type Action, act, drawActions, editedBy, QUEUES } from "./actions.ts";
-import { type Ground, type MakeGround, memoryGround } from "./ground.ts";
 import { Host, type Network } from "./host.ts";
 import { STARTS } from "./instants.ts";
 import { Oracle } from "./oracle.ts";
 import { drawPlan, type Fault } from "./plan.ts";
-import { comeToRest } from "./rest.ts";
-import { type Op, playScript, type Stage } from "./script.ts";
+import { quiesce } from "./quiesce.ts";
+import { type Op, playScript, type ScriptHost } from "./script.ts";
 import { Timeline } from "./timeline.ts";
+import { type MakeWorldStorage, memoryWorldStorage, type WorldStorage } from "./world_storage.ts";
 
-/** What {@link runWorld} is told. */
+/** Options of {@link runWorld}. */
 export interface WorldOptions {
   readonly seed: number;
-  /** Steps with faults; coming to rest takes some more. */
+  /** Steps with faults; quiescing takes some more. */
   readonly steps: number;
   /** Faults instead of those that the seed draws. */
   readonly plan?: readonly Fault[] | undefined;
   /** Actions of clients instead of those that the seed draws. */
   readonly actions?: readonly Action[] | undefined;
-  /** Puts something between the engines and the storage: for tests that break a guard on purpose. */
+  /** Wraps the storage that engines use: for tests that break a guard on purpose. */
   readonly wrap?: ((storage: Storage) => Storage) | undefined;
-  /** Opens what the hosts share. @default the memory storage */
-  readonly ground?: (() => Promise<MakeGround>) | undefined;
+  /** Opens the storage that the hosts share. @default the memory storage */
+  readonly storage?: (() => Promise<MakeWorldStorage>) | undefined;
 }
 
-/** What a world was like. */
+/** What happened in a world. */
 export interface WorldReport {
   seed: number;
-  /** All steps, those of coming to rest included. */
+  /** All steps, those of quiescing included. */
   steps: number;
-  /** What was violated first; null when all was well. */
+  /** The first violation; null when there was none. */
   violation: string | null;
   /** The step at which it was found. */
   violatedAt: number | null;
   plan: Fault[];
   actions: Action[];
-  /** Faults that struck, by kind. */
-  struck: Record<string, number>;
+  /** Number of injected faults by kind. */
+  injected: Record<string, number>;
   /** Requests that reached the storage. */
   requests: number;
   jobs: number;
   occurrences: number;
-  /** Moves of schedules that were checked to leave no occurrence out. */
+  /** Moves of schedules that were checked to leave out no occurrence. */
   covered: number;
   /** True time that passed, ms. */
   simulatedMs: number;
-  /** A number that two runs of one world share. */
+  /** A hash of all that happened: equal for two runs of one world. */
   trace: number;
 }
 
-/** Plays a world. Never throws for what is found. */
+/** Runs a world. A violation is reported, not thrown. */
 export async function runWorld(options: WorldOptions): Promise<WorldReport> {
-  const world = new SimulatedWorld(options, options.ground ? await options.ground() : memoryGround);
+  const world = new SimulatedWorld(options, options.storage ? await options.storage() : memoryWorldStorage);
   await world.play();
   return world.report();
 }
@@ -81,12 +81,12 @@ class SimulatedWorld {
   readonly #timeline: Timeline;
   readonly #network: Network;
   readonly #oracle: Oracle;
-  readonly #ground: Ground;
+  readonly #worldStorage: WorldStorage;
   readonly #start: number;
   readonly #servers: Server[] = [];
   readonly #plan: readonly Fault[];
   readonly #actions: readonly Action[];
-  readonly #struck: Record<string, number> = {};
+  readonly #injected: Record<string, number> = {};
   /** Schedules that clients edit through a host's present life, a name for each edit. */
   readonly #edits = new Map<Host, string[]>();
   readonly #leaseTtlMs: number;
@@ -98,7 +98,7 @@ class SimulatedWorld {
   #violatedAt: number | null = null;
   #faultsAreOver = false;
 
-  constructor(options: WorldOptions, makeGround: MakeGround) {
+  constructor(options: WorldOptions, makeStorage: MakeWorldStorage) {
     this.#options = options;
     const { seed, steps } = options;
     const random = seededRandom(seed);
@@ -114,10 +114,10 @@ class SimulatedWorld {
     this.#leaseTtlMs = 1000 + random.below(5000);
     this.#claimTtlMs = 1000 + random.below(6000);
     this.#concurrency = 1 + random.below(6);
-    this.#ground = makeGround(hasClock ? serverNow : null);
-    const raw = this.#ground.storage;
+    this.#worldStorage = makeStorage(hasClock ? serverNow : null);
+    const raw = this.#worldStorage.storage;
     const storage = options.wrap ? options.wrap(raw) : raw;
-    this.#oracle = new Oracle(this.#ground, { serverNow: hasClock ? serverNow : null, start: this.#start });
+    this.#oracle = new Oracle(this.#worldStorage, { serverNow: hasClock ? serverNow : null, start: this.#start });
     this.#network = {
       timeline,
       storage,
@@ -129,18 +129,18 @@ class SimulatedWorld {
         return () => {
           this.#requests++;
           this.#mix(`${host.name} ${method}`);
-          return this.#oracle.carry({ host: host.name, method, request, edited, sent });
+          return this.#oracle.beginRequest({ host: host.name, method, request, edited, sent });
         };
       },
-      outlived: (method, request) => this.#oracle.outlived(method, request),
+      isStale: (method, request) => this.#oracle.isStale(method, request),
       done: () => {
-        for (const { host } of this.#servers) host.look();
+        for (const { host } of this.#servers) host.releaseIfStale();
       },
-      swapped: () => this.#count("swapped"),
+      overtaken: () => this.#count("overtaken"),
     };
     for (let i = 0; i < hosts; i++) {
       const offsetMs = random.below(2) * (random.below(4000) - 2000);
-      const host = new Host(`host${i}`, this.#network, random.fork(), { offsetMs, deaf: random.chance(0.2) });
+      const host = new Host(`host${i}`, this.#network, random.fork(), { offsetMs, receivesWakes: !random.chance(0.2) });
       this.#servers.push({ host, belfry: null, edge: i >= servers });
     }
     const intensity = random.pick([0, 1, 3, 8]);
@@ -153,11 +153,11 @@ class SimulatedWorld {
     let fault = 0;
     let action = 0;
     for (let step = 0; step < this.#options.steps && !this.#violated(); step++) {
-      while (fault < this.#plan.length && this.#plan[fault]!.step <= step) this.#strike(this.#plan[fault++]!);
+      while (fault < this.#plan.length && this.#plan[fault]!.step <= step) this.#inject(this.#plan[fault++]!);
       while (action < this.#actions.length && this.#actions[action]!.step <= step) this.#act(this.#actions[action++]!);
       await this.#timeline.step();
     }
-    if (!this.#violated()) await this.#rest();
+    if (!this.#violated()) await this.#quiesce();
     this.#violated();
     for (const { host } of this.#servers) this.#die(host);
   }
@@ -171,7 +171,7 @@ class SimulatedWorld {
       violatedAt: this.#violatedAt,
       plan: [...this.#plan],
       actions: [...this.#actions],
-      struck: this.#struck,
+      injected: this.#injected,
       requests: this.#requests,
       jobs: this.#oracle.ended,
       occurrences: this.#oracle.schedules.occurrences,
@@ -187,7 +187,7 @@ class SimulatedWorld {
     return true;
   }
 
-  /** Mixes something that happened into the trace. */
+  /** Adds an event to the hash. */
   #mix(what: string): void {
     let hash = this.#trace ^ Math.floor(this.#timeline.now - this.#start);
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
@@ -209,18 +209,18 @@ class SimulatedWorld {
       queues: QUEUES,
       drain: "2s",
       logger: silentLogger,
-      onError: (error) => this.#judgeError(error),
+      onError: (error) => this.#checkError(error),
     });
-    const stage = this.#stage(host);
+    const scriptHost = this.#scriptHost(host);
     const retry = { maxAttempts: 3, initial: 200, max: 1000 };
-    belfry.task("play", (ctx, script: Op[]) => playScript(stage, ctx, script), { retry });
+    belfry.task("play", (ctx, script: Op[]) => playScript(scriptHost, ctx, script), { retry });
     belfry.task("quick", () => "quick", { retry });
     server.belfry = belfry;
     if (server.edge) this.#trigger(server, belfry);
     else this.#run(server, belfry);
   }
 
-  /** Runs an engine as a supervisor does: one that cannot open its storage is started again. */
+  /** Runs an engine as a supervisor does: one that cannot open its storage is restarted. */
   #run(server: Server, belfry: Belfry): void {
     const { host } = server;
     const { life } = host;
@@ -232,32 +232,32 @@ class SimulatedWorld {
     });
   }
 
-  /** Calls an engine every few seconds, as a platform's trigger does: late, twice, or not at all. */
+  /** Calls `tick()` every few seconds, as a platform's trigger does: late, or twice at once. */
   #trigger(server: Server, belfry: Belfry): void {
     const { life } = server.host;
     this.#timeline.after(500 + this.#random.below(6000), () => {
       if (server.host.life !== life) return;
       for (let i = this.#random.below(10) === 0 ? 2 : 1; i > 0; i--) {
-        belfry.tick({ budget: "3s" }).catch((error: unknown) => this.#judgeError(error));
+        belfry.tick({ budget: "3s" }).catch((error: unknown) => this.#checkError(error));
       }
       this.#trigger(server, belfry);
     });
   }
 
-  #stage(host: Host): Stage {
+  #scriptHost(host: Host): ScriptHost {
     const clock = host.clock();
     const { life } = host;
     const alive = (): boolean => host.life === life;
     return {
-      rest: (ms, signal) => delay(clock, ms, signal),
-      begin: (jobId, step, fence) => (alive() ? this.#oracle.stepBegins(jobId, step, fence) : 0),
-      end: (jobId, step, fence) => this.#oracle.stepEnds(jobId, step, fence),
-      pass: (jobId, place) => this.#oracle.passes(jobId, place),
+      sleep: (ms, signal) => delay(clock, ms, signal),
+      stepBegins: (jobId, step, fence) => (alive() ? this.#oracle.stepBegins(jobId, step, fence) : 0),
+      stepEnds: (jobId, step, fence) => this.#oracle.stepEnds(jobId, step, fence),
+      reachesThrow: (jobId, place) => this.#oracle.reachesThrow(jobId, place),
     };
   }
 
-  /** Errors that a loop reports: of the network, and what scripts throw; nothing else. */
-  #judgeError(error: unknown): void {
+  /** Allows the errors of a faulty network and of lost claims; any other reported error is a violation. */
+  #checkError(error: unknown): void {
     const { code, name, message } = error as { code?: string; name?: string; message?: string };
     if (code === "STORAGE_UNAVAILABLE" || code === "CLAIM_LOST" || code === "CLOSED") return;
     this.#fail(error, `an error was reported: ${name} ${code} ${message}`);
@@ -269,7 +269,7 @@ class SimulatedWorld {
 
   // ---------------------------------------------------------------- faults and clients
 
-  #strike({ kind, host: index, ms }: Fault): void {
+  #inject({ kind, host: index, ms }: Fault): void {
     const server = this.#servers[index % this.#servers.length]!;
     const { host } = server;
     if (!host.up) return;
@@ -298,10 +298,10 @@ class SimulatedWorld {
         });
         break;
       case "wakes lost":
-        host.deafen(ms);
+        host.loseWakes(ms);
         break;
-      case "worst moment":
-        host.worstMoments.push(ms);
+      case "stale write":
+        host.staleWrites.push(ms);
         break;
       case "wake late":
       case "wake again":
@@ -313,10 +313,10 @@ class SimulatedWorld {
   }
 
   #count(what: string): void {
-    this.#struck[what] = (this.#struck[what] ?? 0) + 1;
+    this.#injected[what] = (this.#injected[what] ?? 0) + 1;
   }
 
-  /** Ends a host's life: what it has sent may arrive, but it edits nothing any more. */
+  /** Crashes a host: requests that it has sent may still arrive, but its clients edit nothing any more. */
   #die(host: Host): void {
     host.die();
     this.#edits.delete(host);
@@ -328,7 +328,7 @@ class SimulatedWorld {
     const { life } = host;
     const edited = editedBy(action);
     if (edited !== null) this.#edits.set(host, [...(this.#edits.get(host) ?? []), edited]);
-    act(action, belfry, this.#ground)
+    act(action, belfry, this.#worldStorage)
       .catch((error: unknown) => {
         if (host.life === life) this.#fail(error, `${action.kind} by a client`);
       })
@@ -338,20 +338,20 @@ class SimulatedWorld {
       });
   }
 
-  // ---------------------------------------------------------------- rest
+  // ---------------------------------------------------------------- quiescing
 
-  /** Everything is mended; what was begun must come to its end. */
-  async #rest(): Promise<void> {
+  /** Ends all faults and lets the work finish. */
+  async #quiesce(): Promise<void> {
     this.#faultsAreOver = true;
     this.#network.available = true;
-    // What clients asked long ago must not unsettle the world any more.
+    // Requests that clients sent long ago must not bring new work now.
     this.#network.epoch++;
     for (const server of this.#servers) {
-      server.host.mend();
+      server.host.repair();
       if (!server.host.up) this.#boot(server);
     }
-    await comeToRest({
-      ground: this.#ground,
+    await quiesce({
+      worldStorage: this.#worldStorage,
       storage: this.#network.storage,
       oracle: this.#oracle,
       timeline: this.#timeline,

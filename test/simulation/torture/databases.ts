@@ -1,11 +1,12 @@
 /**
- * Which database is tortured, and is it whole afterwards? Each is made, found by its address, and checked by its own means.
+ * Which database does the torture test run on, and is it intact afterwards? Each kind is started, addressed, and checked by
+ * its own means.
  *
- * - SQLite: `PRAGMA integrity_check`, which walks every page, compares each index with its table and checks constraints.
- * - sqld: the same, asked of the server where it answers; and of its file, after the server has been killed as by a loss
- *   of power and the write-ahead log is recovered by node:sqlite.
- * - PostgreSQL: `amcheck` on every table (`verify_heapam`) and every B-tree (`bt_index_parent_check` with `heapallindexed`:
- *   each row has its entry), after the server was killed and recovered.
+ * - SQLite: `PRAGMA integrity_check`, which reads every page, compares each index with its table and checks constraints.
+ * - sqld: the same, executed by the server where it allows it; and on its file, after the server was killed as by a loss of
+ *   power and node:sqlite has recovered the write-ahead log.
+ * - PostgreSQL: `amcheck` of every table (`verify_heapam`) and every B-tree (`bt_index_parent_check` with `heapallindexed`:
+ *   each row has its entry), after the server was killed and has recovered.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,18 +17,18 @@ import { Client } from "pg";
 import { startPostgres } from "../../engines/postgres.ts";
 import { startSqld } from "../../engines/sqld.ts";
 
-/** A database to torture. */
+/** A database of the torture test. */
 export interface TorturedDatabase {
-  /** For `openStorage`. */
+  /** Address for `openStorage`. */
   readonly where: string;
   /** Kills the server and starts it again on the same data; absent where there is none. */
   restart?(): Promise<void>;
-  /** Checks the database's own integrity; nobody uses it any more. @returns what was checked, and what is wrong */
-  check(): Promise<{ checked: string; wrong: string[] }>;
+  /** Checks the database's own integrity, after all processes ended. @returns what was checked, and violations */
+  check(): Promise<{ checked: string; violations: string[] }>;
   dispose(): Promise<void>;
 }
 
-/** Makes one. @param on `sqlite`, `libsql` or `postgres` */
+/** Starts a database. @param on `sqlite`, `libsql` or `postgres` */
 export async function openDatabase(on: string): Promise<TorturedDatabase> {
   if (on === "libsql") return openSqld();
   if (on === "postgres") return openPostgres();
@@ -35,7 +36,7 @@ export async function openDatabase(on: string): Promise<TorturedDatabase> {
   const path = join(folder, "a.db");
   return {
     where: `sqlite:${path}`,
-    check: async () => ({ checked: "integrity_check", wrong: checkFile(path) }),
+    check: async () => ({ checked: "integrity_check", violations: checkFile(path) }),
     dispose: async () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -54,12 +55,12 @@ async function openSqld(): Promise<TorturedDatabase> {
     restart: () => engine.kill().then(() => engine.start()),
     async check() {
       const checked: string[] = [];
-      const wrong: string[] = [];
+      const violations: string[] = [];
       const client = createClient({ url: engine.url });
       try {
         const { rows } = await client.execute("PRAGMA integrity_check");
         checked.push("integrity_check by the server");
-        wrong.push(...rows.map((row) => String(row[0])).filter((said) => said !== "ok"));
+        violations.push(...rows.map((row) => String(row[0])).filter((said) => said !== "ok"));
       } catch (error) {
         // Some versions allow no such pragma; the file is looked at in any case.
         checked.push(`no integrity_check by the server (${(error as Error).message.slice(0, 60)})`);
@@ -69,8 +70,8 @@ async function openSqld(): Promise<TorturedDatabase> {
       await engine.kill();
       const path = findDatabase(engine.folder);
       checked.push("integrity_check of its file after kill -9");
-      wrong.push(...checkFile(path));
-      return { checked: checked.join(", "), wrong };
+      violations.push(...checkFile(path));
+      return { checked: checked.join(", "), violations };
     },
     dispose: () => engine.dispose(),
   };
@@ -105,8 +106,8 @@ async function openPostgres(): Promise<TorturedDatabase> {
   };
 }
 
-async function amcheck(client: Client): Promise<{ checked: string; wrong: string[] }> {
-  const wrong: string[] = [];
+async function amcheck(client: Client): Promise<{ checked: string; violations: string[] }> {
+  const violations: string[] = [];
   await client.query("CREATE EXTENSION IF NOT EXISTS amcheck");
   const found = await client.query<{ name: string; kind: string }>(
     `SELECT c.oid::regclass::text AS name, c.relkind AS kind FROM pg_class c
@@ -120,11 +121,11 @@ async function amcheck(client: Client): Promise<{ checked: string; wrong: string
       if (kind === "r") {
         tables++;
         const { rows } = await client.query<{ msg: string }>("SELECT msg FROM verify_heapam($1::regclass)", [name]);
-        wrong.push(...rows.map(({ msg }) => `${name}: ${msg}`));
+        violations.push(...rows.map(({ msg }) => `${name}: ${msg}`));
       } else await client.query("SELECT bt_index_parent_check($1::regclass, true, true)", [name]);
     } catch (error) {
-      wrong.push(`${name}: ${(error as Error).message}`);
+      violations.push(`${name}: ${(error as Error).message}`);
     }
   }
-  return { checked: `amcheck of ${tables} tables and ${found.rows.length - tables} indexes after kill -9`, wrong };
+  return { checked: `amcheck of ${tables} tables and ${found.rows.length - tables} indexes after kill -9`, violations };
 }

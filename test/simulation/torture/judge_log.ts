@@ -1,28 +1,28 @@
 /**
- * Did anything happen twice on the way? The promises that only the order of events can break, on the players' notes.
+ * Did the events happen in an allowed order? Checks the promises that rows alone cannot show, on the players' notes.
  *
  * - A step that was saved as done before a claim began does not start in it, nor again in the claim that saved it.
  * - What was acknowledged as saved is in the history of every later claim.
- * - A fence and a term belong to one claim and one holder; who asks after a later one was granted writes nothing.
+ * - A fence belongs to one claim and a lease token to one holder; after a later one was granted, an earlier one writes
+ *   nothing.
  * - A job ends once.
  *
- * A process may die between the storage's answer and its note, so a missing note proves nothing, and nothing here counts
- * on one. A write that was sent again counts from its first sending.
+ * A process may die between the storage's reply and its note, so a missing note proves nothing, and no check relies on one.
+ * A write that was sent again counts from its first sending.
  */
 import type { JobState } from "../../../src/storage/port.ts";
 import type { Note } from "./side_log.ts";
 
-/** What the notes tell. */
+/** Results of the check. */
 export interface LogReport {
-  /** What must not be. */
-  wrong: string[];
-  /** Step functions started. */
+  violations: string[];
+  /** Number of step functions that started. */
   started: number;
-  /** Claims that began with finished steps in their history. */
+  /** Number of claims that began with finished steps in their history. */
   resumed: number;
-  /** Finished steps in those histories: each would have run again without it. */
+  /** Number of finished steps in those histories: without them each would have run again. */
   replayed: number;
-  /** Terms of leadership. */
+  /** Number of terms of leadership. */
   terms: number;
   /** Steps acknowledged as done, by job, each with the fence under which it was saved. */
   done: Map<string, Map<string, number>>;
@@ -34,15 +34,15 @@ export interface LogReport {
 
 interface Claimed {
   token: string;
-  /** Its line. */
+  /** Line of its note. */
   line: number;
   done: Set<string>;
 }
 
-/** Judges notes in the order in which they were written. */
+/** Checks notes in the order in which they were written. */
 export function judgeLog(notes: readonly Note[]): LogReport {
   const report: LogReport = {
-    wrong: [],
+    violations: [],
     started: 0,
     resumed: 0,
     replayed: 0,
@@ -51,13 +51,13 @@ export function judgeLog(notes: readonly Note[]): LogReport {
     ended: new Map(),
     fences: new Map(),
   };
-  const books = new Books(report);
-  for (const [line, note] of notes.entries()) books.enter(note, line);
-  report.terms = books.holders.size;
+  const ledger = new LogLedger(report);
+  for (const [line, note] of notes.entries()) ledger.enter(note, line);
+  report.terms = ledger.holders.size;
   return report;
 }
 
-class Books {
+class LogLedger {
   readonly holders: Map<number, string> = new Map();
   readonly #report: LogReport;
   readonly #asked = new Map<string, number>();
@@ -81,12 +81,12 @@ class Books {
   }
 
   #fail(what: string): void {
-    this.#report.wrong.push(what);
+    this.#report.violations.push(what);
   }
 
   #ask({ op, forgets }: Note & { kind: "asked" }, line: number): void {
     if (!this.#asked.has(op)) this.#asked.set(op, line);
-    // From here on it may be forgotten, whether the answer was noted or not.
+    // From here on these steps may be forgotten, whether the reply was noted or not.
     for (const [job, names] of Object.entries(forgets)) {
       for (const name of names) this.#report.done.get(job)?.delete(name);
     }
@@ -99,7 +99,7 @@ class Books {
     if (known && known.token !== token) this.#fail(`job ${job}: fence ${fence} was given to two claims`);
     if (known) return;
     for (const [name, since] of this.#report.done.get(job) ?? []) {
-      // A process that was stopped reads its claim late: what came after that claim is not in its history.
+      // A stopped process notes its claim late: steps saved after that claim are not in its history.
       if (since < fence && !done.includes(name))
         this.#fail(`job ${job}: claim ${fence} began without its finished step "${name}"`);
     }
@@ -112,7 +112,7 @@ class Books {
   #start({ job, step, fence }: Note & { kind: "started" }): void {
     this.#report.started++;
     const claim = this.#claims.get(job)?.get(fence);
-    if (!claim) this.#fail(`job ${job}: step "${step}" started under fence ${fence}, which nobody was given`);
+    if (!claim) this.#fail(`job ${job}: step "${step}" started under fence ${fence}, which no claim has`);
     else if (claim.done.has(step))
       this.#fail(`job ${job}: step "${step}" was done when claim ${fence} began, and ran again`);
   }
@@ -121,7 +121,7 @@ class Books {
     const claims = [...(this.#claims.get(job) ?? [])];
     const own = claims.find(([, claim]) => claim.token === token);
     if (!own) {
-      this.#fail(`job ${job}: a write was taken under a token that nobody was given`);
+      this.#fail(`job ${job}: a write was taken under a token that no claim has`);
       return;
     }
     const asked = this.#asked.get(op) ?? line;

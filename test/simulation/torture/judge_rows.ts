@@ -1,9 +1,9 @@
 /**
- * Is what is stored whole? Every promise that rows can break, on all rows of all tables, after everything came to its end.
+ * Are the stored rows consistent? Checks every promise that rows can show, on all rows of all tables, after all work ended.
  *
- * Rows are read as a copy would read them (`exportPage`), so nothing that an engine leaves out of its lists is left out
- * here. The schedules are those that the torture registered: of a known period each, so that the log of outcomes can be
- * walked from the first instant to the last without any planner.
+ * Rows are read as a copy reads them (`exportPage`), so that rows which the engine does not list are checked, too. The
+ * schedules are those that the torture test registered: each has a known period, so that its log of outcomes can be walked
+ * from the first instant to the last without a planner.
  */
 import type { Storage } from "../../../src/storage/port.ts";
 import { judgeResult, type Op } from "../simulator/script.ts";
@@ -14,22 +14,22 @@ export type Row = Record<string, string | number | null>;
 /** Rows by table. */
 export type Rows = Record<string, Row[]>;
 
-/** A schedule of the torture. */
+/** A schedule of the torture test. */
 export interface KnownSchedule {
   everyMs: number;
-  /** It may leave occurrences out (overlap, catch-up), and must say so. */
+  /** It may skip occurrences (overlap, catch-up), and must record that. */
   skips: boolean;
   /** Its instants are counted from its registration (`@every`), not from the epoch. */
   anchored: boolean;
 }
 
-/** What the clients of the torture were promised. */
+/** What the storage acknowledged to clients. */
 export interface Acknowledged {
   /** Ids of jobs that were enqueued. */
   jobs: Iterable<string>;
   /** The id that each key was answered with. */
   keys: ReadonlyMap<string, string>;
-  /** Ids that cancel said it had cancelled. */
+  /** Ids that `cancel()` returned. */
   cancelled: Iterable<string>;
   /** Signals that were accepted: job and name. */
   signals: Iterable<readonly [job: string, name: string, key: string]>;
@@ -49,7 +49,7 @@ export async function readRows(storage: Storage): Promise<Rows> {
   return rows;
 }
 
-/** Judges them. @returns what is wrong */
+/** Checks all rows. @returns violations */
 export function judgeRows(
   rows: Rows,
   schedules: Readonly<Record<string, KnownSchedule>>,
@@ -70,11 +70,11 @@ export function judgeRows(
   ];
 }
 
-/** A job has ended, once and whole: result, history, children, claim. */
+/** Checks that a job has ended, with a result, history, children and claim that fit. */
 function judgeJob(job: Row, steps: readonly Row[], jobs: ReadonlyMap<string, Row>): string[] {
-  const wrong: string[] = [];
+  const violations: string[] = [];
   const id = String(job["id"]);
-  const fail = (what: string): void => void wrong.push(`job ${id} (${job["state"]}): ${what}`);
+  const fail = (what: string): void => void violations.push(`job ${id} (${job["state"]}): ${what}`);
   const { state } = job;
   if (!FINISHED.has(String(state))) fail("is not over");
   if (job["finished_at"] === null) fail("ended at no time");
@@ -96,10 +96,10 @@ function judgeJob(job: Row, steps: readonly Row[], jobs: ReadonlyMap<string, Row
     if (step["kind"] === "spawn" && step["state"] === "done" && !jobs.has(String(step["child_id"])))
       fail(`spawned ${step["child_id"]}, which is not stored`);
   }
-  return wrong;
+  return violations;
 }
 
-/** What a parent was told of its child's end is how the child ended. */
+/** Checks that a parent's record of its child's ending is how the child ended. */
 function judgeChild(step: Row, child: Row | undefined, fail: (what: string) => void): void {
   if (!child) {
     fail(`invoked ${step["child_id"]}, which is not stored`);
@@ -117,28 +117,29 @@ function judgeChild(step: Row, child: Row | undefined, fail: (what: string) => v
   }
 }
 
-/** Rows that belong to no job, and what counts jobs that are over. */
+/** Finds rows that belong to no job, missing parents, and keys with two jobs. */
 function orphans(rows: Rows, jobs: ReadonlyMap<string, Row>): string[] {
-  const wrong: string[] = [];
+  const violations: string[] = [];
   for (const table of ["steps", "signals"]) {
     for (const row of rows[table] ?? []) {
-      if (!jobs.has(String(row["job_id"]))) wrong.push(`an orphan in ${table}: "${row["name"]}" of ${row["job_id"]}`);
+      if (!jobs.has(String(row["job_id"])))
+        violations.push(`an orphan in ${table}: "${row["name"]}" of ${row["job_id"]}`);
     }
   }
   const keys = new Map<string, unknown>();
   for (const { id, parent_id, task, key } of jobs.values() as Iterable<Row & { id: string }>) {
-    if (parent_id != null && !jobs.has(String(parent_id))) wrong.push(`job ${id} has no parent ${parent_id}`);
+    if (parent_id != null && !jobs.has(String(parent_id))) violations.push(`job ${id} has no parent ${parent_id}`);
     if (key == null) continue;
     const other = keys.get(`${task} ${key}`);
-    if (other !== undefined) wrong.push(`key ${key} has two jobs: ${other} and ${id}`);
+    if (other !== undefined) violations.push(`key ${key} has two jobs: ${other} and ${id}`);
     keys.set(`${task} ${key}`, id);
   }
-  return wrong;
+  return violations;
 }
 
-/** A signal is taken by one wait at most, and what a wait took was sent. */
+/** Checks that a signal is taken by one wait at most, and that each wait took a stored signal. */
 function judgeSignals(signals: readonly Row[], steps: ReadonlyMap<string, readonly Row[]>): string[] {
-  const wrong: string[] = [];
+  const violations: string[] = [];
   const sent = new Map(signals.map((row) => [`${row["job_id"]} ${row["name"]} ${row["key"]}`, row["payload"]]));
   const taken = new Set<string>();
   for (const [id, history] of steps) {
@@ -146,24 +147,24 @@ function judgeSignals(signals: readonly Row[], steps: ReadonlyMap<string, readon
       if (step["kind"] !== "wait" || step["state"] !== "done" || step["signal_key"] === null) continue;
       const name = String(step["name"]).replace(/#\d+$/, "");
       const signal = `${id} ${name} ${step["signal_key"]}`;
-      if (!sent.has(signal)) wrong.push(`a wait took the signal ${signal}, which is not stored`);
-      else if (sent.get(signal) !== step["output"]) wrong.push(`a wait took another value than that of ${signal}`);
-      if (taken.has(signal)) wrong.push(`two waits took the signal ${signal}`);
+      if (!sent.has(signal)) violations.push(`a wait took the signal ${signal}, which is not stored`);
+      else if (sent.get(signal) !== step["output"]) violations.push(`a wait took another value than that of ${signal}`);
+      if (taken.has(signal)) violations.push(`two waits took the signal ${signal}`);
       taken.add(signal);
     }
   }
-  return wrong;
+  return violations;
 }
 
-/** The log of outcomes has no hole from the schedule's first instant to its last, and each fired one has its job. */
+/** Checks that the log of outcomes has no gap from the schedule's first instant to its last, and that each fired one has its job. */
 function judgeSchedule(
   name: string,
   { everyMs, skips, anchored }: KnownSchedule,
   rows: Rows,
   jobs: ReadonlyMap<string, Row>,
 ): string[] {
-  const wrong: string[] = [];
-  const fail = (what: string): void => void wrong.push(`schedule ${name}: ${what}`);
+  const violations: string[] = [];
+  const fail = (what: string): void => void violations.push(`schedule ${name}: ${what}`);
   const [schedule, ...more] = (rows["schedules"] ?? []).filter((row) => row["name"] === name);
   if (!schedule || more.length > 0) return [`schedule ${name} is stored ${schedule ? "twice" : "nowhere"}`];
   const outcomes = (rows["occurrences"] ?? [])
@@ -171,7 +172,7 @@ function judgeSchedule(
     .sort((a, b) => Number(a["at"]) - Number(b["at"]));
   const createdAt = Number(schedule["created_at"]);
   const anchor = anchored ? createdAt : 0;
-  // The first instant after the registration, as if something before it had been the last outcome.
+  // The first instant after the registration.
   let next = anchor + (Math.floor((createdAt - anchor) / everyMs) + 1) * everyMs;
   let fired = 0;
   const withOutcome = new Set<string>();
@@ -199,23 +200,24 @@ function judgeSchedule(
     if (job["schedule"] === name && !withOutcome.has(String(job["id"])))
       fail(`the job ${job["id"]} of ${job["scheduled_at"]} has no outcome`);
   }
-  return wrong;
+  return violations;
 }
 
 /** What clients were promised is so. */
 function judgePromises(clients: Acknowledged, jobs: ReadonlyMap<string, Row>, signals: readonly Row[]): string[] {
-  const wrong: string[] = [];
-  for (const id of clients.jobs) if (!jobs.has(id)) wrong.push(`job ${id} was acknowledged and is not stored`);
+  const violations: string[] = [];
+  for (const id of clients.jobs) if (!jobs.has(id)) violations.push(`job ${id} was acknowledged and is not stored`);
   for (const [key, id] of clients.keys) {
-    if (jobs.get(id)?.["key"] !== key) wrong.push(`key ${key} was answered with ${id}, which has another`);
+    if (jobs.get(id)?.["key"] !== key) violations.push(`key ${key} was answered with ${id}, which has another`);
   }
   for (const id of clients.cancelled) {
     const state = jobs.get(id)?.["state"];
-    if (state !== "cancelled") wrong.push(`job ${id} was cancelled and is ${state}`);
+    if (state !== "cancelled") violations.push(`job ${id} was cancelled and is ${state}`);
   }
   const stored = new Set(signals.map((row) => `${row["job_id"]} ${row["name"]} ${row["key"]}`));
   for (const [job, name, key] of clients.signals) {
-    if (!stored.has(`${job} ${name} ${key}`)) wrong.push(`signal "${name}" to ${job} was accepted and is not stored`);
+    if (!stored.has(`${job} ${name} ${key}`))
+      violations.push(`signal "${name}" to ${job} was accepted and is not stored`);
   }
-  return wrong;
+  return violations;
 }

@@ -1,10 +1,10 @@
 /**
  * Do the promises hold for real processes? Six of them on one database, killed, stopped and continued at random.
  *
- * `node test/simulation/torture/main.ts --on sqlite|libsql|postgres [--minutes 10] [--seed 1]`: the driver keeps six players
- * alive, sends clients' wishes through an engine of its own (register, enqueue, signal, cancel), then lets everything
- * come to rest and judges three things: the rows (`judge_rows.ts`), the order of what the players saw (`judge_log.ts`), and
- * the database's own integrity (`databases.ts`). It prints what it did and what is wrong; exit code 1 when anything is.
+ * `node test/simulation/torture/main.ts --on sqlite|libsql|postgres [--minutes 10] [--seed 1]`: keeps six players running,
+ * sends requests of clients through an engine of its own (register, enqueue, signal, cancel), then lets all work finish and
+ * checks three things: the rows (`judge_rows.ts`), the order of events that the players saw (`judge_log.ts`), and the
+ * database's own integrity (`databases.ts`). It prints counts and violations; exit code 1 when there are any.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -34,7 +34,7 @@ const { values } = parseArgs({
   },
 });
 const PLAYERS = 6;
-const REST_MS = 180_000;
+const QUIESCE_MS = 180_000;
 const STUCK_MS = 20_000;
 
 const step = (name: string, ms: number): Op => ({ op: "step", name, ms, fails: 0, tries: 1, timeoutMs: null });
@@ -48,13 +48,13 @@ const SCHEDULES: Readonly<Record<string, KnownSchedule & { options: ScheduleOpti
     options: { jitter: "1s" },
     script: [step("first", 5), { op: "sleep", name: "settle", ms: 300 }, step("second", 5)],
   },
-  // In a zone of its own, and its job takes longer than its period now and then: overlapping ones are left out.
+  // Its job takes longer than its period now and then: overlapping occurrences are skipped.
   "*/4 * * * * *": {
     everyMs: 4000,
     skips: true,
     anchored: false,
     options: { timeZone: "Europe/Berlin", overlap: "skip" },
-    script: [step("load", 50), { op: "wait", name: "nobody sends", ms: 3000 }, step("send", 50)],
+    script: [step("load", 50), { op: "wait", name: "never sent", ms: 3000 }, step("send", 50)],
   },
   // After a gap only the newest fires.
   "@every 5s": {
@@ -72,7 +72,7 @@ const folder = mkdtempSync(join(tmpdir(), "belfry-side-log-"));
 const log = join(folder, "notes");
 const players: ChildProcess[] = [];
 const tally = { killed: 0, stopped: 0, enqueued: 0, signals: 0, cancelled: 0, registered: 0, refused: 0, restarts: 0 };
-/** What clients were promised. */
+/** What the storage acknowledged to clients. */
 const acknowledged = {
   jobs: new Set<string>(),
   keys: new Map<string, string>(),
@@ -80,8 +80,8 @@ const acknowledged = {
   signals: [] as [string, string, string][],
 };
 let over = false;
-/** When rest must have come. */
-let patience = Number.POSITIVE_INFINITY;
+/** When all work must have finished. */
+let giveUpAt = Number.POSITIVE_INFINITY;
 
 function play(place: number, where: string): void {
   const program = fileURLToPath(new URL("player.ts", import.meta.url));
@@ -93,7 +93,7 @@ function play(place: number, where: string): void {
 }
 
 /** Kills, stops and continues players. */
-async function torment(until: number): Promise<void> {
+async function injectFaults(until: number): Promise<void> {
   while (performance.now() < until) {
     await wait(200 + random.below(1500));
     const player = random.pick(players);
@@ -110,10 +110,10 @@ async function torment(until: number): Promise<void> {
   }
 }
 
-/** What clients wish, through an engine that neither ticks nor works. */
-async function wish(belfry: Belfry, until: number): Promise<void> {
+/** Sends requests of clients, through an engine that neither ticks nor works. */
+async function playClients(belfry: Belfry, until: number): Promise<void> {
   const known: [string, Op[]][] = [];
-  for (let wishes = 0; performance.now() < until; wishes++) {
+  for (let round = 0; performance.now() < until; round++) {
     await wait(random.below(300));
     try {
       const dice = random.below(10);
@@ -126,12 +126,12 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
         if (key !== undefined) acknowledged.keys.set(key, job.id);
         tally.enqueued++;
       } else if (dice < 8) {
-        // Mostly one that waits still, and now and then one that is over.
+        // Mostly a job that is still waiting, sometimes one that has ended.
         const waiting = known.filter(([, script]) => waitsOf(script).length > 0).slice(-4);
         if (waiting.length === 0) continue;
         const [id, script] = random.pick(waiting);
         for (const name of waitsOf(script)) {
-          const key = `wish ${wishes}`;
+          const key = `signal ${round}`;
           await belfry.job(id).signal(name, `signal ${name}`, { key });
           acknowledged.signals.push([id, name, key]);
           tally.signals++;
@@ -142,7 +142,7 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
           tally.cancelled++;
         }
       } else {
-        // Registering again what is there must change nothing: the log of outcomes would show a hole.
+        // Registering the same definition again must change nothing: the log of outcomes would show a gap.
         for (const name of Object.keys(SCHEDULES)) await register(belfry, name);
         tally.registered++;
       }
@@ -153,8 +153,8 @@ async function wish(belfry: Belfry, until: number): Promise<void> {
 }
 
 /**
- * Restarts a server that has answered nothing for long. sqld 0.24.32 comes to that when clients die in the middle of
- * requests: its threads spin on its write lock for good, even when all clients are gone.
+ * Restarts a server that has not replied for long. sqld 0.24.32 stops replying when clients die in the middle of requests:
+ * its threads spin on its write lock for ever, even when all clients are gone.
  */
 async function watch(database: TorturedDatabase, storage: Storage): Promise<void> {
   while (!over && database.restart) {
@@ -176,13 +176,13 @@ async function register(belfry: Belfry, name: string): Promise<void> {
   await belfry.schedule(name, name, "play", { ...options, input: script });
 }
 
-/** Tries until it works: the server may be away for a moment. */
-async function insist<T>(work: () => Promise<T>): Promise<T> {
+/** Tries until it works: the server may be down for a moment. */
+async function untilAnswered<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (performance.now() > patience) throw error;
+      if (performance.now() > giveUpAt) throw error;
       await wait(500);
     }
   }
@@ -192,26 +192,26 @@ async function unfinished(storage: Storage): Promise<boolean> {
   return (await storage.listJobs({ states: ["ready", "running", "waiting"], limit: 1 })).length > 0;
 }
 
-/** What rows and notes tell only together. */
+/** Checks what only rows and notes together show. */
 function compare(rows: Rows, notes: LogReport): string[] {
-  const wrong: string[] = [];
+  const violations: string[] = [];
   const jobs = new Map((rows["jobs"] ?? []).map((row) => [String(row["id"]), row]));
   const done = new Set(
     (rows["steps"] ?? []).filter((row) => row["state"] === "done").map((row) => `${row["job_id"]} ${row["name"]}`),
   );
   for (const [id, state] of notes.ended) {
     const stored = jobs.get(id)?.["state"];
-    if (stored !== state) wrong.push(`job ${id} ended as ${state} and is ${stored}`);
+    if (stored !== state) violations.push(`job ${id} ended as ${state} and is ${stored}`);
   }
   for (const [id, names] of notes.done) {
     for (const name of names.keys())
-      if (!done.has(`${id} ${name}`)) wrong.push(`step "${name}" of ${id} was saved and is not stored`);
+      if (!done.has(`${id} ${name}`)) violations.push(`step "${name}" of ${id} was saved and is not stored`);
   }
   for (const [id, fence] of notes.fences) {
     const claims = Number(jobs.get(id)?.["claims"]);
-    if (!(claims >= fence)) wrong.push(`job ${id} was claimed ${fence} times and counts ${claims}`);
+    if (!(claims >= fence)) violations.push(`job ${id} was claimed ${fence} times and counts ${claims}`);
   }
-  return wrong;
+  return violations;
 }
 
 const database = await openDatabase(values.on);
@@ -219,18 +219,18 @@ const { storage, close } = openStorage(database.where);
 const belfry = new Belfry({ storage, logger: silentLogger, onError: () => {} });
 for (const name of Object.keys(SCHEDULES)) await register(belfry, name);
 for (let i = 0; i < PLAYERS; i++) play(i, database.where);
-// Torment begins when all of it runs.
+// Faults begin when every schedule has fired.
 const fires = async (name: string): Promise<boolean> =>
   (await storage.listOccurrences({ schedule: name, limit: 1 })).length > 0;
 for (const name of Object.keys(SCHEDULES)) while (!(await fires(name))) await wait(100);
 const watching = watch(database, storage);
 const until = performance.now() + Number(values.minutes) * 60_000;
-await Promise.all([torment(until), wish(belfry, until)]);
+await Promise.all([injectFaults(until), playClients(belfry, until)]);
 
-patience = performance.now() + REST_MS;
-// Rest: no more torment, no new occurrences; what was begun comes to its end.
-for (const name of Object.keys(SCHEDULES)) await insist(() => belfry.schedules.pause(name));
-while ((await insist(() => unfinished(storage))) && performance.now() < patience) await wait(1000);
+giveUpAt = performance.now() + QUIESCE_MS;
+// No more faults, no new occurrences: all work must finish.
+for (const name of Object.keys(SCHEDULES)) await untilAnswered(() => belfry.schedules.pause(name));
+while ((await untilAnswered(() => unfinished(storage))) && performance.now() < giveUpAt) await wait(1000);
 over = true;
 for (const player of players) player.kill("SIGKILL");
 await watching;
@@ -239,11 +239,11 @@ const rows = await readRows(storage);
 const notes = judgeLog(readSideLog(log));
 await close();
 const integrity = await database.check();
-const wrong = [
+const violations = [
   ...judgeRows(rows, SCHEDULES, acknowledged),
-  ...notes.wrong,
+  ...notes.violations,
   ...compare(rows, notes),
-  ...integrity.wrong.map((said) => `integrity: ${said}`),
+  ...integrity.violations.map((said) => `integrity: ${said}`),
 ];
 const outcomes = rows["occurrences"] ?? [];
 console.log({
@@ -260,10 +260,10 @@ console.log({
   replayed: notes.replayed,
   terms: notes.terms,
   integrity: integrity.checked,
-  wrongs: wrong.length,
-  wrong: wrong.slice(0, 20),
+  violations: violations.length,
+  found: violations.slice(0, 20),
 });
 await database.dispose();
 if (values.keep) console.log(`notes: ${log}`);
 else rmSync(folder, { recursive: true, force: true });
-process.exit(wrong.length === 0 ? 0 : 1);
+process.exit(violations.length === 0 ? 0 : 1);

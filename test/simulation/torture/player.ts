@@ -1,13 +1,13 @@
 /**
- * One process of the torture: an engine on a shared database, which plays scripts until it is killed.
+ * One process of the torture test: an engine on a shared database that runs scripts until it is killed.
  *
- * `node player.ts WHERE LOG`: what it sees goes to the side log, see `side_log.ts`.
+ * `node player.ts DATABASE LOG`: it writes what it sees to the side log, see `side_log.ts`.
  */
 
 import { delay, systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { Belfry } from "../../../src/belfry.ts";
-import { type Op, playScript, type Stage } from "../simulator/script.ts";
+import { type Op, playScript, type ScriptHost } from "../simulator/script.ts";
 import { openStorage } from "./open.ts";
 import { noted, openSideLog } from "./side_log.ts";
 
@@ -20,14 +20,14 @@ const count = (key: string): number => {
   counts.set(key, before + 1);
   return before;
 };
-const stage: Stage = {
-  rest: (ms, signal) => delay(systemClock, ms, signal),
-  begin: (job, step, fence) => {
+const scriptHost: ScriptHost = {
+  sleep: (ms, signal) => delay(systemClock, ms, signal),
+  stepBegins: (job, step, fence) => {
     note({ kind: "started", job, step, fence });
     return count(`${job} ${step}`);
   },
-  end: () => {},
-  pass: (jobId, place) => count(`${jobId} at ${place}`),
+  stepEnds: () => {},
+  reachesThrow: (jobId, place) => count(`${jobId} at ${place}`),
 };
 const belfry = new Belfry({
   storage: noted(storage, note),
@@ -37,10 +37,10 @@ const belfry = new Belfry({
   logger: silentLogger,
   onError: () => {},
 });
-belfry.task("play", (ctx, script: Op[]) => playScript(stage, ctx, script), {
+belfry.task("play", (ctx, script: Op[]) => playScript(scriptHost, ctx, script), {
   retry: { maxAttempts: 3, initial: 200, max: 1000 },
 });
-// Until the database can be opened: it may be locked, or away for a moment.
+// The database may be locked or down for a moment: the engine is started again until it can open it.
 for (;;) {
   try {
     await belfry.run();

@@ -1,27 +1,27 @@
 /**
- * What did the processes see, in which order? One file that all of them append to, a line for each thing that counts.
+ * In which order did the processes see events? One file to which all of them append a line for each event that matters.
  *
- * The database's rows tell how it ended; whether a finished step ran once more on the way there they cannot tell. So each
- * player notes what it asked, what it was answered and which step functions it started. A line is one `write` to a file
- * opened with O_APPEND: lines never mix, they survive kill -9 of their writer, and one that was written after a reply came
- * stands behind everything that was noted before its request was sent.
+ * The database's rows show the final state; they cannot show that a finished step ran once more. So each player notes its
+ * requests, the replies, and the step functions that it started. A line is one `write` to a file opened with O_APPEND: lines
+ * never mix, they survive kill -9 of their writer, and a line written after a reply stands after everything that was noted
+ * before its request was sent.
  */
 import { appendFileSync, openSync, readFileSync } from "node:fs";
 import type { ClaimedJob, ClaimReply, JobState, Storage } from "../../../src/storage/port.ts";
 
 /** A line. */
 export type Note =
-  /** A claim was answered: the job, its fence, its token, and the steps that its history says are done. */
+  /** A claim was granted: the job, its fence, its token, and the done steps of its history. */
   | { kind: "claimed"; job: string; fence: number; token: string; done: string[] }
   /** The function of a step starts. */
   | { kind: "started"; job: string; step: string; fence: number }
-  /** A write is about to be sent: steps that it forgets, by job. */
+  /** A write is about to be sent: the steps that it forgets, by job. */
   | { kind: "asked"; op: string; forgets: Record<string, string[]> }
-  /** A write was taken: the steps that it saved as done, and the state the job has now. */
+  /** A write was accepted: the steps that it saved as done, and the present state of the job. */
   | { kind: "saved"; op: string; job: string; token: string; done: string[]; state: JobState; ends: boolean }
-  /** A term was granted or prolonged. */
+  /** A lease was granted or renewed. */
   | { kind: "leads"; holder: string; token: number }
-  /** Schedules moved on under a term. */
+  /** Schedules fired under a lease. */
   | { kind: "fired"; op: string; token: number; names: string[] };
 
 const ENDS = new Set(["completed", "failed", "cancelled", "expired"]);
@@ -40,7 +40,7 @@ export function readSideLog(path: string): Note[] {
     .map((line) => JSON.parse(line) as Note);
 }
 
-/** The same storage, noting what is asked and answered. */
+/** Wraps a storage so that requests and replies are noted. */
 export function noted(storage: Storage, note: (note: Note) => void): Storage {
   const noteClaims = (jobs: readonly ClaimedJob[]): void => {
     for (const { id, claims, claimToken, steps } of jobs) {
@@ -48,7 +48,7 @@ export function noted(storage: Storage, note: (note: Note) => void): Storage {
       note({ kind: "claimed", job: id, fence: claims, token: claimToken!, done });
     }
   };
-  /** Writes may claim in the same batch. */
+  /** Notes the claims that were piggybacked on a write. */
   const noteClaimed = (reply: object): void => {
     const { claimed } = reply as { claimed?: ClaimReply | null };
     if (claimed) noteClaims(claimed.jobs);

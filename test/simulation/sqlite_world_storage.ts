@@ -1,10 +1,10 @@
 /**
- * How does a simulated world run on a real database? The SQLite adapter on a database in memory, watched by triggers.
+ * How does a simulated world run on a real database? On the SQLite adapter with a database in memory and triggers.
  *
  * SQLite works synchronously under the adapter's promises, so between two steps of the simulation every request is either
- * done or has not begun, and the same seed plays the same world. Temporary triggers write each change of a row (before and
- * after, in order) to a temporary table within the batch itself; it is read when the batch is over, and only what the port
- * shows of a row counts as a change. There is no poller: in one process the adapter tells its listeners itself.
+ * executed or has not begun, and the same seed gives the same run. Temporary triggers write each change of a row (before and
+ * after, in order) to a temporary table within the batch itself. The table is read after the batch, and only changes of
+ * columns that the port shows count. No poller runs: in one process the adapter notifies its listeners itself.
  */
 import type { DatabaseSync } from "node:sqlite";
 import { sqlite } from "../../adapters/sqlite.ts";
@@ -13,7 +13,7 @@ import { jobOf, occurrenceOf, queueOf, scheduleOf } from "../../src/sql/rows.ts"
 import { TABLES } from "../../src/sql/schema.ts";
 import type { LocalDriver } from "../../src/sql/sqlite/driver.ts";
 import type { JobRecord, ScheduleRecord, Storage } from "../../src/storage/port.ts";
-import type { Ground, MakeGround, RowWatcher } from "./simulator/mod.ts";
+import type { MakeWorldStorage, RowWatcher, WorldStorage } from "./simulator/mod.ts";
 
 /** Replies that carry the server's time, where there is one. */
 const TIMED = new Set(
@@ -24,17 +24,17 @@ const WATCHED = ["jobs", "schedules", "occurrences"];
 /**
  * Opens a database for one world.
  *
- * @param spoil SQL that is run before the world begins: for tests that break something on purpose
+ * @param corrupt SQL that is run before the world begins: for tests that break something on purpose
  */
-export async function sqliteGround(spoil?: string): Promise<MakeGround> {
+export async function sqliteWorldStorage(corrupt?: string): Promise<MakeWorldStorage> {
   const storage = sqlite(":memory:");
   await storage.migrate({ now: 0 });
   const database = (await (storage.driver as LocalDriver).database()) as unknown as DatabaseSync;
-  if (spoil !== undefined) database.exec(spoil);
-  return (time) => new SqliteGround(storage, database, time);
+  if (corrupt !== undefined) database.exec(corrupt);
+  return (time) => new SqliteWorldStorage(storage, database, time);
 }
 
-class SqliteGround implements Ground {
+class SqliteWorldStorage implements WorldStorage {
   readonly storage: Storage;
   readonly #database: DatabaseSync;
   readonly #jobs = new Map<string, JobRecord>();
@@ -69,7 +69,7 @@ class SqliteGround implements Ground {
     return active.sort((a, b) => a.nextAt! - b.nextAt! || (a.name < b.name ? -1 : 1));
   }
 
-  queue(name: string): ReturnType<Ground["queue"]> {
+  queue(name: string): ReturnType<WorldStorage["queue"]> {
     const [row] = this.#queue.all(name) as Row[];
     return row ? queueOf(row) : null;
   }
@@ -83,7 +83,7 @@ class SqliteGround implements Ground {
     this.#watcher = watcher;
   }
 
-  settle(): void {
+  reportChanges(): void {
     const seen = this.#read.all() as { what: string; before: string | null; after: string | null }[];
     if (seen.length > 0) this.#forget.run();
     for (const { what, before, after } of seen) {
@@ -130,12 +130,12 @@ class SqliteGround implements Ground {
   }
 }
 
-/** Columns that only the storage sees change more often than what the port shows. */
+/** Whether two rows are equal in all that the port shows; other columns change more often. */
 function same(before: object | null, after: object | null): boolean {
   return before !== null && after !== null && JSON.stringify(before) === JSON.stringify(after);
 }
 
-/** The storage as a server with a clock of its own, which SQLite is not. */
+/** Makes the storage look like a server with a clock of its own, which SQLite is not. */
 function withTime(storage: Storage, time: (() => number) | null): Storage {
   if (!time) return storage;
   return new Proxy(storage, {

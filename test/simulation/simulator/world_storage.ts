@@ -1,14 +1,14 @@
 /**
- * What do all hosts of a simulated world share? One storage, and a view of its rows from below.
+ * What do all hosts of a simulated world share? One storage, and direct access to its rows.
  *
- * The hosts use the storage; the oracle and the clients of the game look at the rows past it, and are told of each change
- * of a row within the batch that made it. Here is the ground of the memory storage; a database needs one of its own (that
- * of SQLite is in `test/simulation/sqlite_ground.ts`).
+ * The hosts use the storage through its port. The oracle and the simulated clients read the rows directly, and the oracle
+ * is told of each change of a row, in order, within the batch that made it. This file has the implementation for the
+ * memory storage; the one for SQLite is in `test/simulation/sqlite_world_storage.ts`.
  */
 import { newTables, storageOf } from "../../../src/memory/storage.ts";
 import type { JobRecord, OccurrenceRecord, QueueRecord, ScheduleRecord, Storage } from "../../../src/storage/port.ts";
 
-/** Is told of changes of rows, in the order in which they were made. */
+/** Receives changes of rows, in the order in which they were made. */
 export interface RowWatcher {
   /** `before` is null for a new row, `after` for one that was removed. */
   jobChanged(before: Readonly<JobRecord> | null, after: Readonly<JobRecord> | null): void;
@@ -16,8 +16,8 @@ export interface RowWatcher {
   recorded(outcome: Readonly<OccurrenceRecord>): void;
 }
 
-/** A storage and what can be seen of its rows. */
-export interface Ground {
+/** A storage and direct access to its rows. */
+export interface WorldStorage {
   readonly storage: Storage;
   job(id: string): Readonly<JobRecord> | undefined;
   /** Unfinished and failed jobs. */
@@ -28,17 +28,17 @@ export interface Ground {
   queue(name: string): Readonly<QueueRecord> | null;
   /** How many jobs a limit admits at once; null: any number, or there is none of this key. */
   concurrencyOf(limitKey: string): number | null;
-  /** From now on changes are told. */
+  /** Begins to report changes. */
   watch(watcher: RowWatcher): void;
-  /** Tells what has not been told; called after each request, before its reply is looked at. */
-  settle(): void;
+  /** Reports changes that were not reported yet; called after each request, before its reply is checked. */
+  reportChanges(): void;
 }
 
-/** Makes a ground. @param time the server's clock, where the storage is to have one of its own */
-export type MakeGround = (time: (() => number) | null) => Ground;
+/** Makes a world's storage. @param time the server's clock; null: the storage has none */
+export type MakeWorldStorage = (time: (() => number) | null) => WorldStorage;
 
 /** The memory storage: rows are watched where they change. */
-export function memoryGround(time: (() => number) | null): Ground {
+export function memoryWorldStorage(time: (() => number) | null): WorldStorage {
   const tables = newTables();
   const { jobs, limits, schedules } = tables;
   return {
@@ -59,6 +59,6 @@ export function memoryGround(time: (() => number) | null): Ground {
         recorded: (outcome) => watcher.recorded(outcome),
       };
     },
-    settle() {},
+    reportChanges() {},
   };
 }

@@ -1,8 +1,8 @@
 /**
- * What must never happen to schedules? Books of the lease, of occurrences and their outcomes.
+ * What must never happen to schedules? A ledger of the lease, of occurrences and their outcomes.
  *
- * Who was granted the lease last, which occurrence became which job, which instants have an outcome: kept from what was
- * granted and recorded, never from what was asked. Which instants should have one is worked out apart (`instants.ts`).
+ * It holds the current lease, the job of each occurrence, and the instants that have an outcome, taken from replies and rows,
+ * never from requests. The instants that must have an outcome are computed independently (`instants.ts`).
  */
 import type {
   BeginTickReply,
@@ -14,17 +14,17 @@ import type {
   PutSchedulesRequest,
   ScheduleRecord,
 } from "../../../src/storage/port.ts";
-import type { Carried } from "./carried.ts";
+import type { CurrentRequest } from "./current_request.ts";
 import { instantsOf } from "./instants.ts";
 
 /** How far a clock that follows a server may be off: half a round trip, and drift since the last reply. */
 export const CLOCK_ERROR_MS = 3000;
 
-/** The books. */
-export class ScheduleBooks {
+/** The ledger. */
+export class ScheduleLedger {
   /** How many occurrences got an outcome. */
   occurrences = 0;
-  /** How many moves of schedules were checked to leave no occurrence out. */
+  /** How many moves of schedules were checked to leave out no occurrence. */
   covered = 0;
   readonly #fail: (what: string) => void;
   readonly #start: number;
@@ -32,28 +32,28 @@ export class ScheduleBooks {
   #granted = { holder: "", token: 0 };
   readonly #fired = new Map<string, string>();
   readonly #lastFired = new Map<string, number>();
-  /** Instants of each schedule that have an outcome; purging forgets none here. */
+  /** Instants of each schedule that have an outcome; unlike the storage, the ledger keeps those that were purged. */
   readonly #outcomes = new Map<string, Set<number>>();
-  /** The last outcome of a schedule that was removed: another of its name may find instants taken up to there. */
+  /** The last outcome of each removed schedule: a new one of its name may find instants up to there taken. */
   readonly #former = new Map<string, number>();
-  /** Outcomes recorded by the request that is being carried out, and schedules changed by it. */
+  /** Outcomes recorded and schedules changed by the current request. */
   readonly #recordedNow: OccurrenceRecord[] = [];
   readonly #moved: { before: ScheduleRecord; after: ScheduleRecord }[] = [];
 
-  /** @param fail says that something must not be */
+  /** @param fail reports a violation */
   constructor(fail: (what: string) => void, options: { serverNow: (() => number) | null; start: number }) {
     this.#fail = fail;
     this.#start = options.start;
     this.#serverNow = options.serverNow;
   }
 
-  /** Whether this is the term that was granted last. */
+  /** Whether this is the lease that was granted last. */
   leads({ holder, token }: { holder: string; token: number }): boolean {
     return token === this.#granted.token && holder === this.#granted.holder;
   }
 
-  /** A request was carried out, and its rows were told. */
-  done({ method, request, edited }: Carried, reply: unknown): void {
+  /** A request was executed, and its changes of rows were reported. */
+  done({ method, request, edited }: CurrentRequest, reply: unknown): void {
     this.#enterOutcomes();
     if (method === "beginTick") this.#asked(reply as BeginTickReply);
     else if (method === "fire") this.#firedBy(request as FireRequest, reply as FireReply, edited);
@@ -101,11 +101,11 @@ export class ScheduleBooks {
   recorded(outcome: Readonly<OccurrenceRecord>): void {
     this.occurrences += outcome.count;
     if ((outcome.jobId === null) === (outcome.reason === null))
-      this.#fail(`the outcome of ${outcome.schedule} @ ${outcome.at} says neither or both`);
+      this.#fail(`the outcome of ${outcome.schedule} @ ${outcome.at} names neither a job nor a reason, or both`);
     this.#recordedNow.push({ ...outcome });
   }
 
-  /** Enters what was recorded into the books, runs instant by instant. */
+  /** Enters recorded outcomes into the ledger; an outcome of several occurrences instant by instant. */
   #enterOutcomes(): void {
     for (const { schedule, at, untilAt, count } of this.#recordedNow) {
       const known = this.#outcomes.get(schedule) ?? new Set<number>();
@@ -128,7 +128,7 @@ export class ScheduleBooks {
   #firedBy({ lease, firings }: FireRequest, reply: FireReply, edited: ReadonlySet<string>): void {
     for (const { before, after } of this.#moved) {
       const firing = firings.find(({ name }) => name === after.name);
-      // Counting failures moves schedules too.
+      // Counting failures changes schedules, too.
       if (!firing || after.lastAt === before.lastAt) continue;
       if (firing.revision !== before.revision)
         this.#fail(`schedule ${after.name} was fired from revision ${firing.revision}, not ${before.revision}`);
@@ -165,14 +165,14 @@ export class ScheduleBooks {
     }
   }
 
-  /** A new schedule begins with its first occurrence after its registration. */
+  /** Checks that a new schedule begins with its first occurrence after its registration. */
   #checkFirst({ name, definition, state, createdAt, nextAt }: Readonly<ScheduleRecord>): void {
     const first = instantsOf(definition, this.#start)?.first(createdAt) ?? null;
     if (state === "active" && first !== null && nextAt !== first)
       this.#fail(`schedule ${name}: its first occurrence is ${nextAt}, not ${first}`);
   }
 
-  /** Every occurrence that a schedule passes has an outcome by the end of the same batch, and nothing else has one. */
+  /** Checks that each occurrence which a schedule passes has an outcome in the same batch, and no other instant has one. */
   #checkCovered(before: ScheduleRecord, after: ScheduleRecord): void {
     const { name } = after;
     const instants = instantsOf(before.definition, this.#start);
@@ -182,7 +182,7 @@ export class ScheduleBooks {
     const until = after.nextAt ?? (after.lastAt === null ? due : instants.next(after.lastAt));
     const passed = new Set<number>();
     for (let at = due; at !== until; at = instants.next(at)) {
-      // Past what is known.
+      // Outside of the window in which instants are known.
       if (at === null || until === null) return;
       if (at > until) {
         this.#fail(`schedule ${name} moved to ${until}, where none of its occurrences is`);

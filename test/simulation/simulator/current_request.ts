@@ -1,7 +1,7 @@
-/** The request that a simulated host has just sent, as the oracle sees it. */
+/** What does the oracle know of the request that the storage is executing? */
 
-/** The request that is being carried out. */
-export interface Carried {
+/** The request that the storage is executing. */
+export interface CurrentRequest {
   host: string;
   method: string;
   request: unknown;
