@@ -1,6 +1,6 @@
 /** A worker and a client over HTTP: no database, a token, the engine's own worker; payloads the server cannot read. */
 import { describe, expect, it } from "vitest";
-import { createClient, RequestError, remote } from "../../adapters/client.ts";
+import { type Client, createClient, RequestError, remote, type Task } from "../../adapters/client.ts";
 import { delay, systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { Belfry } from "../../src/belfry.ts";
@@ -76,9 +76,11 @@ describe("remote()", () => {
       return [doubled, go, runs.length];
     });
     const { id } = await client(server).enqueue("parent", { n: 21 });
-    await client(server).signal(id, "go", "yes", { key: "k" });
-    await runUntil(worker, server.clock, async () => (await client(server).job(id)).state === "completed");
-    const job = await client(server).ended(id);
+    const handle = client(server).job<unknown[]>(id);
+    await handle.signal("go", "yes", { key: "k" });
+    await runUntil(worker, server.clock, async () => (await handle.status()) === "completed");
+    expect(await handle.result()).toEqual([42, "yes", 1]);
+    const job = await handle.get();
     expect(job).toMatchObject({ state: "completed", output: [42, "yes", 1] });
     expect(job.steps.map((step) => step.name)).toEqual(["load", "settle", "double", "go"]);
     expect(server.clock.now() - START).toBeGreaterThanOrEqual(20_000);
@@ -114,11 +116,11 @@ describe("remote()", () => {
       await ctx.step("second", () => "by the living"),
       ctx.fence,
     ]);
-    await runUntil(alive, server.clock, async () => (await client(server).job(id)).state === "completed");
+    await runUntil(alive, server.clock, async () => (await client(server).job(id).status()) === "completed");
     release();
     stop.abort();
     await pump(deadClock, running);
-    const job = await client(server).job(id);
+    const job = await client(server).job(id).get();
     // A clock moved by hand may run ahead of an answer (Deno makes digests on another thread): claims may run out again.
     expect(job.attempt).toBeGreaterThanOrEqual(2);
     expect(job).toMatchObject({ output: ["by the dead", "by the living", job.attempt] });
@@ -163,39 +165,128 @@ describe("remote()", () => {
   });
 });
 
+const CLAIM = { token: "t", worker: "w", queues: ["default"], tasks: null, limit: 1, claimMs: 5_000 };
+const html = (text: string): Response => new Response(text, { headers: { "Content-Type": "text/html" } });
+
 describe("createClient()", () => {
   it("registers, lists, explains, ticks and removes", async () => {
     const server = bench();
     const api = client(server);
-    const made = await api.schedule("a/b c%?", { expression: "* * * * *", task: "t", input: [1] });
-    expect(made).toMatchObject({ status: "created", schedule: { name: "a/b c%?" } });
+    const name = "a/b c%?";
+    const task: Task<number[]> = { name: "t" };
+    const made = await api.schedule(name, "* * * * *", task, { input: [1], startAt: new Date(START), tags: ["x"] });
+    expect(made).toMatchObject({ status: "created", schedule: { name, definition: { startAt: START, input: [1] } } });
+    expect(await api.schedules.get(name)).toMatchObject({ name, definition: { tags: ["x"] } });
+    expect(await api.schedules.get("none")).toBeNull();
     server.clock.jump(MINUTE);
     expect(await api.tick({ work: false })).toMatchObject({ fired: 1 });
-    expect((await api.schedules({ state: "active" })).items.map((item) => item.name)).toEqual(["a/b c%?"]);
-    expect(await api.explain("a/b c%?", START + 30_000)).toMatchObject({ outcome: "fired" });
-    const jobs = await api.jobs({ state: ["ready", "running"], schedule: "a/b c%?", limit: 1 });
-    expect(jobs.items).toMatchObject([{ task: "t", scheduledAt: START + 30_000 }]);
-    expect(await api.cancel(jobs.items[0]!.id, "enough")).toEqual([jobs.items[0]!.id]);
-    expect(await api.retry(jobs.items[0]!.id)).toEqual([jobs.items[0]!.id]);
-    expect(await api.removeSchedule("a/b c%?")).toBe(true);
-    expect(await api.health()).toMatchObject({ ok: true, schedules: { active: 0 } });
+    expect((await api.schedules.list({ state: "active", tag: "x" })).items.map((item) => item.name)).toEqual([name]);
+    expect(await api.schedules.explain(name, new Date(START + 30_000))).toMatchObject({ outcome: "fired" });
+    expect(await api.schedules.occurrences(name, { to: "2026-01-05", limit: 1 })).toMatchObject([
+      { at: START + 30_000 },
+    ]);
+    const page = await api.jobs.list({ states: ["ready", "running"], schedule: name, limit: 1 });
+    expect(page.items).toMatchObject([{ task: "t", scheduledAt: START + 30_000 }]);
+    const job = api.job(page.items[0]!.id);
+    expect(await job.cancel({ reason: "enough" })).toEqual([job.id]);
+    expect(await job.get()).toMatchObject({ state: "cancelled", error: { message: "enough" } });
+    expect(await job.retry()).toEqual([job.id]);
+    expect(await api.jobs.get("none")).toBeNull();
+    expect(await api.schedules.remove(name)).toBe(true);
+    expect(await api.schedules.remove(name)).toBe(false);
+    expect(await api.health({ deep: true, maxLag: 60_000 })).toMatchObject({ ok: true, schedules: { active: 0 } });
+    await server.belfry.close();
+  });
+
+  it("operates schedules by the words of the library", async () => {
+    const server = bench();
+    const { schedules } = client(server);
+    await schedules.put({ name: "s", expression: "* * * * *", task: "t", options: { input: 1 } });
+    const updated = await schedules.update("s", { overlap: "skip", expression: { at: new Date(START + 30_000) } });
+    expect(updated).toMatchObject({ status: "updated", schedule: { definition: { overlap: "skip" } } });
+    await schedules.update("s", { expression: "* * * * *", overlap: null });
+    expect(await schedules.pause("s", { note: "rest" })).toMatchObject({ state: "paused", note: "rest" });
+    server.clock.jump(2 * MINUTE);
+    expect(await schedules.resume("s", { missed: "skip" })).toMatchObject({ state: "active", note: null });
+    const triggered = await schedules.trigger("s", { input: { by: "hand" } });
+    expect(await client(server).job(triggered.jobId!).get()).toMatchObject({ input: { by: "hand" }, schedule: "s" });
+    const range = { from: new Date(START), to: START + 2 * MINUTE, overlap: "allow" } as const;
+    expect(await schedules.backfill("s", range)).toEqual({ enqueued: 2, existing: 0, excluded: 0 });
+    expect((await schedules.preview("s", { count: 2 })).map(({ at }) => at)).toEqual([
+      START + 2.5 * MINUTE,
+      START + 3.5 * MINUTE,
+    ]);
+    const spec = { name: "n", expression: "0 9 * * *", task: "t", options: { exclude: [new Date("2026-03-02")] } };
+    expect(await schedules.preview(spec, { from: "2026-03-01", count: 2 })).toMatchObject([
+      { excluded: false },
+      { local: "2026-03-02 09:00:00 UTC" },
+    ]);
+    const forecast = await schedules.forecast(spec, {
+      from: "2026-03-01",
+      to: new Date("2026-03-04"),
+      durations: "1h",
+    });
+    expect(forecast).toMatchObject({ fired: 3, state: "active" });
+    await server.belfry.close();
+  });
+
+  it("enqueues many, acts on many, and sets queues", async () => {
+    const server = bench();
+    const api = client(server);
+    const jobs = await api.enqueueMany([
+      { task: "a", input: 1, options: { key: "k", runAt: new Date(START + MINUTE) } },
+      { task: "b", options: { queue: "far" } },
+    ]);
+    expect(jobs.map(({ created }) => created)).toEqual([true, true]);
+    expect(await jobs[0]!.get()).toMatchObject({ availableAt: START + MINUTE, key: "k" });
+    expect(await api.jobs.cancelMany({ queue: "far" }, { dryRun: true })).toEqual([jobs[1]!.id]);
+    expect(await api.jobs.cancelMany({ queue: "far" }, { reason: "no" })).toEqual([jobs[1]!.id]);
+    expect(await api.jobs.retryMany({ states: ["cancelled"] })).toEqual([jobs[1]!.id]);
+    expect(await api.queues.pause("far")).toMatchObject({ name: "far", paused: true });
+    expect(await api.queues.resume("far")).toMatchObject({ paused: false });
+    const rate = { count: 2, per: "1m" };
+    expect(await api.queues.configure("far", { concurrency: 3, rate })).toEqual({
+      name: "far",
+      paused: false,
+      concurrency: 3,
+      rate: { count: 2, perMs: MINUTE },
+    });
+    expect(await api.queues.list()).toMatchObject([{ name: "default" }, { name: "far", ready: 1 }]);
+    await server.belfry.close();
+  });
+
+  it("gives results and failures as the library does", async () => {
+    const server = bench();
+    const add = server.belfry.task("add", (_ctx, [a, b]: [number, number]) => a + b);
+    server.belfry.task("bad", () => {
+      throw new TypeError("broken", { cause: new Error("why") });
+    });
+    const sum = await client(server).enqueue(add, [1, 2]);
+    const bad = await client(server).enqueue("bad", undefined, { retry: false });
+    await server.belfry.tick();
+    const result: number = await sum.result();
+    expect(result).toBe(3);
+    await expect(bad.result()).rejects.toMatchObject({
+      code: "JOB_FAILED",
+      cause: { name: "TypeError", message: "broken", cause: { message: "why" } },
+    });
     await server.belfry.close();
   });
 
   it("tells a refusal with its problem, and a health that is bad as health", async () => {
     const server = bench();
     const refused = await client(server, "no-such-token-here")
-      .jobs()
+      .jobs.list()
       .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RequestError);
     expect(refused).toMatchObject({ status: 401, code: "UNAUTHORIZED", problem: { status: 401 } });
-    const bad = client(server).schedule("s", { expression: "61 * * * *", task: "t" });
+    const bad = client(server).schedule("s", "61 * * * *", "t");
     await expect(bad).rejects.toMatchObject({
       status: 400,
       code: "CRON_SYNTAX",
       problem: { field: "minute", column: 0 },
     });
-    await client(server).schedule("s", { expression: "* * * * *", task: "t" });
+    await client(server).schedule("s", "* * * * *", "t");
     server.clock.jump(10 * MINUTE);
     expect(await client(server).health()).toMatchObject({ ok: false });
     await server.belfry.close();
@@ -203,9 +294,64 @@ describe("createClient()", () => {
 
   it("waits for a job no longer than asked", async () => {
     const server = bench();
-    const { id } = await client(server).enqueue("t");
-    const waiting = pump(server.clock, client(server).ended(id, { timeout: "5s" }));
+    const job = await client(server).enqueue("t");
+    const waiting = pump(server.clock, job.result({ timeout: "5s" }));
     await expect(waiting).rejects.toMatchObject({ code: "RESULT_TIMEOUT" });
     await server.belfry.close();
+  });
+});
+
+describe("an answer that is not the app's", () => {
+  const answers: [what: string, answer: () => Response, wrong: RegExp][] = [
+    ["a login page with status 200", () => html("<html>Sign in</html>"), /with text\/html.*no JSON object.*Sign in/],
+    ["an empty body with status 204", () => new Response(null, { status: 204 }), /204 with no Content-Type/],
+    ["JSON of another service", () => Response.json({ status: "ok" }), /whose id is no text/],
+    ["JSON that is no object", () => Response.json([]), /no JSON object/],
+    ["JSON under the type of text", () => new Response('{"id":"x","created":true}'), /with text\/plain/],
+    ["a property of another type", () => Response.json({ id: 7, created: true }), /whose id is no text/],
+  ];
+
+  for (const [what, answer, wrong] of answers) {
+    it(`${what} is a RequestError, never a job without id`, async () => {
+      const api = createClient({ url: "http://elsewhere.test", fetch: answer });
+      const refused = await api.enqueue("t").catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(RequestError);
+      expect(refused).toMatchObject({ code: "WRONG_ANSWER", problem: null, message: wrong });
+    });
+  }
+
+  it("leaves open whether the job was stored: remote() says that the storage is unavailable", async () => {
+    const storage = remote({ url: "http://elsewhere.test", fetch: () => html("<html>Sign in</html>") });
+    await expect(storage.claim({ ...CLAIM, now: START })).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: /no JSON object/,
+    });
+    const bare = remote({ url: "http://elsewhere.test", fetch: () => Response.json({ time: START }) });
+    await expect(bare.claim({ ...CLAIM, now: START })).rejects.toMatchObject({ message: /whose jobs is no list/ });
+  });
+});
+
+describe("types of the client", () => {
+  it("are as strict as the library's: the compiler refuses each of these", () => {
+    const report: Task<{ userId: number }, string> = { name: "report" };
+    const calls = (api: Client, ring: Task<undefined, number>): unknown[] => [
+      // @ts-expect-error the task needs an input
+      api.enqueue(report),
+      // @ts-expect-error of another type
+      api.enqueue(report, { userId: "7" }),
+      // @ts-expect-error no such option
+      api.enqueue(report, { userId: 7 }, { kee: "k" }),
+      // @ts-expect-error no such option
+      api.schedules.pause("s", { not: "why" }),
+      // @ts-expect-error no such filter
+      api.jobs.retryMany({ taks: "t" }),
+      // @ts-expect-error no such word
+      api.schedules.update("s", { overlap: "sometimes" }),
+      // @ts-expect-error its result is text
+      api.enqueue(report, { userId: 7 }).then((job): Promise<number> => job.result()),
+      api.enqueue(ring).then((job): Promise<number> => job.result()),
+    ];
+    // They need not run.
+    expect(calls).toBeTypeOf("function");
   });
 });

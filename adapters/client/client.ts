@@ -1,0 +1,163 @@
+/**
+ * The client of an app that is somewhere else, for tools and backends: the words of the library over `fetch`, so that
+ * `client.schedules.pause("daily")` does what `belfry.schedules.pause("daily")` does where the app runs.
+ */
+import { type Clock, systemClock } from "../../src/base/clock.ts";
+import type { Duration } from "../../src/base/duration.ts";
+import type { Expression, ScheduleOptions } from "../../src/schedule/options.ts";
+import type { EnqueueOptions } from "../../src/task/options.ts";
+import { type Task, type TaskReference, taskName } from "../../src/task/task.ts";
+import type * as wire from "../hono/wire/mod.ts";
+import { sendable } from "./dates.ts";
+import { ClientJob } from "./job.ts";
+import { ClientJobs } from "./jobs.ts";
+import { ClientQueues } from "./queues.ts";
+import { type ClientOptions, type Send, sender } from "./request.ts";
+import { ClientSchedules } from "./schedules.ts";
+
+/** How far `tick` may go. */
+export interface ClientTickOptions {
+  /** Keep ticking and running for this long. @default one pass */
+  for?: Duration;
+  /** Whether to run jobs, too, where the server has tasks. @default true */
+  work?: boolean;
+}
+
+/** How closely `health` looks. */
+export interface ClientHealthOptions {
+  /** How long an occurrence may be due before that is a problem. @default "90s" */
+  maxLag?: Duration;
+  /** Read every schedule, to name those that would break or have nothing ahead. @default false */
+  deep?: boolean;
+}
+
+/**
+ * Calls of an app. All throw `RequestError` when they are refused or get no usable answer.
+ *
+ * @example
+ * ```ts no-run
+ * import { createClient, type Task } from "belfry/client";
+ *
+ * const client = createClient({ url: "https://example.com/belfry", token: "a-long-random-text" });
+ * const report: Task<{ userId: number }, string> = { name: "report" }; // its code is at the server
+ * const job = await client.enqueue(report, { userId: 7 }, { key: "report-7" });
+ * console.log(await job.result({ timeout: "5m" }));
+ * ```
+ */
+export class Client {
+  /** Lists and reads jobs; retries and cancels many at once. */
+  readonly jobs: ClientJobs;
+  /** Reads, changes and operates schedules; tells what they did and will do. */
+  readonly schedules: ClientSchedules;
+  /** Shows how deep queues are; sets their limits; pauses and resumes them. */
+  readonly queues: ClientQueues;
+  readonly #send: Send;
+  readonly #clock: Clock;
+
+  /** @param options where the app is, and how to get in; `clock`: the time that waiting for results goes by */
+  constructor(options: ClientOptions & { clock?: Clock }) {
+    const { clock = systemClock, ...access } = options;
+    this.#send = sender(access);
+    this.#clock = clock;
+    this.jobs = new ClientJobs(this.#send);
+    this.schedules = new ClientSchedules(this.#send);
+    this.queues = new ClientQueues(this.#send);
+  }
+
+  /**
+   * Calls any route that answers with a JSON object: for what has no method here.
+   *
+   * @param path begins with a slash
+   */
+  call<T extends object>(
+    method: string,
+    path: string,
+    options: { query?: Record<string, unknown>; json?: object; signal?: AbortSignal } = {},
+  ): Promise<T> {
+    return this.#send<T>(method, path, { ...options, gives: {} });
+  }
+
+  /**
+   * Puts a job into its queue.
+   *
+   * @param task a task, or its name
+   * @returns a handle to wait for the result
+   * @throws RequestError as `belfry.enqueue`; with a `key` the call can be sent again when no answer came
+   */
+  enqueue<Output>(
+    task: Task<undefined, Output>,
+    input?: undefined,
+    options?: EnqueueOptions,
+  ): Promise<ClientJob<Output>>;
+  enqueue<Input, Output>(task: Task<Input, Output>, input: Input, options?: EnqueueOptions): Promise<ClientJob<Output>>;
+  enqueue(task: string, input?: unknown, options?: EnqueueOptions): Promise<ClientJob>;
+  async enqueue(task: TaskReference, input?: unknown, options: EnqueueOptions = {}): Promise<ClientJob> {
+    const gives = { id: "text", created: "flag" } as const;
+    const json = { ...sendable(options), task: taskName(task), input };
+    return this.#handle(await this.#send<wire.EnqueueAnswer>("POST", "/jobs", { json, gives }));
+  }
+
+  /**
+   * Puts many jobs into their queues; all are checked before any is stored.
+   *
+   * @param jobs at most 500
+   */
+  async enqueueMany(
+    jobs: readonly { task: TaskReference; input?: unknown; options?: EnqueueOptions }[],
+  ): Promise<ClientJob[]> {
+    const json = {
+      jobs: jobs.map(({ task, input, options = {} }) => ({ ...sendable(options), task: taskName(task), input })),
+    };
+    const call = { json, gives: { jobs: "list" } as const };
+    return (await this.#send<wire.EnqueueManyAnswer>("POST", "/jobs/enqueue", call)).jobs.map((job) =>
+      this.#handle(job),
+    );
+  }
+
+  /** Gives a handle to a job by its id, without asking the server. */
+  job<Output = unknown>(id: string): ClientJob<Output> {
+    return new ClientJob<Output>({ send: this.#send, clock: this.#clock }, id);
+  }
+
+  /**
+   * Registers a schedule, or brings the stored one up to date; the same definition changes nothing.
+   *
+   * @param expression 5 or 6 cron fields, a nickname, `@every 90s`, or one instant
+   * @param task a task, or its name
+   * @throws RequestError as `belfry.schedule`
+   */
+  schedule<Input>(
+    name: string,
+    expression: Expression,
+    task: Task<Input, unknown> | string,
+    options?: ScheduleOptions<Input>,
+  ): Promise<wire.RegisteredAnswer> {
+    return this.schedules.put({ name, expression, task, options });
+  }
+
+  /** Makes one bounded pass at the server. */
+  tick(options: ClientTickOptions = {}): Promise<wire.TickAnswer> {
+    const gives = { leader: "flag", fired: "number", skipped: "number", more: "flag" } as const;
+    return this.#send("POST", "/tick", { query: { ...options, for: written(options.for) }, gives });
+  }
+
+  /** Says whether anything is wrong; the token needs the scope `read` to learn what. */
+  health(options: ClientHealthOptions = {}): Promise<wire.HealthAnswer> {
+    const query = { ...options, maxLag: written(options.maxLag) };
+    return this.#send("GET", "/health", { query, gives: { ok: "flag" }, also: [503] });
+  }
+
+  #handle<Output>({ id, created }: { id: string; created: boolean }): ClientJob<Output> {
+    return new ClientJob<Output>({ send: this.#send, clock: this.#clock }, id, created);
+  }
+}
+
+/** Makes a {@link Client}. */
+export function createClient(options: ClientOptions & { clock?: Clock }): Client {
+  return new Client(options);
+}
+
+/** A duration as a query takes it. */
+function written(duration: Duration | undefined): string | undefined {
+  return typeof duration === "number" ? `${duration}ms` : duration;
+}
