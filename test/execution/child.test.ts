@@ -1,6 +1,5 @@
 /** Child jobs: invoked, side by side, failing, cancelled, spawned; and exactly one for each step whatever crashes. */
 import { describe, expect, test } from "vitest";
-import { sha256 } from "../../src/base/sha256.ts";
 import { childId } from "../../src/execution/child_id.ts";
 import { cancelJob } from "../../src/job/control.ts";
 import { retryJob } from "../../src/job/retry.ts";
@@ -43,7 +42,7 @@ describe("invoke()", () => {
     for (const node of nodes) await node.stop();
   });
 
-  test("throws JOB_FAILED with the child's error as its cause, and the parent fails without repeating in vain", async () => {
+  test("throws JOB_FAILED with the child's error as its cause, and the parent fails without further attempts", async () => {
     const bench = new Bench();
     let tries = 0;
     bench.tasks.define(
@@ -68,7 +67,7 @@ describe("invoke()", () => {
     await node.stop();
   });
 
-  test("a failed child may be caught, and the parent goes another way", async () => {
+  test("rejects for a failed child; a parent that catches it goes on", async () => {
     const bench = new Bench();
     bench.tasks.define("bad", () => Promise.reject(new Error("no")), { retry: false });
     bench.tasks.define("job", async (ctx) => {
@@ -83,7 +82,7 @@ describe("invoke()", () => {
     await node.stop();
   });
 
-  test("retry() of the parent puts the failed child back, and both go on from their saved steps", async () => {
+  test("retry() of the parent puts the failed child back as well; both go on from their saved steps", async () => {
     const bench = new Bench();
     let mended = false;
     const ran: string[] = [];
@@ -114,7 +113,7 @@ describe("invoke()", () => {
     await node.stop();
   });
 
-  test("retry() of a job that was cancelled, or failed beside a running child, brings its cancelled children back", async () => {
+  test("retry() of a job that was cancelled, or failed beside a running child, puts its cancelled children back", async () => {
     const bench = new Bench();
     let broken = true;
     bench.tasks.define("slow", async (ctx) => {
@@ -142,7 +141,7 @@ describe("invoke()", () => {
     await node.stop();
   });
 
-  test("one child for each step, wherever the worker dies", async () => {
+  test("makes one child for each call, wherever the worker dies", async () => {
     for (let calls = 0; calls < 6; calls++) {
       for (const arrives of [false, true]) {
         const bench = new Bench();
@@ -169,7 +168,7 @@ describe("invoke()", () => {
     }
   });
 
-  test("an input that does not fit the child's task fails the step, and nothing is enqueued", async () => {
+  test("rejects for an input that does not fit the child's task, and enqueues nothing", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => ctx.invoke("child", "child", { big: 1n }));
     const node = bench.start();
@@ -185,8 +184,8 @@ describe("invoke()", () => {
   });
 });
 
-describe("cancel", () => {
-  test("goes down to grandchildren, and their signals abort", async () => {
+describe("cancelling", () => {
+  test("of a job cancels its children and grandchildren, and their signals abort", async () => {
     const bench = new Bench();
     const aborted: string[] = [];
     for (const [name, below] of [
@@ -212,7 +211,7 @@ describe("cancel", () => {
     await node.stop();
   });
 
-  test("reaches a job that another process runs, by its next renewal", async () => {
+  test("aborts a job that another process runs at its next heartbeat", async () => {
     const bench = new Bench();
     let reason: { code?: string } = {};
     bench.tasks.define("job", async (ctx) => {
@@ -232,7 +231,7 @@ describe("cancel", () => {
     await node.stop();
   });
 
-  test("a parent that fails takes its unfinished children with it", async () => {
+  test("a parent that fails has its unfinished children cancelled", async () => {
     const bench = new Bench();
     bench.tasks.define("slow", async (ctx) => ctx.sleep("long", "1d"));
     bench.tasks.define(
@@ -256,7 +255,7 @@ describe("cancel", () => {
 });
 
 describe("spawn()", () => {
-  test("enqueues a job of its own that outlives its maker, once", async () => {
+  test("enqueues one job, which goes on when the job that spawned it is over", async () => {
     const bench = new Bench();
     bench.tasks.define("detached", async (ctx, input: { n: number }) => {
       await ctx.sleep("long", "1d");
@@ -278,16 +277,6 @@ describe("spawn()", () => {
 });
 
 describe("ids of children", () => {
-  test("sha256() is SHA-256: NIST vectors and long texts", async () => {
-    const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    expect(hex(sha256("abc"))).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1_000]) {
-      const text = "ü".repeat(length);
-      const expected = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-      expect(hex(sha256(text))).toBe(hex(expected));
-    }
-  });
-
   test("depend on parent and step, and sort with the parent", () => {
     const parent = "01890000-aaaa-7abc-8def-0123456789ab";
     expect(childId(parent, "a")).toMatch(/^01890000-aaaa-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

@@ -16,7 +16,7 @@ test.each(["now()", "random()", "uuid()", "patched(x)"])("no user can give the n
   expect(() => checkName(engineName(call), "step")).toThrow(expect.objectContaining({ code: "NAME_INVALID" }));
 });
 
-test("patched() added before a step that is called like its record is no REPLAY_MISMATCH", async () => {
+test("patched() may be added before a step whose name is the text of that call", async () => {
   const bench = new Bench();
   const ran: string[] = [];
   const handler = (patched: boolean) => async (ctx: Context) => {

@@ -47,7 +47,7 @@ async function replay(steps: number): Promise<{ turns: number; calls: number }> 
 }
 
 describe("size", () => {
-  test("a job of 10,000 steps works; its replay takes a turn for each step and no more round trips than a short one", async () => {
+  test("a job of 10,000 steps replays in one turn a step, with as many round trips as a short job", async () => {
     const steps = full ? 10_000 : 1_000;
     const few = await replay(10);
     const many = await replay(steps);
@@ -55,7 +55,7 @@ describe("size", () => {
     expect(many.calls).toBe(few.calls);
   });
 
-  test("100,000 jobs that wait for a signal hold nothing in the worker, and another job takes the calls it took before", async () => {
+  test("100,000 waiting jobs hold nothing in the worker, and another job costs as many storage calls as before", async () => {
     const count = full ? 100_000 : 2_000;
     const bench = new Bench();
     bench.tasks.define("waits", async (ctx) => ctx.waitFor("go", { timeout: "365d" }));

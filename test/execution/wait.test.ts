@@ -7,7 +7,7 @@ import { Bench } from "./harness.ts";
 const START = Date.parse("2026-01-01T00:00:00Z");
 
 describe("suspension", () => {
-  test("is not seen by try/catch/finally around any durable call", async () => {
+  test("is invisible to try/catch/finally around any durable call", async () => {
     const bench = new Bench();
     const seen: string[] = [];
     bench.tasks.define("child", async (ctx) => {
@@ -63,7 +63,7 @@ describe("suspension", () => {
     await node.stop();
   });
 
-  test("holds neither claim nor memory", async () => {
+  test("holds no claim, no run and no timer of its own", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => ctx.waitFor("go"));
     const node = bench.start();
@@ -73,6 +73,31 @@ describe("suspension", () => {
     expect(stored).toMatchObject({ state: "waiting", claimToken: null, claims: 1 });
     expect(node.worker.running).toBe(0);
     expect(bench.clock.timers).toBeLessThanOrEqual(1);
+    await node.stop();
+  });
+
+  test("of a sleep lasts until its instant, and finally blocks run after it", async () => {
+    const bench = new Bench();
+    const ran: string[] = [];
+    bench.tasks.define("nap", async (ctx) => {
+      try {
+        await ctx.step("before", () => void ran.push("before"));
+        await ctx.sleep("year", "365d");
+        ran.push("awake");
+      } finally {
+        ran.push("finally");
+      }
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("nap");
+    await bench.clock.settle();
+    expect(await node.job(id)).toMatchObject({ state: "ready", availableAt: bench.clock.now() + 365 * 86_400_000 });
+    expect(node.worker.running).toBe(0);
+    await bench.clock.advance("364d");
+    expect(ran).toEqual(["before"]);
+    await bench.clock.advance("1d");
+    expect(ran).toEqual(["before", "awake", "finally"]);
+    expect(await node.job(id)).toMatchObject({ state: "completed", attempt: 1 });
     await node.stop();
   });
 });
@@ -116,7 +141,7 @@ describe("sleep()", () => {
     },
   );
 
-  test("of a year passes, though timers end at 24.8 days", async () => {
+  test("of a year ends, though timers cannot be longer than 24.8 days", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       await ctx.sleep("year", "365d");
@@ -151,7 +176,7 @@ describe("sleep()", () => {
     await other.stop();
   });
 
-  test("sleepUntil() an instant of the past passes at once", async () => {
+  test("sleepUntil() an instant in the past ends at once", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       await ctx.sleepUntil("past", new Date(0));
@@ -162,6 +187,36 @@ describe("sleep()", () => {
     const { id } = await node.enqueue("job");
     await bench.clock.settle();
     expect((await node.job(id)).output).toBe("on");
+    await node.stop();
+  });
+
+  test("of 48 hours ends: no default time limit cuts it short", async () => {
+    const bench = new Bench();
+    bench.tasks.define("job", async (ctx) => {
+      await ctx.sleep("two days", "48h");
+      return "awake";
+    });
+    const node = bench.start();
+    const { id } = await node.enqueue("job");
+    await bench.clock.advance("48h");
+    expect((await node.job(id)).output).toBe("awake");
+    await node.stop();
+  });
+
+  test("of 100 ms takes 100 ms also where a hundred jobs sleep side by side", async () => {
+    const bench = new Bench();
+    const late: number[] = [];
+    bench.tasks.define("job", async (ctx) => {
+      const start = bench.clock.now();
+      await ctx.sleep("nap", 100);
+      late.push(bench.clock.now() - start - 100);
+    });
+    const node = bench.start({ concurrency: 100 });
+    for (let i = 0; i < 100; i++) await node.enqueue("job");
+    await bench.clock.advance("1s");
+    expect(late).toHaveLength(100);
+    expect(Math.max(...late)).toBeLessThan(50);
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
     await node.stop();
   });
 });
@@ -182,7 +237,7 @@ describe("waitFor()", () => {
     await node.stop();
   });
 
-  test("takes each signal once, in order of arrival, and the same key once", async () => {
+  test("takes each signal once, in order of arrival, and signals of one key once", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => [
       await ctx.waitFor("item"),
@@ -217,7 +272,7 @@ describe("waitFor()", () => {
     await node.stop();
   });
 
-  test("a signal that came after the timeout does not beat it, though no worker looked in between", async () => {
+  test("gives undefined when the signal came after the timeout, though no worker ran in between", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => [
       (await ctx.waitFor("go", { timeout: "1h" })) ?? "none",
@@ -235,7 +290,7 @@ describe("waitFor()", () => {
     await other.stop();
   });
 
-  test("hears a signal while a step of the same job runs for long", async () => {
+  test("takes a signal that arrives while a long step of the same job runs", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       const work = ctx.step(
@@ -253,7 +308,7 @@ describe("waitFor()", () => {
     await node.stop();
   });
 
-  test("a signal between the last look and the suspension is not lost", async () => {
+  test("takes a signal that arrives between the last read of signals and the suspension", async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       await ctx.step("tell", async () => {

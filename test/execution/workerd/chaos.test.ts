@@ -6,7 +6,9 @@ import { chaos } from "../chaos.ts";
 
 const { DB } = env as unknown as { DB: D1Database };
 
-test("50 steps complete though one of eight workers dies every moment, on D1", { timeout: 130_000 }, async () => {
+test("jobs of 50 steps complete on D1 while one of eight workers dies again and again", {
+  timeout: 130_000,
+}, async () => {
   const report = await chaos(async () => d1(DB, { prefix: "chaos_" }), {
     workflows: 4,
     steps: 50,
