@@ -109,7 +109,7 @@ export class LibsqlDriver implements Driver {
       // Of the batches that were stuck on one connection the first replaces it.
       if (connection !== this.#connection) return;
       this.#connection++;
-      void client.reconnect!();
+      void Promise.resolve(client.reconnect!()).catch(() => undefined);
     };
     signal.addEventListener("abort", abort, { once: true });
     try {
