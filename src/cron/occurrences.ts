@@ -50,15 +50,68 @@ export interface Occurrences {
 
 /** Makes an {@link Occurrences}. */
 export function findOccurrences(expression: CronExpression, zone: Zone, rule: DstRule): Occurrences {
-  const [second, minute, hour] = expression.fields as readonly [Field, Field, Field];
-  const once = rule === "once" || !expression.starred;
-  const firstTime = nextBit(hour, 0) * 3600 + nextBit(minute, 0) * 60 + nextBit(second, 0);
+  const nextLocal = localTimes(expression);
+  const { next, previous } = walk(zone, nextLocal, { rule, elapsed: expression.starred });
+  const matchesLocal: Occurrences["matchesLocal"] = (from, to) => nextLocal(from) < to;
+  return { expression, zone, rule, next, previous, matchesLocal };
+}
+
+/** Finds the first local second from one on that matches; NaN where there is none. */
+export type NextLocal = (from: number) => number;
+
+/**
+ * Finds the occurrences of a local calendar in a zone.
+ *
+ * @param options `elapsed`: under the Vixie rule, what follows elapsed time; `horizon`: see {@link HORIZON}
+ */
+export function walk(
+  zone: Zone,
+  nextLocal: NextLocal,
+  { rule, elapsed, horizon = HORIZON }: { rule: DstRule; elapsed: boolean; horizon?: number },
+): Pick<Occurrences, "next" | "previous"> {
+  const once = rule === "once" || !elapsed;
   // The period of the last answer: its first and last seconds, the first that counts, what a gap before it swallowed.
   let start = 0;
   let end = 0;
   let offset = 0;
   let low = 0;
   let gap = 0;
+  const next = (from: number): number => {
+    for (let at = from; at - from <= horizon; ) {
+      if (at < start || at >= end) {
+        const period = zone.at(at);
+        ({ start, end, offset } = period);
+        low = once && period.jump < 0 ? start - period.jump : start;
+        gap = once && rule === "vixie" && period.jump > 0 ? period.jump : 0;
+      }
+      if (at < low) at = low;
+      // A match inside the gap before this period counts at the period's start.
+      const local = at + offset - (at === start ? gap : 0);
+      const found = Math.max(nextLocal(local) - offset, at);
+      // Not before the end, and not NaN.
+      if (!(found >= end)) return found;
+      // Local times between `local` and `found` are ruled out. From a day after `local` on no clock shows others.
+      at = end - local >= DAY ? Math.max(end, found + offset - DAY) : end;
+    }
+    return Number.NaN;
+  };
+
+  return {
+    next,
+    previous(to) {
+      let step = 1;
+      while (step <= horizon && !(next(to - step) <= to)) step *= 2;
+      let at = to - step;
+      for (; step >= 1; step /= 2) if (next(at + step) <= to) at += step;
+      return next(at) <= to ? next(at) : Number.NaN;
+    },
+  };
+}
+
+/** Makes the local times of an expression. */
+function localTimes(expression: CronExpression): NextLocal {
+  const [second, minute, hour] = expression.fields as readonly [Field, Field, Field];
+  const firstTime = nextBit(hour, 0) * 3600 + nextBit(minute, 0) * 60 + nextBit(second, 0);
   // The month of the last answer: its number since the year 0, its first day since 1970, how many it has, which match.
   let month = 0;
   let first = 0;
@@ -113,39 +166,7 @@ export function findOccurrences(expression: CronExpression, zone: Zone, rule: Ds
     return (first + 30 - Math.clz32(rest & -rest)) * DAY + firstTime;
   };
 
-  const next = (from: number): number => {
-    for (let at = from; possible && at - from <= HORIZON; ) {
-      if (at < start || at >= end) {
-        const period = zone.at(at);
-        ({ start, end, offset } = period);
-        low = once && period.jump < 0 ? start - period.jump : start;
-        gap = once && rule === "vixie" && period.jump > 0 ? period.jump : 0;
-      }
-      if (at < low) at = low;
-      // A match inside the gap before this period counts at the period's start.
-      const local = at + offset - (at === start ? gap : 0);
-      const found = Math.max(nextLocal(local) - offset, at);
-      if (found < end) return found;
-      // Local times between `local` and `found` are ruled out. From a day after `local` on no clock shows others.
-      at = end - local >= DAY ? Math.max(end, found + offset - DAY) : end;
-    }
-    return Number.NaN;
-  };
-
-  return {
-    expression,
-    zone,
-    rule,
-    next,
-    previous(to) {
-      let step = 1;
-      while (step <= HORIZON && !(next(to - step) <= to)) step *= 2;
-      let at = to - step;
-      for (; step >= 1; step /= 2) if (next(at + step) <= to) at += step;
-      return next(at) <= to ? next(at) : Number.NaN;
-    },
-    matchesLocal: (from, to) => possible && nextLocal(from) < to,
-  };
+  return possible ? nextLocal : () => Number.NaN;
 }
 
 /** The first value of a field from one on, -1 where there is none. */

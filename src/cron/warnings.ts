@@ -27,14 +27,31 @@ export interface CronWarning {
 }
 
 /**
- * Lists what may surprise of a calendar expression in the year after an instant, earliest first.
+ * Lists what may surprise of a cron expression in the year after an instant.
  *
  * @param from seconds since 1970
  */
-export function findWarnings({ next, matchesLocal, zone, rule, expression }: Occurrences, from: number): CronWarning[] {
-  if (Number.isNaN(next(from))) return [{ code: "never", at: null, message: "It never occurs" }];
+export function findWarnings(occurrences: Occurrences, from: number): CronWarning[] {
+  const { expression } = occurrences;
   const everyHour = expression.fields[HOUR]!.low === 0xffffff;
-  const warnings = misread(expression);
+  const found = clockWarnings(occurrences, everyHour, from);
+  return found[0]?.code === "never" ? found : [...misread(expression), ...found];
+}
+
+/**
+ * Lists the nights on which changes of the clock may surprise in the year after an instant, earliest first; or that
+ * nothing occurs any more.
+ *
+ * @param everyHour whether it goes on hour after hour
+ * @param from seconds since 1970
+ */
+export function clockWarnings(
+  { next, matchesLocal, zone, rule }: Omit<Occurrences, "expression" | "previous">,
+  everyHour: boolean,
+  from: number,
+): CronWarning[] {
+  if (Number.isNaN(next(from))) return [{ code: "never", at: null, message: "It never occurs" }];
+  const warnings: CronWarning[] = [];
   const stamp = (local: number): string => new Date(local * 1000).toISOString().slice(0, 16);
   // Under the Vixie rule nothing is lost.
   for (let at = zone.at(from).end; rule === "once" && at < from + 366 * 86_400; at = zone.at(at).end) {

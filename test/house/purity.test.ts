@@ -7,7 +7,7 @@ const files = sourceFiles();
 /** What only one file may touch. */
 const rooms: [what: string, pattern: RegExp, allowed: RegExp][] = [
   ["the wall clock", /\bDate\.now\b|\bTemporal\.Now\b/, /^src\/base\/clock\.ts$/],
-  ["today", /\bnew Date(\(\)|(?!\w|\())/, /^src\/(base\/clock|cron\/cron)\.ts$/],
+  ["today", /\bnew Date(\(\)|(?!\w|\())/, /^src\/(base\/clock|cron\/calendar)\.ts$/],
   ["elapsed time", /\bperformance\.now\b/, /^src\/base\/clock\.ts$/],
   ["timers", /(?<![.\w])(setTimeout|setInterval|setImmediate)\(/, /^src\/base\/clock\.ts$/],
   ["chance", /\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b/, /^src\/base\/(id|codec_aes)\.ts$/],
