@@ -195,7 +195,7 @@ function open(path: string, schema: string): DatabaseSync {
 /** Inserts jobs with all that Belfry stores of them. */
 function inserter(db: DatabaseSync): (job: NewJob, op: string) => void {
   const insert = db.prepare(`INSERT INTO jobs (id, task, queue, priority, available_at, expires_at, key, input, options,
-    schedule, scheduled_at, parent_id, tied, held, due, alarm_at, state, resuming, attempt, claims, arrivals, created_at, born)
+    schedule, scheduled_at, parent_id, tied, held, due, alarm_at, state, resuming, attempt, claims, arrivals, created_at, inserted_by)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, NULL, 'ready', 0, 0, 0, 0, ?, ?)`);
   return (j, op) => {
     const tied = j.schedule === null ? 0 : 1;

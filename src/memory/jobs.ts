@@ -24,7 +24,7 @@ export interface Job {
   /** The next claim goes on with the same attempt. */
   resuming: boolean;
   /** The batch that inserted it; null when it was imported. */
-  readonly born: string | null;
+  readonly insertedBy: string | null;
   /** The limit as it was given with the job. */
   readonly limit: JobLimit | null;
   /** The last batch that wrote the job; null after a claim. */
@@ -149,7 +149,7 @@ export class JobTable {
   insert(row: JobRecord, limit: JobLimit | null, op: string | null, now: number): Job {
     const job: Job = {
       row,
-      born: op,
+      insertedBy: op,
       limit,
       resuming: false,
       op,

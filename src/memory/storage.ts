@@ -148,8 +148,8 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     async enqueue({ op, now, jobs: asked, claim: piggyback }) {
       const batch = new Batch(tables, now, op);
       const reply = asked.map((job) => {
-        const { row, born } = batch.insert(job);
-        return { id: row.id, created: row.id === job.id && born === op };
+        const { row, insertedBy } = batch.insert(job);
+        return { id: row.id, created: row.id === job.id && insertedBy === op };
       });
       batch.finish();
       tell(batch.wakes);

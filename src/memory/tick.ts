@@ -61,7 +61,7 @@ export function fire(tables: Tables, request: FireRequest): { reply: FireReply; 
   }
 
   for (const firing of request.firings) {
-    for (const { id } of firing.jobs) if (jobs.byId.get(id)?.born === op) reply.jobs.push(id);
+    for (const { id } of firing.jobs) if (jobs.byId.get(id)?.insertedBy === op) reply.jobs.push(id);
   }
   return { reply, batch };
 }

@@ -1,13 +1,13 @@
 /**
- * What is a batch made of, and how is its reply found? Statements in order, of which those whose rows somebody reads have
- * a name; the rows are read by that name, wherever the statement stands and whatever else is sent with it.
+ * What is a batch made of, and how is its reply found? A batch is statements in order. A statement whose rows are read has a name,
+ * and its rows are found by that name, wherever the statement stands and whatever else is sent with it.
  *
- * A batch is built, sent once, answered and read. One that is sent again after a lost reply is built anew, with new
- * marks (trick 1 of docs/sql.md).
+ * A batch is built, sent, answered and read. For another send after a lost reply it is built anew, with a new op mark (trick 2 of
+ * docs/sql.md).
  */
 import type { Args, Query, Row, Sql } from "./driver.ts";
 
-/** A batch, as far as who sends it is concerned. */
+/** What the sender of a batch needs. */
 export interface SentBatch {
   readonly queries: readonly Query[];
   /** Takes the rows of each query, in order. */
@@ -26,12 +26,12 @@ export class Batch<Name extends string = never> implements SentBatch {
     this.args = args;
   }
 
-  /** Adds statements whose rows nobody reads. */
+  /** Adds statements whose rows are not read. */
   run(...sqls: readonly Sql[]): void {
     for (const sql of sqls) this.#add({ sql, args: this.args });
   }
 
-  /** Adds statements that do nothing where a look finds no row when the first of them is reached. */
+  /** Adds statements that do nothing when a look finds no row at the time of the first of them (trick 3). */
   runWhere(look: Sql, sqls: readonly Sql[]): void {
     const when = { sql: look, args: this.args };
     for (const sql of sqls) this.#add({ sql, args: this.args, when });
@@ -40,7 +40,7 @@ export class Batch<Name extends string = never> implements SentBatch {
   /**
    * Adds a statement whose rows are read.
    *
-   * @param unless a statement added before, and how many rows it changes where this one gives no row
+   * @param unless a statement that was added before, and how many rows it changes when this one returns none (trick 4)
    */
   read(name: Name, sql: Sql, unless?: { sql: Sql; changes: number }): void {
     this.#places.set(name, this.queries.length);
@@ -52,7 +52,7 @@ export class Batch<Name extends string = never> implements SentBatch {
     this.#rows = rows;
   }
 
-  /** The rows of a statement; none where the batch was built without it. */
+  /** Gives the rows of a statement; none where the batch was built without it. */
   rows(name: Name): readonly Row[] {
     if (!this.#rows) throw new Error("the batch has no answer yet");
     const place = this.#places.get(name);
@@ -64,7 +64,7 @@ export class Batch<Name extends string = never> implements SentBatch {
   }
 }
 
-/** An operation of the port, built to be sent once: its batches, which travel as one, and what they answered. */
+/** An operation of the port, built for one send: its batches, which are sent as one, and how to read the reply. */
 export interface Operation<Reply> {
   readonly batches: readonly SentBatch[];
   /** The parameters of the operation itself, its marks among them. */

@@ -1,18 +1,18 @@
 /**
- * How do statements reach a database? One method: a batch of statements, all or nothing, in one round trip.
+ * How do statements reach a database? Through a driver, in batches: all or nothing, in one round trip.
  *
- * A driver knows its client and nothing of Belfry; `storage.ts` knows Belfry and nothing of clients. A new SQL database
- * costs a driver and, where its SQL differs, rows in `dialect.ts`. A driver turns what its client throws into a
- * {@link BelfryError}: `STORAGE_BUSY` for a lock that was not released in time, `STORAGE_UNAVAILABLE` where there was no
- * answer (then the batch may have happened), `STORAGE_UNUSABLE` where the database refuses, whatever is tried.
+ * A driver knows its client and nothing of schedules and jobs; the rest of `src/sql` knows nothing of clients. A new SQL
+ * database needs a driver and, where its SQL differs, entries in `dialect.ts`. A driver turns errors of its client into a
+ * {@link BelfryError}: `STORAGE_BUSY` when a lock was not released in time, `STORAGE_UNAVAILABLE` when there was no answer (the
+ * batch may have happened), `STORAGE_UNUSABLE` when the database refuses and will refuse again.
  */
 import { BelfryError } from "../base/error.ts";
 import type { CallOptions, Wake } from "../storage/port.ts";
 
-/** What a cell of a list may be. */
+/** A value of a column. */
 export type Cell = string | number | null;
 
-/** A list parameter: its rows, and the JSON that travels where they are not sent one by one. */
+/** A list parameter: its rows, and the JSON in which they travel where they are not sent one by one. */
 export class List {
   readonly rows: readonly (readonly Cell[])[];
   readonly #encode: () => string;
@@ -30,10 +30,10 @@ export class List {
   }
 }
 
-/** What a parameter may be. */
+/** A value of a parameter. */
 export type Value = Cell | List;
 
-/** What is sent for a parameter. */
+/** Gives the value that is sent for a parameter. */
 export function sent(value: Value | undefined): Cell {
   return value === undefined ? null : value instanceof List ? value.json : value;
 }
@@ -49,7 +49,7 @@ export function putRow(params: Cell[], { cells }: Pick<Sql, "cells">, row: reado
   }
 }
 
-/** The statements of a query for whoever runs them one by one, with the values of their numbered placeholders. */
+/** Gives the statements of a query with the values of their numbered placeholders, for a caller that runs them itself. */
 export function statementsOf({ sql, args }: Query): { sql: string; params: Cell[] }[] {
   const rows = sql.each === null ? [[]] : (args[sql.each] as List).rows;
   return rows.map((row, place) => {
@@ -59,10 +59,10 @@ export function statementsOf({ sql, args }: Query): { sql: string; params: Cell[
   });
 }
 
-/** A row by column; integers may arrive as text or BigInt, `rows.ts` reads them. */
+/** A row by column; integers may arrive as text or BigInt, which `rows.ts` reads. */
 export type Row = Record<string, unknown>;
 
-/** A statement made ready for one dialect; see `template.ts`. */
+/** A statement in one dialect; see `template.ts`. */
 export interface Sql {
   /** The text with numbered placeholders. */
   readonly text: string;
@@ -72,31 +72,31 @@ export interface Sql {
   readonly parts: readonly string[];
   /** The parameter that follows each part but the last. */
   readonly slots: readonly string[];
-  /** Whether it gives rows. */
+  /** Whether it returns rows. */
   readonly returns: boolean;
-  /** The list parameter for each of whose rows it is run; null: it is run once. */
+  /** The list parameter: the statement is run once per row of it; null: it is run once. */
   readonly each: string | null;
-  /** For each slot the column of that list, -1 for the place in the list, or null for a parameter of its own. */
+  /** For each slot the index of the list's column, -1 for the place in the list, or null for any other parameter. */
   readonly cells: readonly (number | null)[];
 }
 
-/** A statement and its parameters. */
+/** A statement with its parameters. */
 export interface Query {
   readonly sql: Sql;
   readonly args: Args;
-  /** It gives no rows when that query of the batch has changed so many; a driver that knows may leave it out. */
+  /** It returns no rows when that query of the batch has changed so many rows; a driver that counts them may leave it out (trick 4). */
   readonly unless?: { query: Query; changes: number };
   /**
-   * It changes nothing and gives no rows where this look finds nothing. Neighbours share one look, taken before the first of
-   * them; a driver that cannot decide within a batch runs them all.
+   * It changes nothing and returns no rows when this look returns none (trick 3). Neighbours share one look, taken before the
+   * first of them; a driver that cannot decide within a batch runs them all.
    */
   readonly when?: Query;
 }
 
-/** Whether a batch writes: reads need no write lock, but see one moment. */
+/** Whether a batch writes. One that only reads takes no write lock, but all its statements see the same state. */
 export type BatchMode = "read" | "write";
 
-/** What was sent and touched since the start; rows stay 0 where the engine does not tell. */
+/** Counts since the start; rows stay 0 where the engine does not report them. */
 export interface Counters {
   roundTrips: number;
   statements: number;
@@ -110,22 +110,22 @@ export interface Driver {
   readonly name: string;
   readonly counters: Counters;
   /**
-   * Runs all statements in order in one transaction. When `options.signal` aborts, nobody waits for the answer any more:
-   * the driver destroys the connection that it went over, and rejects.
+   * Runs all statements in order in one transaction. When `options.signal` aborts, the caller no longer waits for the answer:
+   * the driver destroys the connection that the batch went over, and rejects.
    *
    * @returns the rows of each statement
    */
   batch(queries: readonly Query[], mode: BatchMode, options?: CallOptions): Promise<Row[][]>;
-  /** Calls back when another connection has written; absent where the database cannot tell. */
+  /** Calls back when another connection has written; absent where the database cannot report it. */
   listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
-  /** Text of a SELECT that wakes listeners on other connections; absent where they find out by themselves. */
-  announce?(wake: Wake): string;
+  /** Gives the text of a SELECT that notifies listeners on other connections; absent where they find out by themselves. */
+  notification?(wake: Wake): string;
   /**
-   * Sets the database up for work, once its schema is known to be ours and before anything is written to it; absent
-   * where there is nothing to set.
+   * Sets the database up (WAL mode), once its schema is known to be ours and before anything is written to it; absent where
+   * there is nothing to set.
    */
   prepare?(): Promise<void>;
-  /** Sentences on what is wrong with the footing but can be lived with. */
+  /** Gives sentences on settings of the database that are wrong but not fatal. */
   warnings?(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -137,9 +137,9 @@ export function counters(): Counters {
 
 /** An error of a driver that the storage can act on. */
 export class DriverError extends BelfryError {
-  /** The batch may have happened. It is sent again only with marks of its own. */
+  /** There was no answer: the batch may have happened. It is sent again, with new op marks. */
   readonly ambiguous: boolean;
-  /** A table or column is missing: the schema is not there yet. */
+  /** A table or column is missing: the schema has not been made yet. */
   readonly missing: boolean;
   /** A unique key stopped the batch. */
   readonly conflict: boolean;

@@ -29,7 +29,7 @@ interface OneRow {
 /** A row for each row of a selection. */
 interface SelectedRows {
   readonly values: Values;
-  /** All that follows FROM; with a WHERE clause, since SQLite takes ON CONFLICT behind a table for a join's condition. */
+  /** All that follows FROM, with a WHERE clause (trick 24). */
   readonly from: string;
 }
 
@@ -38,9 +38,9 @@ interface ListedRows<C extends string> {
   readonly list: ListKind<never, C>;
   /** Name of the parameter that carries the list. */
   readonly param: string;
-  /** The first column must be one that {@link import("./schema.ts").Table.asks} lets be null where there is a guard. */
+  /** Where there is a guard, the table must be one with {@link import("./schema.ts").Table.guarded} (trick 10). */
   readonly values: (item: Item<C>) => Values;
-  /** Other tables and a condition on them; a row of the list for which they give nothing is left out. Absent: all go in. */
+  /** Other tables and a condition on them: a row of the list is inserted only where they give a row. Absent: all are. */
   readonly guard?: (item: Item<C>) => { readonly from: string; readonly where: string };
 }
 

@@ -1,9 +1,9 @@
 /**
- * How does a database get its tables? The stored version says which migrations are left; each is one batch that writes
- * its version first, so that of many starters one makes it and the others find it made.
+ * How does a database get its tables? The stored version says which migrations are left. Each is one batch that also writes its
+ * version under a unique key, so that of many processes that start at once one applies it and the rest see it applied.
  *
- * A database with nothing to do costs one read. Tables of our names without our version row are somebody else's: they
- * are named and left alone.
+ * A database that is up to date costs one read. Tables with our names but without our version row belong to another program:
+ * the error names one, and nothing is changed.
  */
 import { BelfryError } from "../base/error.ts";
 import type { CallOptions } from "../storage/port.ts";
@@ -11,18 +11,18 @@ import { type Driver, DriverError, type Query, type Row } from "./driver.ts";
 import { MIGRATIONS, SCHEMA_VERSION, TABLES } from "./schema.ts";
 import type { Templates } from "./template.ts";
 
-/** Goes at a migration that another starter made at the same moment. */
+/** How often the version is read again because another process changed it meanwhile. */
 const MAX_ROUNDS = 50;
 
-/** What a migration found and did. */
+/** What was found and done. */
 export interface Migrated {
   from: number;
   to: number;
-  /** The server's time; absent where the database has no clock of its own. */
+  /** The server's time, epoch ms; absent where the database has no clock of its own. */
   time?: number;
 }
 
-/** The query of the stored version. */
+/** Reads the stored version. */
 export function versionQuery(t: Templates): Query {
   const time = t.dialect.serverTime === null ? "" : `, ${t.dialect.serverTime} AS time`;
   return { sql: t.sql(`SELECT value${time} FROM {meta} WHERE key = 'schema_version'`), args: {} };
@@ -60,7 +60,7 @@ export async function migrateSchema(parts: MigrationParts): Promise<Migrated> {
     if (!next) return { from, to: version, ...time };
     const queries = next.templates(t.dialect).map((template) => ({ sql: t.sql(template), args: {} }));
     if (t.dialect.lockSchema) queries.unshift({ sql: t.sql(t.dialect.lockSchema), args: {} });
-    // Fails when another starter has written this version, and takes the whole batch with it.
+    // Fails, and with it the whole batch, when another process has written this version.
     queries.push({
       sql: t.sql(
         version === 0
@@ -112,7 +112,7 @@ async function readVersion({ driver, templates: t, where, call }: MigrationParts
   const names = t.dialect.encodeTexts(TABLES.map(({ name }) => t.prefix + name));
   const [existing] = await driver.batch([{ sql: t.sql(t.dialect.existing), args: { names } }], "read", call);
   if (existing!.length === 0) return { version: 0, time: {} };
-  // Another starter may have made them between the two reads.
+  // Another process may have made them between the two reads.
   try {
     const [rows] = await driver.batch([versionQuery(t)], "read", call);
     if (rows!.length > 0) return versionOf(rows![0]);

@@ -1,5 +1,5 @@
 /**
- * How does a row become a record? Integers arrive as numbers, as BigInt or, from Postgres, as text.
+ * How does a row become a record of the port? Integers arrive as numbers, as BigInt or, from Postgres, as text.
  */
 import type {
   ChildOutcome,

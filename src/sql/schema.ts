@@ -1,16 +1,51 @@
 /**
  * Which tables and indexes does Belfry keep? Numbered migrations, forward only, each one batch.
  *
- * Indexes are partial and serve exactly one question each, so that what is finished, later or held costs a claim
- * nothing. Columns that only storages see, of jobs but for one:
+ * ```text
+ * table        holds
+ * meta         the version of the schema
+ * lease        one row: who leads, until when, and the fencing token (trick 28 of docs/sql.md)
+ * owners       the latest generation that each owner has synced
+ * schedules    schedules
+ * occurrences  outcomes of occurrences
+ * jobs         jobs, finished ones too until they are purged
+ * steps        steps of jobs
+ * signals      signals sent to jobs
+ * queues       settings of queues that have some
+ * limits       settings and state of the global limits of jobs, by key
+ * starts       how many jobs started when, for the rates of queues and limits
  *
- * - `due`: 0 while `available_at` lies ahead, or the job is not `ready`; a claim turns it to 1 when the time has come.
- * - `held`: not admitted by its limit.
- * - `resuming`: the next claim goes on with the same attempt.
- * - `alarm_at`: when time alone changes something (available, timeout, claim run out, expiry); null: never.
- * - `tied`: bits for what its end concerns: 1 a schedule, 2 a parent, 4 a limit, 8 children. 0: nobody.
- * - `first_at` of the lease: when the first schedule was due as it was last taken.
- * - `born`: the op that inserted it; `mark`: the batch that last wrote it (see `marks.ts`).
+ * index             serves
+ * schedules_next    beginTick: due schedules, and when the next one is due; stats
+ * schedules_owner   listSchedules and listDefinitions of an owner, for sync
+ * schedules_broken  listSchedules of broken ones, which maintenance asks for
+ * occurrences_until purge of old outcomes
+ * jobs_claim        claim: the next jobs of a queue; beginTick: which queues have some; stats
+ * jobs_alarm        claim: jobs that time changes; beginTick and claim: when it next does; stats
+ * jobs_running      claim: jobs of a token, running jobs of a queue; stats
+ * jobs_waiting      stats
+ * jobs_finished     purge, oldest first, by state; stats of failed jobs
+ * jobs_ended        effects of ends, cancel and purge: jobs that a batch has marked
+ * jobs_schedule     beginTick and fire: unfinished jobs of a schedule; listJobs by schedule
+ * jobs_key          enqueue: one job per task and key
+ * jobs_parent       claim and getJob: ended children; cancel and effects of ends: descendants; listJobs by parent
+ * jobs_held         admission: the next held jobs of a limit
+ * jobs_later        admission: held jobs whose time has not come
+ * jobs_admitted     admission: how many jobs of a limit are admitted
+ * limits_next       claim and beginTick: limits that time opens
+ * limits_mark       admission: limits that a batch has marked
+ * ```
+ *
+ * Indexes are partial, so finished, future and held jobs cost a claim nothing (trick 12). Columns that the port does not show:
+ *
+ * - `due` (jobs): 1 when the time of a `ready` job has come; a claim turns it to 1.
+ * - `held` (jobs): 1 while its limit keeps the job back.
+ * - `resuming` (jobs): 1 when the next claim goes on with the same attempt.
+ * - `alarm_at` (jobs): when time alone changes the job (available, timeout, claim run out, expired); null: never.
+ * - `tied` (jobs): bits for what the end of the job affects: 1 a schedule, 2 a parent, 4 a limit, 8 children; 0: nothing.
+ * - `inserted_by` (jobs): the op that inserted it. `mark`: the op mark of the batch that last wrote the row (`op_marks.ts`).
+ * - `first_at` (lease): when the first schedule was due when the lease was last taken.
+ * - `room` (limits): how many jobs the running admission may still admit. `next_at`: when time alone may next open the limit.
  */
 import type { ColumnType, Dialect } from "./dialect.ts";
 
@@ -26,9 +61,9 @@ export interface Table {
   /** Name and type; `!` after the type: not null. */
   columns: readonly string[];
   key: readonly string[];
-  /** Rows are inserted behind questions: one whose first column comes as null is left out. */
-  asks?: boolean;
-  /** Clustered by its key where the database can. */
+  /** Inserts may have a guard: a row whose first column is null is not inserted (trick 10). */
+  guarded?: boolean;
+  /** Stored in the order of its key, where the database can. */
   clustered?: boolean;
 }
 
@@ -74,12 +109,12 @@ const TABLES_1: readonly Table[] = [
       "recorded_at int!",
     ],
     key: ["schedule", "at"],
-    asks: true,
+    guarded: true,
     clustered: true,
   },
   {
     name: "jobs",
-    // Payloads come last: what a batch decides by is read without walking past them.
+    // Payloads come last: SQLite reads a row from its front, and what a batch decides by is in front of them.
     columns: [
       "id text!",
       "state text!",
@@ -94,7 +129,7 @@ const TABLES_1: readonly Table[] = [
       "queue text!",
       "task text!",
       "mark text",
-      "born text",
+      "inserted_by text",
       "claim_token text",
       "claim_expires_at int",
       "alarm_at int",
@@ -120,7 +155,7 @@ const TABLES_1: readonly Table[] = [
       "result text",
     ],
     key: ["id"],
-    asks: true,
+    guarded: true,
   },
   {
     name: "steps",
@@ -141,7 +176,7 @@ const TABLES_1: readonly Table[] = [
       "finished_at int",
     ],
     key: ["job_id", "name"],
-    asks: true,
+    guarded: true,
   },
   {
     name: "signals",
@@ -206,7 +241,7 @@ export function columnTypes(table: Table): (readonly [name: string, type: Column
   });
 }
 
-/** A migration: what takes the schema from the version before to `version`. */
+/** A migration from the version before to `version`. */
 export interface Migration {
   version: number;
   /** Texts of its statements, for `template.ts`. */
@@ -228,7 +263,7 @@ export const MIGRATIONS: readonly Migration[] = [
 function createTable(table: Table, dialect: Dialect): string {
   const columns = table.columns.map((column, i) => {
     const [name, type] = column.split(" ") as [string, string];
-    const required = type.endsWith("!") ? ` NOT NULL${table.asks && i === 0 ? dialect.leavesOut : ""}` : "";
+    const required = type.endsWith("!") ? ` NOT NULL${table.guarded && i === 0 ? dialect.ignoreNull : ""}` : "";
     return `${name} ${dialect.types[type.replace("!", "") as "text" | "int"]}${required}`;
   });
   const options = table.clustered ? dialect.clusteredOptions : dialect.tableOptions;

@@ -1,10 +1,10 @@
 /**
- * How does an operation get its answer? It is sent, and sent again where no reply came, a few times and ever later; then
- * the error goes to the caller.
+ * How does an operation get its answer? It is sent, and sent again when no reply came, a few times with growing pauses; then the
+ * error goes to the caller.
  *
- * No reply does not mean that nothing happened. So each time the operation is built anew, under the same op with a new nonce
- * (`op_marks.ts`): a batch that did happen changes nothing more and gives its answer again. Behind the operation, in the same
- * batch, listeners on other connections are notified and the server's time is asked for.
+ * After a lost reply the batch may have happened. So for each send the operation is built anew, with a new op mark (trick 2 of
+ * docs/sql.md): a batch that did happen changes nothing more and gives the same answer. Behind the operation, in the same batch,
+ * listeners on other connections are notified and the server's time is read.
  */
 import { type Clock, delay } from "../base/clock.ts";
 import { systemIds } from "../base/id.ts";
@@ -13,14 +13,14 @@ import type { Operation } from "./batch.ts";
 import { type BatchMode, type Driver, DriverError, type Sql } from "./driver.ts";
 import type { Templates } from "./template.ts";
 
-/** How often a batch is sent whose answer is lost. */
+/** Sends of an operation whose reply is lost each time. */
 const MAX_SENDS = 4;
 const FIRST_PAUSE_MS = 50;
 
-/** What an operation notifies listeners on other connections of; `ends`: of jobs, where one that ended affects others. */
+/** What listeners on other connections are notified of; `ends`: of jobs, but only where one that ended affects others. */
 export type Notice = "jobs" | "schedules" | "ends";
 
-/** An answer, and the server's time where it has a clock of its own (epoch ms). */
+/** A reply, and the server's time (epoch ms) where the database has a clock of its own. */
 export interface Answer<Reply> {
   readonly reply: Reply;
   readonly time: { time?: number };
@@ -40,7 +40,7 @@ export class Sender {
     this.#notices = noticesOf(driver, t);
   }
 
-  /** The statement of a notice, for batches that are not sent from here; null where none is needed. */
+  /** Gives the statement of a notice, for batches that are sent by others; null where none is needed. */
   notice(notice: Notice): Sql | null {
     return this.#notices[notice];
   }
@@ -59,7 +59,7 @@ export class Sender {
     return this.persist(() => this.#send(build(), "read", call, []), call);
   }
 
-  /** Does again what got no answer, unless nobody waits for it any more. */
+  /** Does work again that got no answer, unless its caller no longer waits for it. */
   async persist<T>(work: () => Promise<T>, call: CallOptions | undefined): Promise<T> {
     for (let send = 1; ; send++) {
       try {
@@ -95,12 +95,12 @@ export class Sender {
 }
 
 function noticesOf(driver: Driver, t: Templates): Record<Notice, Sql | null> {
-  const announce = (wake: Wake, where = ""): Sql | null =>
-    driver.announce ? t.sql(`${driver.announce(wake)}${where}`) : null;
+  const notification = (wake: Wake, where = ""): Sql | null =>
+    driver.notification ? t.sql(`${driver.notification(wake)}${where}`) : null;
   return {
-    jobs: announce("jobs"),
-    schedules: announce("schedules"),
-    ends: announce(
+    jobs: notification("jobs"),
+    schedules: notification("schedules"),
+    ends: notification(
       "jobs",
       ` WHERE EXISTS (SELECT 1 FROM {jobs} WHERE mark IN (:mark, :cascade) AND tied > 0 AND tied > 1
           AND finished_at IS NOT NULL)`,

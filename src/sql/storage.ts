@@ -10,8 +10,9 @@ import type * as port from "../storage/port.ts";
 import type { Operation } from "./batch.ts";
 import type { Dialect } from "./dialect.ts";
 import { type Driver, statementsOf } from "./driver.ts";
-import { Marks } from "./marks.ts";
+import { Listeners } from "./listeners.ts";
 import { migrateSchema } from "./migrate.ts";
+import { OpMarks } from "./op_marks.ts";
 import { type Answer, Sender } from "./sender.ts";
 import { cancel, retry } from "./statements/cancel.ts";
 import { type ClaimOperation, claim, withClaim } from "./statements/claim.ts";
@@ -35,7 +36,6 @@ import { renew, save } from "./statements/save.ts";
 import { signal } from "./statements/signal.ts";
 import { stats } from "./statements/stats.ts";
 import { Templates } from "./template.ts";
-import { Wakes } from "./wakes.ts";
 
 /** What every SQL adapter takes. */
 export interface SqlOptions {
@@ -72,8 +72,8 @@ export class SqlStorage implements port.Storage {
   readonly #t: Templates;
   readonly #s: Statements;
   readonly #sender: Sender;
-  readonly #marks = new Marks();
-  readonly #wakes: Wakes;
+  readonly #marks = new OpMarks();
+  readonly #listeners: Listeners;
 
   constructor(parts: SqlStorageParts) {
     const { driver, dialect, capabilities, where, options } = parts;
@@ -90,11 +90,11 @@ export class SqlStorage implements port.Storage {
     this.capabilities = capabilities;
     this.#where = where;
     this.#t = new Templates(dialect, dialect.fold(prefix));
-    this.#s = prepare(this.#t, driver.announce?.("schedules") ?? null);
+    this.#s = prepare(this.#t, driver.notification?.("schedules") ?? null);
     this.#sender = new Sender({ driver, clock: options.clock ?? systemClock, templates: this.#t });
-    this.#wakes = new Wakes(driver);
+    this.#listeners = new Listeners(driver);
     if (capabilities.statements) this.enqueueStatements = (request) => this.#enqueueStatements(request);
-    if (parts.pushes ?? true) this.listen = (onWake) => this.#wakes.listen(onWake);
+    if (parts.pushes ?? true) this.listen = (onWake) => this.#listeners.listen(onWake);
   }
 
   async migrate(_request: { now: port.Instant }, call?: port.CallOptions): Promise<port.MigrateReply> {
@@ -106,7 +106,7 @@ export class SqlStorage implements port.Storage {
   async beginTick(request: port.BeginTickRequest, call?: port.CallOptions): Promise<port.BeginTickReply> {
     const build = () => beginTick(this.#s.lease, request, this.#marks.of("tick"));
     const reply = timed(await this.#sender.write(build, call));
-    if (reply.leads && request.resignIfIdle && reply.lease === null) this.#wakes.wrote("schedules");
+    if (reply.leads && request.resignIfIdle && reply.lease === null) this.#listeners.notify("schedules");
     return reply;
   }
 
@@ -116,8 +116,8 @@ export class SqlStorage implements port.Storage {
     const jobs = firings.some((firing) => firing.jobs.length > 0);
     const schedules = request.resign || lease === null;
     const reply = timed(await this.#sender.write(build, call, [jobs && "jobs", schedules && "schedules"]));
-    if (reply.jobs.length > 0) this.#wakes.wrote("jobs");
-    if (request.resign || (lease === null && reply.fired.length > 0)) this.#wakes.wrote("schedules");
+    if (reply.jobs.length > 0) this.#listeners.notify("jobs");
+    if (request.resign || (lease === null && reply.fired.length > 0)) this.#listeners.notify("schedules");
     return reply;
   }
 
@@ -126,7 +126,7 @@ export class SqlStorage implements port.Storage {
     call?: port.CallOptions,
   ): Promise<boolean> {
     const { reply: resigned } = await this.#sender.write(() => resign(this.#s.lease, request), call, ["schedules"]);
-    if (resigned) this.#wakes.wrote("schedules");
+    if (resigned) this.#listeners.notify("schedules");
     return resigned;
   }
 
@@ -134,8 +134,8 @@ export class SqlStorage implements port.Storage {
     const build = () => putSchedules(this.#s.put, request, this.#marks.of(request.op));
     const jobs = request.puts.some((put) => put.jobs.length > 0);
     const reply = timed(await this.#sender.write(build, call, ["schedules", jobs && "jobs"]));
-    if (reply.written.length > 0 || reply.removed.length > 0) this.#wakes.wrote("schedules");
-    if (jobs) this.#wakes.wrote("jobs");
+    if (reply.written.length > 0 || reply.removed.length > 0) this.#listeners.notify("schedules");
+    if (jobs) this.#listeners.notify("jobs");
     return reply;
   }
 
@@ -161,7 +161,7 @@ export class SqlStorage implements port.Storage {
     const build = () =>
       withClaim(enqueue(this.#s.enqueue, request, this.#marks.of(request.op)), this.#claim(request.claim));
     const reply = timed(await this.#sender.write(build, call, ["jobs"]));
-    if (reply.jobs.some((job) => job.created)) this.#wakes.wrote("jobs");
+    if (reply.jobs.some((job) => job.created)) this.#listeners.notify("jobs");
     return reply;
   }
 
@@ -195,28 +195,28 @@ export class SqlStorage implements port.Storage {
     });
     const build = () => withClaim(save(this.#s.save, request, this.#marks.of(request.op)), this.#claim(request.claim));
     const reply = timed(await this.#sender.write(build, call, [goesOn ? "jobs" : "ends"]));
-    // An end may have woken a parent or admitted a job; a job that is ready again may be claimed at once.
-    if (writes.some((write) => write.transition || write.children.length > 0)) this.#wakes.wrote("jobs");
+    // The end of a job may have made its parent ready or admitted a held job; a job that is ready again can be claimed.
+    if (writes.some((write) => write.transition || write.children.length > 0)) this.#listeners.notify("jobs");
     return reply;
   }
 
   async signal(request: port.SignalRequest, call?: port.CallOptions): Promise<port.SignalReply> {
     const reply = timed(await this.#sender.write(() => signal(this.#s.signal, request), call, ["jobs"]));
-    if (reply.outcomes.includes("accepted")) this.#wakes.wrote("jobs");
+    if (reply.outcomes.includes("accepted")) this.#listeners.notify("jobs");
     return reply;
   }
 
   async cancel(request: port.CancelRequest, call?: port.CallOptions): Promise<string[]> {
     const build = () => cancel(this.#s.cancel, request, this.#marks.of(request.op));
     const { reply: ids } = await this.#sender.write(build, call, ["ends"]);
-    if (ids.length > 0) this.#wakes.wrote("jobs");
+    if (ids.length > 0) this.#listeners.notify("jobs");
     return ids;
   }
 
   async retry(request: port.RetryRequest, call?: port.CallOptions): Promise<string[]> {
     const build = () => retry(this.#s.cancel, request, this.#marks.of(request.op));
     const { reply: ids } = await this.#sender.write(build, call, ["jobs"]);
-    if (ids.length > 0) this.#wakes.wrote("jobs");
+    if (ids.length > 0) this.#listeners.notify("jobs");
     return ids;
   }
 
@@ -230,7 +230,7 @@ export class SqlStorage implements port.Storage {
 
   async putQueues(request: { now: port.Instant; queues: port.QueueRecord[] }, call?: port.CallOptions): Promise<void> {
     await this.#sender.write(() => putQueues(this.#s.read, request.queues), call, ["jobs"]);
-    this.#wakes.wrote("jobs");
+    this.#listeners.notify("jobs");
   }
 
   listQueues(_request?: undefined, call?: port.CallOptions): Promise<port.QueueRecord[]> {
@@ -257,11 +257,11 @@ export class SqlStorage implements port.Storage {
     const operation = importPage(this.#t, request.page);
     if (!operation) return;
     await this.#sender.write(() => operation, call);
-    this.#wakes.wrote("any");
+    this.#listeners.notify("any");
   }
 
   async close(): Promise<void> {
-    await this.#wakes.close();
+    await this.#listeners.close();
     await this.driver.close();
   }
 

@@ -1,9 +1,9 @@
 /**
- * How does a text become a statement? `{jobs}` becomes the table with its prefix and `:name` a placeholder.
+ * How does a text become a statement? `{jobs}` becomes the table with its prefix, and `:name` a numbered placeholder.
  *
- * `:jobs.id` is the column `id` of the row of the list `jobs` for which the statement is run; such statements are written
- * by `each.ts`. Texts are compiled once per storage and kept, so drivers can key prepared statements by them. They write
- * `LIMIT (SELECT :limit)`: SQLite prepares a statement anew for each value of a bare parameter there (50 us).
+ * `:jobs.id` is the column `id` of a row of the list `jobs`, in a statement that is run once per row; `each.ts` writes those.
+ * A text is compiled once per storage and its statement kept, so that drivers can key prepared statements by it. Texts write
+ * `LIMIT (SELECT :limit)` (trick 21 of docs/sql.md).
  */
 import type { Dialect } from "./dialect.ts";
 import type { Sql } from "./driver.ts";
@@ -88,7 +88,7 @@ export class Templates {
     text = text.trim();
     const returns = / RETURNING /.test(text) || !/^(WITH .* )?(UPDATE|INSERT|DELETE|CREATE|DROP|ALTER) /.test(text);
     const cells = slots.map((name) => cellOf(name, each));
-    return { text, names, parts, slots, returns, each: each && each.param, cells };
+    return { text, names, parts, slots, returns, each: each === null ? null : each.param, cells };
   }
 }
 

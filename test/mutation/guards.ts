@@ -175,10 +175,10 @@ export const GUARDS: readonly Guard[] = [
     "WHERE NOT ${known}",
   ),
   sql(
-    "a signal wakes only who waits",
-    "signal",
-    "state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END",
-    "state = 'ready'",
+    "what reaches a job makes it ready only where it waits",
+    "arrival",
+    "CASE WHEN ${job}.state = 'waiting' THEN ${ready} ELSE ${job}.${column} END",
+    "${ready}",
   ),
   sql(
     "a job with an unfinished parent is kept",

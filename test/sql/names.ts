@@ -32,7 +32,10 @@ export function homeOf(name: string): string | null {
 }
 
 /** The prepared statements of a database by their text. */
-export function namesOf(dialect: Dialect, announce: ((wake: "schedules") => string) | undefined): Map<string, Named> {
+export function namesOf(
+  dialect: Dialect,
+  notification: ((wake: "schedules") => string) | undefined,
+): Map<string, Named> {
   const found = new Map<string, Named>();
   const walk = (subject: string, holder: object): void => {
     for (const [property, value] of Object.entries(holder)) {
@@ -41,7 +44,7 @@ export function namesOf(dialect: Dialect, announce: ((wake: "schedules") => stri
       else if (!found.has(value.text)) found.set(value.text, { name: `${subject}.${property}`, sql: value });
     }
   };
-  const statements = prepare(new Templates(dialect, "belfry_"), announce?.("schedules") ?? null);
+  const statements = prepare(new Templates(dialect, "belfry_"), notification?.("schedules") ?? null);
   walk("", statements);
   for (const tasks of [false, true]) {
     const sql = statements.claim.take(1, tasks);

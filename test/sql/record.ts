@@ -9,8 +9,8 @@ import type { Wake } from "../../src/storage/port.ts";
 /** A database whose SQL is snapshot. */
 export interface Target {
   readonly dialect: Dialect;
-  /** As {@link Driver.announce}. */
-  readonly announce?: (wake: Wake) => string;
+  /** As {@link Driver.notification}. */
+  readonly notification?: (wake: Wake) => string;
 }
 
 /** Thrown in place of an answer: the batch was written down. */
@@ -22,7 +22,7 @@ class Recorded extends Error {}
  * @returns the batches that it sent, or what it returned where it sends none
  */
 export async function record(
-  { dialect, announce }: Target,
+  { dialect, notification }: Target,
   call: (storage: SqlStorage) => unknown,
 ): Promise<{ batches: Query[][]; returned: unknown }> {
   const batches: Query[][] = [];
@@ -34,7 +34,7 @@ export async function record(
       return answer(queries[0]!.sql.text);
     },
     close: async () => undefined,
-    ...(announce && { announce }),
+    ...(notification && { notification }),
   };
   const capabilities = {
     serverClock: dialect.serverTime !== null,

@@ -22,7 +22,7 @@ const TARGETS: Record<string, Target & { readonly title: string }> = {
   postgres: {
     title: "PostgreSQL",
     dialect: postgresDialect,
-    announce: (wake) => `SELECT pg_notify('belfry_wake', '${wake}')`,
+    notification: (wake) => `SELECT pg_notify('belfry_wake', '${wake}')`,
   },
 };
 
@@ -96,7 +96,7 @@ function wrapped(items: readonly string[]): string[] {
 }
 
 for (const [folder, target] of Object.entries(TARGETS)) {
-  const names = namesOf(target.dialect, target.announce);
+  const names = namesOf(target.dialect, target.notification);
 
   test.each(Object.keys(OPERATIONS))(`%s() on ${folder} sends the SQL of its snapshot`, async (operation) => {
     const page = new Page(operation, target.title, names);
@@ -121,7 +121,7 @@ for (const [folder, target] of Object.entries(TARGETS)) {
 test("the layout of a snapshot changes nothing but white space", () => {
   const bare = (text: string): string => text.replace(/\s+/g, "");
   for (const target of Object.values(TARGETS)) {
-    for (const { sql } of namesOf(target.dialect, target.announce).values()) {
+    for (const { sql } of namesOf(target.dialect, target.notification).values()) {
       expect(bare(format(sql.text))).toBe(bare(sql.text));
     }
   }

@@ -1,8 +1,8 @@
 /**
  * How does a batch run on Cloudflare D1? As `db.batch()`: one request, one transaction.
  *
- * D1 tells what went wrong in text only, so errors are known by their words. Where it did not answer (it was reset,
- * overloaded, or the connection broke) the batch may have happened; it is sent again by its marks.
+ * D1 reports errors as text only, so they are recognized by their words. When it did not answer (it was reset, overloaded, or the
+ * connection broke) the batch may have happened; the sender sends it again with a new op mark.
  */
 import { BelfryError } from "../../base/error.ts";
 import { type Cell, type Counters, counters, type Driver, DriverError, type Query, type Row, sent } from "../driver.ts";
@@ -12,13 +12,13 @@ export interface D1Statement {
   bind(...values: Cell[]): D1Statement;
 }
 
-/** What one statement of a batch answers. */
+/** The result of one statement of a batch. */
 export interface D1Result {
   results?: unknown[];
   meta?: { rows_read?: number; rows_written?: number };
 }
 
-/** The slice of a D1 binding (`env.DB`) that is used. */
+/** The part of a D1 binding (`env.DB`) that is used. */
 export interface D1Database {
   prepare(sql: string): D1Statement;
   batch(statements: D1Statement[]): Promise<D1Result[]>;
@@ -60,7 +60,7 @@ export class D1Driver implements Driver {
   }
 }
 
-/** Words of errors after which nobody knows whether the batch happened. */
+/** Words of errors after which it is unknown whether the batch happened. */
 const NO_ANSWER =
   /connection (was )?(lost|closed|reset)|caused object to be reset|overloaded|internal error|timed? ?out|no longer running|429|50\d/i;
 

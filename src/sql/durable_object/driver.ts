@@ -1,6 +1,5 @@
 /**
- * How does a batch run in a Durable Object? Synchronously, inside `transactionSync`, which takes everything back when a
- * statement throws.
+ * How does a batch run in a Durable Object? Synchronously, inside `transactionSync`, which rolls back when a statement throws.
  */
 import { BelfryError } from "../../base/error.ts";
 import {
@@ -23,7 +22,7 @@ export interface DurableObjectCursor {
   readonly rowsWritten: number;
 }
 
-/** The slice of `ctx.storage` that is used. */
+/** The part of `ctx.storage` that is used. */
 export interface DurableObjectStorage {
   readonly sql: { exec(query: string, ...bindings: Cell[]): DurableObjectCursor };
   transactionSync<T>(run: () => T): T;

@@ -1,11 +1,11 @@
 /**
- * How does a batch run through a libSQL client? As `client.batch(statements, mode)`: one transaction, and over the network
- * one request.
+ * How does a batch run through a libSQL client? As `client.batch(statements, mode)`: one transaction, and over the network one
+ * request.
  *
- * A batch to a server goes in write mode even when it only reads: BEGIN IMMEDIATE makes it run on the primary, and plain
- * reads of a replica may miss what the same client has just written. A server that refuses for the moment (429, 503) has
- * done nothing and is asked again, later each time; where there was no answer, the batch may have happened, or happen
- * still, and goes again only by its marks.
+ * A batch to a server is sent in write mode even when it only reads: BEGIN IMMEDIATE makes it run on the primary, and a replica may
+ * not have what the same client has just written. A server that refuses for the moment (429, 503) has done nothing, so the batch
+ * is sent again after growing pauses. When there was no answer the batch may have happened, or may still happen; the sender sends
+ * it again with a new op mark.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";
@@ -23,14 +23,14 @@ import {
   sent,
 } from "../driver.ts";
 
-/** What one statement of a batch answers. */
+/** The result of one statement of a batch. */
 export interface LibsqlResult {
   readonly columns: readonly string[];
   readonly rows: readonly ArrayLike<unknown>[];
   readonly rowsAffected: number;
 }
 
-/** The slice of an `@libsql/client` object that is used. */
+/** The part of an `@libsql/client` object that is used. */
 export interface LibsqlClient {
   /** `"file"`, `"http"` or `"ws"`. */
   readonly protocol: string;
@@ -152,7 +152,7 @@ function rowsOf({ columns, rows }: LibsqlResult): Row[] {
   });
 }
 
-/** All that an error and its causes say. */
+/** The texts of an error and its causes. */
 function textOf(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error && texts.length < 5; at = at.cause) {
@@ -172,7 +172,7 @@ function isRefusal(error: unknown): boolean {
 function explain(error: unknown, where: string): Error {
   if (error instanceof BelfryError) return error;
   const text = textOf(error);
-  // What SQLite itself said is an answer; anything else (no connection, a broken stream, 5xx) is none.
+  // An error of SQLite itself is an answer; anything else (no connection, a broken stream, 5xx) is none.
   const answered = /SQLITE_|SQLite error|SQL_|no such (table|column)|constraint failed/i.test(text);
   if (!answered) {
     const auth = /\b401\b|\b403\b|JWT|authentication/i.test(text);

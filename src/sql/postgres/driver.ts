@@ -1,9 +1,9 @@
 /**
- * How does a batch run on Postgres in one round trip? As one message of the simple protocol: statements joined by
- * semicolons are one implicit transaction, and at READ COMMITTED each sees its own moment, as the batches expect.
+ * How does a batch run on Postgres in one round trip? As one message of the simple protocol: statements joined by semicolons are
+ * one implicit transaction. At READ COMMITTED each statement sees what was committed when it began, as the batches expect.
  *
- * A deadlock or a serialization failure means that nothing happened, so the batch is sent again at once. A connection
- * that broke means "unknown". Wake-ups are sent in the batch as `pg_notify`, and come in over one connection that listens.
+ * After a deadlock or a serialization failure nothing has happened, so the batch is sent again at once. After a broken connection it
+ * may have happened. Notifications go out in the batch as `pg_notify` and come in over one connection that listens.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";
@@ -78,7 +78,7 @@ export class PostgresDriver implements Driver {
     }
   }
 
-  announce(wake: Wake): string {
+  notification(wake: Wake): string {
     return `SELECT pg_notify('${this.#options.channel}', '${wake}')`;
   }
 
@@ -95,7 +95,7 @@ export class PostgresDriver implements Driver {
   }
 }
 
-/** Codes of errors after which the batch may have happened, or may be sent again later: no connection, or a lost one. */
+/** Codes of errors without an answer (no connection, or a lost one): the batch may have happened and is sent again. */
 const NO_ANSWER = new Set([
   "57P01",
   "57P02",

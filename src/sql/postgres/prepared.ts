@@ -1,19 +1,15 @@
 /**
- * How does Postgres avoid planning the same statements for each batch? They are prepared under names made from their
- * text, on whatever connection a batch meets.
+ * How does Postgres avoid planning the same statements for each batch? They are prepared under names made from their text
+ * (trick 30 of docs/sql.md).
  *
- * Nobody has to know which connection that is (a pool's, a pooler's behind the client): a batch executes by name, and where
- * the connection does not know a name, nothing has happened; then the batch goes again behind a block that prepares what
- * is missing. Plans are generic: made once, on a table that may be empty then and full tomorrow. So the planner is told
- * what Belfry's statements are, chains of index lookups, and that compiling them takes longer than running them. The
- * settings hold for the batch alone.
- *
- * Queries behind a look (`when`) go as one block that executes them, by name too, only where the look finds something.
+ * Which connection a batch meets need not be known (one of a pool, or of a pooler behind the client): the batch executes by name,
+ * and when the connection does not know a name nothing has happened, and the batch is sent again behind a block that prepares what
+ * is missing. Queries behind a look (`when`) go as one block that executes them, by name too, only where the look finds a row.
  */
 import type { Query, Sql } from "../driver.ts";
 import { literal, textOf } from "./literal.ts";
 
-/** Parameters that are whole numbers; those of pages are of several types, the rest are texts. */
+/** Parameters that are whole numbers. Those of export pages have several types; all others are texts. */
 const NUMBERS = new Set(
   "now until limit most alarms term generation finishedBefore failedBefore occurrencesBefore since till skips".split(
     " ",
@@ -21,7 +17,7 @@ const NUMBERS = new Set(
 );
 const UNTYPED = /^after\d/;
 
-/** The settings of a batch: every step of every plan is a look into an index that was made for it. */
+/** The settings of a batch, for plans that are chains of index lookups. */
 export const SETTINGS: string = `SELECT ${[
   ...["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"].map((name) => [name, "off"]),
   ["plan_cache_mode", "force_generic_plan"],
@@ -49,7 +45,7 @@ export class PreparedNames {
 
   /** The texts of a batch. @param heal put the block in front that prepares what is missing */
   textsOf(queries: readonly Query[], heal: boolean): Text[] {
-    // What a migration makes does not exist yet when its statements would be prepared.
+    // The tables of a migration do not exist yet when its statements would be prepared.
     if (queries.some(({ sql }) => /^(CREATE|ALTER|DROP) /.test(sql.text))) {
       return queries.map((query) => ({ text: textOf(query), of: 1, returns: query.sql.returns }));
     }
@@ -76,7 +72,7 @@ export class PreparedNames {
     return `EXECUTE ${prepared.name}${names.length > 0 ? ` (${values})` : ""}`;
   }
 
-  /** A block runs each statement at its own moment, as the batch does. */
+  /** In a block each statement has a snapshot of its own, as in the batch. */
   #guarded(when: Query, queries: readonly Query[]): string {
     const run = (query: Query): string => `EXECUTE ${literal(this.#text(query))}`;
     const all = queries.map((query) => `${run(query)};`).join(" ");
@@ -115,7 +111,7 @@ function typeOf(sql: Sql, name: string, place: number): string {
   return NUMBERS.has(name) ? "bigint" : "text";
 }
 
-/** Two runs of FNV-1a: 64 bits, so that two statements of one name are not to be expected. */
+/** Two runs of FNV-1a: 64 bits, so two statements are not expected to get the same name. */
 function hash(text: string): string {
   let a = 0x811c9dc5;
   let b = 0xcbf29ce4;

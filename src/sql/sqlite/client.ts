@@ -1,6 +1,6 @@
 /**
- * What do the SQLite clients in one process have in common? The slice of node:sqlite, better-sqlite3 and bun:sqlite that
- * Belfry uses, and what their errors mean. All three prepare, run and give rows synchronously.
+ * What do the SQLite clients in one process have in common? The parts of node:sqlite, better-sqlite3 and bun:sqlite that Belfry
+ * uses, and what their errors mean. All three prepare, run and return rows synchronously.
  */
 import { BelfryError } from "../../base/error.ts";
 import { DriverError } from "../driver.ts";
@@ -30,7 +30,7 @@ const BUSY = 5;
 const LOCKED = 6;
 const CONSTRAINT = 19;
 
-/** What to do about errors that stay until somebody acts, by SQLite's primary result code. */
+/** Remedies of errors that trying again does not help, by SQLite's primary result code. */
 const REMEDIES: Record<number, string> = {
   3: "permission was denied; let this process read and write the file and its folder",
   8: "it is read-only; let this process write to the file and its folder",
@@ -68,20 +68,20 @@ export function codeOf(error: unknown): number {
     if (name) return NAMES[name]!;
   }
   if (typeof errno === "number" && errno > 0) return errno & 0xff;
-  // Where only the text is left.
+  // Some clients give only the text.
   if (/database is locked/.test(message ?? "")) return BUSY;
   if (/readonly database/.test(message ?? "")) return 8;
   if (/not a database/.test(message ?? "")) return 26;
   return 0;
 }
 
-/** Whether another connection, or the user's own transaction on this one, is in the way for the moment. */
+/** Whether another connection, or the user's own transaction on this one, blocks the batch for the moment. */
 export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code === BUSY || code === LOCKED || /within a transaction/.test((error as Error).message);
 }
 
-/** What the storage is told about an error of the client. @param where the database, for the message */
+/** Turns an error of the client into one of the storage. @param where the database, for the message */
 export function explain(error: unknown, where: string): Error {
   if (error instanceof BelfryError) return error;
   const { message } = error as Error;

@@ -28,17 +28,17 @@ import { explain, isBusy, type SqliteDatabase, type SqliteStatement } from "./cl
 import { pollChanges } from "./poller.ts";
 import { viewOf } from "./view.ts";
 
-/** How long SQLite itself waits for a lock, with the event loop standing still. */
+/** How long SQLite itself waits for a lock; the event loop is blocked meanwhile. */
 export const BLOCKING_WAIT_MS = 10;
 const MAX_PAUSE_MS = 40;
 
-/** A statement, and how its rows are shown where they come as arrays. */
+/** A statement, and how its rows are read by name where they come as arrays. */
 interface Prepared {
   readonly statement: SqliteStatement;
   readonly view: ((values: readonly unknown[]) => Row) | null;
 }
 
-/** The list of a statement that is run once. */
+/** Stands for the list of a statement that is run once. */
 const ONCE: readonly (readonly Cell[])[] = [[]];
 
 /** What the driver needs. */
@@ -66,7 +66,7 @@ export class LocalDriver implements Driver {
   #database: Promise<SqliteDatabase> | undefined;
   #warnings: string[] = [];
   #closed = false;
-  /** Tells of what other connections write; absent for a database that has none. */
+  /** Calls back when another connection has written; absent for a database in memory. */
   readonly listen?: (onWake: (wake: Wake) => void) => Promise<() => Promise<void>>;
 
   constructor(options: LocalDriverOptions) {
@@ -87,7 +87,7 @@ export class LocalDriver implements Driver {
   /** The database, opened when it is first asked for. */
   async database(): Promise<SqliteDatabase> {
     if (this.#closed) throw new BelfryError("CLOSED", `Cannot use ${this.#options.where}: its storage was closed`);
-    // Opening reads the schema, and somebody may just be switching the file to WAL.
+    // Opening reads the schema, which is locked while another process switches the file to WAL.
     this.#database ??= this.#patiently(() => this.#options.open());
     try {
       return await this.#database;
@@ -143,12 +143,12 @@ export class LocalDriver implements Driver {
       this.#statement(database, "COMMIT").statement.run();
       return rows;
     } catch (error) {
-      // Some errors (a full disk) have ended the transaction already.
+      // Some errors (a full disk) end the transaction by themselves.
       if (database.isTransaction ?? database.inTransaction ?? true) {
         try {
           this.#statement(database, "ROLLBACK").statement.run();
         } catch {
-          // There was none to end; the first error is the one that tells.
+          // There was none to end; the first error is the cause.
         }
       }
       throw error;
@@ -181,7 +181,7 @@ export class LocalDriver implements Driver {
     return prepared;
   }
 
-  /** Tries until nobody is in the way. */
+  /** Tries again while another writer blocks the work, for `busyTimeoutMs` in all. */
   async #patiently<T>(work: () => T | Promise<T>): Promise<T> {
     const { clock, where, busyTimeoutMs } = this.#options;
     const since = clock.monotonic();

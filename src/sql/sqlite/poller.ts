@@ -1,23 +1,23 @@
 /**
- * How does a process learn that another wrote to the same SQLite file? It asks for `PRAGMA data_version`, which takes a few
- * microseconds, touches no table and changes only when another connection has committed.
+ * How does a process learn that another wrote to the same SQLite file? It polls `PRAGMA data_version`, which takes a few
+ * microseconds, reads no table and changes only when another connection has committed.
  *
- * What was written is not told, and most of it concerns nobody here: other tables, claims, finished jobs. So after a
- * change one query, served by three indexes, looks at what a loop could act on: who leads, the earliest next occurrence,
- * whether a job can be claimed. Only a difference wakes, so five hundred foreign rows a second wake nobody.
+ * The version does not say what was written, and most writes change nothing that a loop acts on: other tables, claims, finished
+ * jobs. So after a change one query, served by three indexes, reads what loops act on: who leads, the earliest next occurrence, and
+ * whether a job can be claimed. Listeners are called only when that differs, so 500 foreign rows a second call none.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Wake } from "../../storage/port.ts";
 import type { SqliteDatabase, SqliteStatement } from "./client.ts";
 
-/** How often the version is asked for when nothing comes; the timer itself is most of what an idle process uses. */
+/** Poll interval while nothing changes; the timer itself is most of the CPU time of an idle process. */
 const IDLE_MS = 50;
-/** And how often within a second after something came: where processes hand work to each other, more follows. */
+/** Poll interval within a second after a change, since more tends to follow where processes hand work to each other. */
 const BUSY_MS = 5;
 const BUSY_FOR_MS = 1_000;
-/** After a change that concerned nobody the next look waits so long: others are busy with tables of their own. */
+/** Pause after a change that no loop acts on, since another program is probably busy with tables of its own. */
 const FOREIGN_MS = 250;
-/** Jobs that lie there claimable are told of again this often while others write: the one who could claim may be free by now. */
+/** While others write and jobs stay claimable, listeners are called again this often: a worker may have become free. */
 const AGAIN_MS = 500;
 
 /** What the poller needs. */
@@ -29,7 +29,7 @@ export interface PollerOptions {
   readonly onWake: (wake: Wake) => void;
 }
 
-interface Glance {
+interface Snapshot {
   holder: string | null;
   next_at: number | bigint | null;
   newest: string | null;
@@ -39,18 +39,18 @@ interface Glance {
 /** Polls until it is stopped. @returns the function that stops it */
 export function pollChanges({ database, clock, prefix, onWake }: PollerOptions): () => Promise<void> {
   const version = database.prepare("PRAGMA data_version") as SqliteStatement;
-  const glance = database.prepare(
+  const snapshot = database.prepare(
     `SELECT (SELECT holder FROM ${prefix}lease WHERE id = 1) AS holder,
       (SELECT next_at FROM ${prefix}schedules WHERE state = 'active' ORDER BY next_at, name LIMIT 1) AS next_at,
       (SELECT max(id) FROM ${prefix}jobs) AS newest,
       EXISTS (SELECT 1 FROM ${prefix}jobs WHERE state = 'ready' AND due = 1 AND held = 0) AS claimable`,
   ) as SqliteStatement;
-  const look = (): Glance => glance.all()[0] as Glance;
+  const look = (): Snapshot => snapshot.all()[0] as Snapshot;
   const read = (): unknown => Object.values(version.all()[0] as object)[0];
   let seenVersion = read();
   let seen = look();
-  let toldAtMs = clock.monotonic();
-  let cameAtMs = -Infinity;
+  let calledAtMs = clock.monotonic();
+  let changedAtMs = -Infinity;
   let lookAtMs = -Infinity;
   let timer: Timer | undefined;
   let stopped = false;
@@ -63,31 +63,31 @@ export function pollChanges({ database, clock, prefix, onWake }: PollerOptions):
     const before = seen;
     seen = look();
     lookAtMs = clock.monotonic() + FOREIGN_MS;
-    const concerns = (): void => {
-      cameAtMs = clock.monotonic();
+    const pollSoon = (): void => {
+      changedAtMs = clock.monotonic();
       lookAtMs = -Infinity;
     };
     if (seen.next_at !== before.next_at || (seen.holder === null && before.holder !== null)) {
-      concerns();
+      pollSoon();
       onWake("schedules");
     }
-    // A new job may be one for later: whoever sleeps past that must know of it, too.
-    const came = seen.newest !== before.newest;
+    // A new job may be for later, but before the time until which a loop sleeps.
+    const inserted = seen.newest !== before.newest;
     const became = Number(seen.claimable) > Number(before.claimable);
-    const again = Number(seen.claimable) > 0 && clock.monotonic() - toldAtMs >= AGAIN_MS;
-    if (!came && !became && !again) return;
-    if (came || became) concerns();
-    toldAtMs = clock.monotonic();
+    const again = Number(seen.claimable) > 0 && clock.monotonic() - calledAtMs >= AGAIN_MS;
+    if (!inserted && !became && !again) return;
+    if (inserted || became) pollSoon();
+    calledAtMs = clock.monotonic();
     onWake("jobs");
   };
   const tick = (): void => {
     try {
       poll();
     } catch {
-      // Another has the file locked whole (a checkpoint, a backup): the next look sees the same change.
+      // Another connection has locked the whole file (a checkpoint, a backup); the next poll sees the same change.
       seenVersion = undefined;
     }
-    const everyMs = clock.monotonic() - cameAtMs < BUSY_FOR_MS ? BUSY_MS : IDLE_MS;
+    const everyMs = clock.monotonic() - changedAtMs < BUSY_FOR_MS ? BUSY_MS : IDLE_MS;
     if (!stopped) timer = clock.setTimer(everyMs, tick);
   };
   timer = clock.setTimer(IDLE_MS, tick);

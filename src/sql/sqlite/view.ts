@@ -1,12 +1,12 @@
 /**
- * How is a row read by name without being copied? As an array of values behind an object that knows the place of each.
+ * How is a row read by name without being copied? As an array of values behind an object with a getter for each column.
  *
- * node:sqlite makes a hash table of each row it gives by name; as an array it is made in two thirds of the time and read
- * in a sixth of it. All rows of a statement share one prototype with a getter for each column.
+ * node:sqlite makes a hash table of each row that it returns by name. As an array a row is made in two thirds of the time and read in
+ * a sixth of it. All rows of a statement share one prototype with the getters.
  */
 import type { Row } from "../driver.ts";
 
-/** Makes what shows the values of a statement's rows by name; they have no properties of their own. */
+/** Makes a function that shows the values of a statement's rows by name; such rows have no properties of their own. */
 export function viewOf(names: readonly string[]): (values: readonly unknown[]) => Row {
   class View {
     readonly #values: readonly unknown[];

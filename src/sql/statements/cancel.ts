@@ -1,6 +1,7 @@
 /**
- * How are jobs stopped by hand, and put back? Cancelling marks the unfinished ones of a list and lets the effects
- * find their descendants; retrying marks those that ended badly and admits them anew.
+ * How are jobs cancelled by a user, and put back? Cancelling ends and marks the unfinished jobs of a list; their descendants are
+ * cancelled as an effect of that (`ending_effects.ts`). Putting back makes failed, cancelled and expired jobs ready and admits
+ * them to their limits anew.
  */
 import type { CancelRequest, RetryRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -8,13 +9,14 @@ import type { Args, Row, Sql } from "../driver.ts";
 import { listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
 import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_effects.ts";
+import { forgetSteps } from "./history.ts";
 import { PUT_BACK, STEP_NAMES } from "./lists.ts";
 
 /** Statements of cancelling and retrying. */
 export interface CancelStatements {
   readonly t: Templates;
   readonly effects: EndingEffectStatements;
-  /** Locks the limits of held jobs, in the order in which admission locks: limits, then jobs. Null where none is needed. */
+  /** Locks the limits of held jobs before the jobs, as admission does (trick 7); null where no lock is needed. */
   readonly lockLimits: Sql | null;
   readonly cancel: Sql;
   readonly cancelled: Sql;
@@ -48,8 +50,7 @@ export function cancelStatements(t: Templates, effects: EndingEffectStatements):
       where: (item) => `j.id = ${item.id} AND j.state IN ('failed', 'cancelled', 'expired')
         AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`,
     }),
-    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
-      FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`),
+    forget: forgetSteps(t),
     retried: t.sql(`SELECT id FROM {jobs} WHERE ${asked} AND state = 'ready' AND mark >= :from AND mark < :to`),
   };
 }

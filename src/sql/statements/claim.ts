@@ -1,10 +1,10 @@
 /**
  * How does a worker get its jobs, with all they need, in one batch?
  *
- * First time does its work: a bounded number of jobs whose alarm has gone off become ready, or expire with all that
- * follows. Then the claim: of each queue the first in line, as far as the queue has room, taken turn by turn. The caller's
- * token is the mark: steps, signals and ended children are read for just the jobs that carry it. A token that is
- * already on a job claims no more, so a claim whose reply was lost can be sent again.
+ * First a bounded number of jobs whose alarm has come become ready, or expire with all effects of that. Then the next jobs of
+ * each queue are claimed, as many as the queue has room for, taking turns between the queues. The caller's token tells which:
+ * steps, signals and ended children are read for the jobs that have it. A token that is on a job already claims no more, so a
+ * claim whose reply was lost can be sent again.
  */
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../../storage/port.ts";
 import { Batch, type Operation, type SentBatch } from "../batch.ts";
@@ -12,12 +12,12 @@ import type { Args, Sql, Value } from "../driver.ts";
 import type { Templates } from "../template.ts";
 import { addEndingEffects, type EndingEffectStatements } from "./ending_effects.ts";
 import { addHistory, type HistoryName, type HistoryStatements, historyOf, historyStatements } from "./history.ts";
-import { ALARMED, CLAIMABLE, earliestOf, type QueueStateStatements, roomOf } from "./queue_state.ts";
+import { ALARMED, CLAIMABLE, earliestOf, type QueueStateStatements, roomOf, walkQueues } from "./queue_state.ts";
 
 /** JSON error of a job that was not started in time. */
 const EXPIRED_ERROR = '{"name":"BelfryError","code":"JOB_EXPIRED","message":"it was not started before it expired"}';
 
-/** Alarms handled by a claim, beyond twice its limit. */
+/** A claim handles at least so many alarms, and at least twice its limit. */
 const MIN_ALARMS = 100;
 
 /** Statements of claiming. */
@@ -25,14 +25,18 @@ export interface ClaimStatements {
   readonly t: Templates;
   readonly effects: EndingEffectStatements;
   readonly queueState: QueueStateStatements;
+  /** Locks the settings of limited queues, so that running jobs are counted by one claim at a time. */
   readonly lockQueues: Sql;
+  /** Makes two sends of one claim wait for each other; null where all batches do. */
   readonly lockToken: Sql | null;
+  /** Makes jobs whose alarm has come ready, frees claims that have run out, and expires jobs. */
   readonly alarm: Sql;
   /** Marks the limits that time has opened. */
   readonly openLimits: Sql;
+  /** Counts the claimed jobs against the rates of their queues. */
   readonly countStarts: Sql;
   readonly history: HistoryStatements;
-  /** The claim itself, for a number of queues. */
+  /** Claims from a number of queues. @param tasks whether only some tasks are known */
   take(queues: number, tasks: boolean): Sql;
 }
 
@@ -45,8 +49,6 @@ export function claimStatements(
   const d = t.dialect;
   const taken = `queue ${d.oneOf("queues")} AND claim_token = :token`;
   const takes = new Map<string, Sql>();
-  const firstAlarm = (where: string): string =>
-    `(SELECT j.queue FROM {jobs} AS j WHERE ${ALARMED}${where} ORDER BY j.queue LIMIT 1)`;
   const expires = "j.state = 'ready' AND j.attempt = 0 AND j.expires_at <= :now";
   const lockToken = d.lockText("token");
   return {
@@ -56,10 +58,10 @@ export function claimStatements(
     lockQueues: t.sql(`SELECT name FROM {queues} WHERE name ${d.oneOf("queues")}
       AND (concurrency IS NOT NULL OR rate_count IS NOT NULL) ORDER BY name${d.forUpdate}`),
     lockToken: lockToken === null ? null : t.sql(lockToken),
-    alarm: t.sql(`WITH RECURSIVE waiting (queue) AS (SELECT ${firstAlarm("")} UNION ALL
-        SELECT ${firstAlarm(" AND j.queue > w.queue")} FROM waiting AS w WHERE w.queue IS NOT NULL),
-      due AS MATERIALIZED (SELECT j.id FROM waiting AS w CROSS JOIN {jobs} AS j
-        WHERE j.queue = w.queue AND j.finished_at IS NULL AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${taken})
+    alarm: t.sql(`WITH RECURSIVE ${walkQueues("alarmed", ALARMED)},
+      due AS MATERIALIZED (SELECT j.id FROM alarmed AS w CROSS JOIN {jobs} AS j
+        WHERE j.queue = w.queue AND j.finished_at IS NULL AND j.alarm_at IS NOT NULL AND j.alarm_at <= :now
+          AND NOT EXISTS (SELECT 1 FROM {jobs} WHERE ${taken})
         ORDER BY j.alarm_at LIMIT (SELECT :alarms)${d.skipLockedOf("j")})
       UPDATE {jobs} AS j SET
         state = CASE WHEN ${expires} THEN 'expired' ELSE 'ready' END,
@@ -101,8 +103,8 @@ export function claimStatements(
 function takeTemplate(t: Templates, queues: number, tasks: boolean, taken: string): string {
   const d = t.dialect;
   const known = tasks ? ` AND task ${d.oneOf("tasks")}` : "";
-  // The first of each queue, as far as it has room; a token that is on a job already gets none.
-  const line = (i: number): string => {
+  // The next jobs of a queue, as many as it has room for; none for a token that is on a job already (tricks 18 and 22).
+  const candidates = (i: number): string => {
     const room = `SELECT ${roomOf(t, "CAST(:limit AS bigint)")} AS room FROM {queues} AS q WHERE q.name = :queue${i}`;
     return `SELECT id, priority, available_at FROM {jobs} WHERE queue = :queue${i} AND ${CLAIMABLE}${known}
       ORDER BY priority DESC, available_at, id LIMIT (SELECT CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${taken}) THEN 0
@@ -111,14 +113,14 @@ function takeTemplate(t: Templates, queues: number, tasks: boolean, taken: strin
   const turns = Array.from(
     { length: queues },
     (_, i) => `SELECT id, ${i} AS place, row_number() OVER (ORDER BY priority DESC, available_at, id) AS turn
-      FROM (${line(i)}) AS line${i}`,
+      FROM (${candidates(i)}) AS queue${i}`,
   );
   const chosen =
     queues === 1
-      ? `WITH chosen AS MATERIALIZED (${line(0)})`
-      : `WITH line AS MATERIALIZED (${turns.join(" UNION ALL ")}),
-          chosen AS MATERIALIZED (SELECT id FROM line ORDER BY turn, place LIMIT (SELECT :limit))`;
-  // Asked once more in a form that no index serves, since the rows are to be found by id.
+      ? `WITH chosen AS MATERIALIZED (${candidates(0)})`
+      : `WITH candidates AS MATERIALIZED (${turns.join(" UNION ALL ")}),
+          chosen AS MATERIALIZED (SELECT id FROM candidates ORDER BY turn, place LIMIT (SELECT :limit))`;
+  // The last condition repeats the choice (trick 5) in a form that no index serves (trick 19).
   return `${chosen}
     UPDATE {jobs} SET state = 'running', due = 0, attempt = attempt + 1 - resuming, resuming = 0, claims = claims + 1,
       claim_token = :token, claim_expires_at = :until, alarm_at = :until, worker = :worker,
@@ -126,7 +128,7 @@ function takeTemplate(t: Templates, queues: number, tasks: boolean, taken: strin
     WHERE id IN (SELECT id FROM chosen) AND due - held = 1`;
 }
 
-/** A claim in two parts: its locks come first, also where other work comes between. */
+/** A claim in two parts: the locks come first, also where another operation goes between. */
 export interface ClaimOperation extends Operation<ClaimReply> {
   readonly locks: SentBatch;
   readonly claim: SentBatch;
@@ -184,7 +186,7 @@ export function withClaim<Reply extends object>(
   };
 }
 
-/** The order in which jobs should start: each queue's by rank, the queues turn by turn. */
+/** Sorts jobs into the order in which they should start: the jobs of a queue by rank, the queues by turns. */
 function inTurns(jobs: ClaimedJob[], queues: readonly string[]): ClaimedJob[] {
   const turns = new Map<string, number>();
   const placed = jobs

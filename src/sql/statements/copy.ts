@@ -1,8 +1,8 @@
 /**
- * How does all that is stored leave one storage and enter another? Pages of rows in order of key, without the columns
- * that only this storage sees; those are worked out anew where the rows come in.
+ * How are all rows exported and imported? In pages, in order of key, without the columns that only the SQL core knows; the import
+ * works those out.
  *
- * What came due is worked out by the next claim, so rows are written as "not due yet" with an alarm at their instant.
+ * Imported jobs are not due and have an alarm at the instant of theirs, so the next claim makes due what is.
  */
 import type { StoragePage } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -11,13 +11,13 @@ import type { Row } from "../driver.ts";
 import { columnTypes, TABLES, TIED } from "../schema.ts";
 import type { Templates } from "../template.ts";
 
-/** What each table hands out, in the order of a copy; the rest is private. */
+/** Columns that are not exported, by table, in the order in which tables are copied. */
 const PRIVATE: Record<string, readonly string[]> = {
   lease: ["id", "first_at", "mark"],
   owners: ["mark"],
   schedules: ["mark"],
   occurrences: [],
-  jobs: ["due", "tied", "alarm_at", "born", "mark"],
+  jobs: ["due", "tied", "alarm_at", "inserted_by", "mark"],
   steps: [],
   signals: [],
   queues: [],
@@ -42,7 +42,7 @@ const COPIED: readonly CopiedTable[] = ORDER.map((name) => {
   };
 });
 
-/** Values of the private columns of a row that comes in, as expressions over `item`. */
+/** Private columns of an imported row, as expressions over `item`. */
 const WORKED_OUT: Record<string, Record<string, string>> = {
   jobs: {
     due: "0",
@@ -55,15 +55,15 @@ const WORKED_OUT: Record<string, Record<string, string>> = {
       WHEN item.state = 'ready' THEN CASE WHEN item.attempt = 0 AND item.expires_at < item.available_at
         THEN item.expires_at ELSE item.available_at END END`,
   },
-  // The next claim looks at every limit once and works out the rest.
+  // At once: the next claim works out the state of every limit.
   limits: { room: "0", next_at: "0" },
   starts: { op: "'copied'" },
 };
 
-/** A start that is there already was counted under another op, or under several. */
+/** Condition of a start that is not stored yet, under whatever op. */
 const UNCOUNTED = "NOT EXISTS (SELECT 1 FROM {starts} AS s WHERE s.scope = item.scope AND s.at = item.at)";
 
-/** Where a copy stands: the table, and the key of the last row that was handed out. */
+/** The position of a copy: the table, and the key of the last row that was exported. */
 interface Cursor {
   table: number;
   after: (string | number)[] | null;
@@ -77,10 +77,11 @@ export function exportPage(
   const cursor: Cursor = request.cursor === null ? { table: 0, after: null } : (JSON.parse(request.cursor) as Cursor);
   const { name, columns, key } = COPIED[cursor.table]!;
   const args: Record<string, string | number | null> = { limit: request.limit };
-  // A lease that nobody has held yet is none.
+  // A lease that has never been taken is not exported.
   let where = name === "lease" ? "WHERE token > 0" : "";
   if (cursor.after && key.length > 0) {
     for (const [i, value] of cursor.after.entries()) args[`after${i}`] = value;
+    // Trick 26.
     where = `WHERE (${key.join(", ")}) > (${cursor.after.map((_, i) => `:after${i}`).join(", ")})`;
   }
   const order = key.length > 0 ? `ORDER BY ${key.join(", ")} LIMIT (SELECT :limit)` : "";
@@ -102,7 +103,7 @@ export function exportPage(
   });
 }
 
-/** A row as it is handed out: numbers and texts, whatever the client gave. */
+/** A row as it is exported: numbers and texts, whatever the client gave. */
 function exported(row: Row, columns: ListColumns): StoragePage["rows"][number] {
   return Object.fromEntries(
     columns.map(([column, type]) => {

@@ -9,6 +9,7 @@
 import type { Batch } from "../batch.ts";
 import type { Sql } from "../driver.ts";
 import type { Templates } from "../template.ts";
+import { readyIfWaiting } from "./arrival.ts";
 import { type LimitStatements, limitStatements } from "./limit.ts";
 
 /** Assignments of every end of a job; `state`, `error` and the mark come with it. */
@@ -23,7 +24,7 @@ export interface EndingEffectStatements {
   /** Finds a row where the batch ended a job that is tied to something, or opened a limit. */
   readonly found: Sql;
   readonly cancelDescendants: Sql;
-  readonly wakeParents: Sql;
+  readonly reachParents: Sql;
   readonly countFailures: Sql;
   readonly limits: LimitStatements;
   /** All of them, in order. */
@@ -33,6 +34,7 @@ export interface EndingEffectStatements {
 /** Prepares the statements. */
 export function endingEffectStatements(t: Templates): EndingEffectStatements {
   const limits = limitStatements(t);
+  // Tricks 12 and 18.
   const cancelDescendants = t.sql(`WITH RECURSIVE down (id, cause) AS (
       SELECT c.id, e.state FROM {jobs} AS e JOIN {jobs} AS c ON c.parent_id = e.id
         WHERE e.mark IN (:mark, :cascade) AND e.tied > 0 AND e.finished_at IS NOT NULL AND e.state <> 'completed'
@@ -41,16 +43,12 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
     UPDATE {jobs} AS j SET state = 'cancelled', mark = :cascade, ${ENDED},
       error = COALESCE(:error, '{"name":"BelfryError","code":"JOB_CANCELLED","message":"its parent job ended as ' || down.cause || '"}')
       FROM down WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL`);
-  const wakeParents = t.sql(`UPDATE {jobs} AS p SET arrivals = p.arrivals + c.news,
-      state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
-      due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
-      resuming = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.resuming END,
-      available_at = CASE WHEN p.state = 'waiting' THEN :now ELSE p.available_at END,
-      alarm_at = CASE WHEN p.state = 'waiting' THEN NULL ELSE p.alarm_at END
-    FROM (SELECT parent_id, count(*) AS news FROM {jobs} WHERE ${ENDED_NOW} AND parent_id IS NOT NULL GROUP BY parent_id) AS c
+  const reachParents = t.sql(`UPDATE {jobs} AS p SET arrivals = p.arrivals + c.ended, ${readyIfWaiting("p")}
+    FROM (SELECT parent_id, count(*) AS ended FROM {jobs} WHERE ${ENDED_NOW} AND parent_id IS NOT NULL GROUP BY parent_id) AS c
     WHERE p.id = c.parent_id AND p.finished_at IS NULL`);
   const failures = "CASE WHEN e.completed > 0 THEN 0 ELSE s.failures + e.failed END";
   const pauses = `s.state = 'active' AND s.pause_after_failures IS NOT NULL AND ${failures} >= s.pause_after_failures`;
+  // The last condition: no change, no write (trick 27).
   const countFailures = t.sql(`UPDATE {schedules} AS s SET failures = ${failures},
       state = CASE WHEN ${pauses} THEN 'paused' ELSE s.state END,
       note = CASE WHEN ${pauses} THEN 'paused after ' || ${failures} || ' failed jobs in a row' ELSE s.note END,
@@ -64,13 +62,13 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
     found: t.sql(`SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM {jobs} WHERE ${ENDED_NOW})
       OR EXISTS (SELECT 1 FROM {limits} WHERE mark = :mark)`),
     cancelDescendants,
-    wakeParents,
+    reachParents,
     countFailures,
     inOrder: [
       cancelDescendants,
-      // A descendant that was saving children while the first pass waited for it has them stored by now.
+      // Trick 6: a descendant that was saving children of its own while the first pass waited for it has them stored now.
       ...(t.dialect.concurrent ? [cancelDescendants] : []),
-      wakeParents,
+      reachParents,
       countFailures,
       limits.markEnded,
       ...limits.admit,
@@ -78,7 +76,10 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
   };
 }
 
-/** Adds the effects of what the batch ended; `error` among its parameters is that of cancelled descendants, null: names the cause. */
+/**
+ * Adds the effects of what the batch ended. Its parameter `error` is the error of cancelled descendants; null: one that names how
+ * their parent ended.
+ */
 export function addEndingEffects<Name extends string>(batch: Batch<Name>, statements: EndingEffectStatements): void {
   batch.runWhere(statements.found, statements.inOrder);
 }

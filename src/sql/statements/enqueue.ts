@@ -1,5 +1,5 @@
 /**
- * How do jobs come in? One insert that leaves what is stored alone, and one look at what became of each.
+ * How are jobs enqueued? By one insert that leaves stored jobs alone, and a look at those that were stored before.
  */
 import type { EnqueueReply, EnqueueRequest, NewJob } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -16,10 +16,10 @@ export interface EnqueueStatements {
   readonly t: Templates;
   readonly limits: LimitStatements;
   readonly insert: Sql;
-  /** Tells parents that they have children. */
+  /** Notes on parents that they have children. */
   readonly tieParents: Sql;
-  /** Those of the list that another op stored: place in the list and id. */
-  readonly others: Sql;
+  /** Jobs of the list that another op stored before, or whose key it did: place in the list, and id of the stored job. */
+  readonly notInserted: Sql;
 }
 
 /** Prepares the statements. */
@@ -34,13 +34,13 @@ export function enqueueStatements(t: Templates, limits: LimitStatements): Enqueu
     }),
     tieParents: t.sql(`UPDATE {jobs} SET tied = tied | ${TIED.children} WHERE (tied & ${TIED.children}) = 0
       AND id IN (SELECT item.parent_id FROM ${t.list(JOBS, "jobs")} AS item WHERE item.parent_id IS NOT NULL)`),
-    others: t.select({
+    notInserted: t.select({
       list: JOBS,
       param: "jobs",
       select: (item) => `${item.ord} AS ord, COALESCE(j.id, k.id) AS id`,
       join: (item) => `LEFT JOIN {jobs} AS j ON j.id = ${item.id}
         LEFT JOIN {jobs} AS k ON k.task = ${item.task} AND k.key = ${item.key} AND k.key IS NOT NULL`,
-      where: () => "j.id IS NULL OR COALESCE(j.born, '') <> :op",
+      where: () => "j.id IS NULL OR COALESCE(j.inserted_by, '') <> :op",
     }),
   };
 }
@@ -60,13 +60,13 @@ export function enqueueArgs(s: EnqueueStatements, request: EnqueueRequest, marks
 
 /** The batch of an enqueue. */
 export function enqueue(s: EnqueueStatements, request: EnqueueRequest, marks: Args): Operation<EnqueueReply> {
-  const batch = new Batch<"others">(enqueueArgs(s, request, marks));
+  const batch = new Batch<"notInserted">(enqueueArgs(s, request, marks));
   batch.run(...insertsOf(s, request.jobs));
-  // Where all went in, there are no others.
-  batch.read("others", s.others, { sql: s.insert, changes: request.jobs.length });
+  // Trick 4: not asked where all were inserted.
+  batch.read("notInserted", s.notInserted, { sql: s.insert, changes: request.jobs.length });
   return operation(batch, () => {
     const jobs = request.jobs.map(({ id }) => ({ id, created: true }));
-    for (const row of batch.rows("others")) {
+    for (const row of batch.rows("notInserted")) {
       const job = jobs[int(row["ord"])]!;
       job.id = (row["id"] as string | null) ?? job.id;
       job.created = false;

@@ -1,9 +1,9 @@
 /**
- * How does an occurrence become exactly one job? The batch of a fire, and that of writing schedules.
+ * How does an occurrence become exactly one job? In the batch of a fire.
  *
- * Statement 1 moves the schedules that stand at the revision that was read, all of them only under the lease, and marks
- * them. Jobs of marked schedules are inserted where their occurrence has no outcome yet, then the outcomes are recorded:
- * a schedule's row is locked by its mark, so nobody records for it in between.
+ * The first statement moves and marks the schedules that still have the revision that was read, and only under the lease (trick 1
+ * of docs/sql.md). Jobs of marked schedules are inserted where their occurrence has no outcome yet; then the outcomes are recorded.
+ * No other batch can record one in between, since the row of the schedule is locked.
  */
 import type { FireReply, FireRequest, Firing } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -15,7 +15,7 @@ import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_e
 import { insertedJob } from "./limit.ts";
 import { JOBS, OCCURRENCES, valuesOf } from "./lists.ts";
 
-/** JSON error of jobs that their schedule's next occurrence cancelled. */
+/** JSON error of a job that was cancelled because the next occurrence of its schedule fired. */
 const OVERLAP_ERROR =
   '{"name":"BelfryError","code":"JOB_CANCELLED","message":"the next occurrence of its schedule cancelled it"}';
 
@@ -45,7 +45,7 @@ export interface FireStatements {
   /** Places of the firings whose schedules did not move. */
   readonly unmoved: Sql;
   /** Places of the jobs that were not inserted. */
-  readonly others: Sql;
+  readonly notInserted: Sql;
 }
 
 /** Prepares the statements. */
@@ -103,12 +103,12 @@ export function fireStatements(t: Templates, effects: EndingEffectStatements): F
       join: (item) => `LEFT JOIN {schedules} AS s ON s.name = ${item.name}`,
       where: () => "s.mark IS NULL OR s.mark < :from OR s.mark >= :to",
     }),
-    others: t.select({
+    notInserted: t.select({
       list: JOBS,
       param: "jobs",
       select: (item) => `${item.ord} AS ord`,
       join: (item) => `LEFT JOIN {jobs} AS j ON j.id = ${item.id}`,
-      where: () => "j.born IS NULL OR j.born <> :op",
+      where: () => "j.inserted_by IS NULL OR j.inserted_by <> :op",
     }),
   };
 }
@@ -120,7 +120,7 @@ export function fire(s: FireStatements, request: FireRequest, marks: Args): Oper
   const { effects } = s;
   const jobs = firings.flatMap((firing) => firing.jobs);
   const outcomes = firings.flatMap((firing) => firing.occurrences);
-  const batch = new Batch<"others" | "leads" | "unmoved">({
+  const batch = new Batch<"notInserted" | "leads" | "unmoved">({
     ...marks,
     now,
     holder: lease?.holder ?? null,
@@ -136,12 +136,12 @@ export function fire(s: FireStatements, request: FireRequest, marks: Args): Oper
   if (cancels) batch.run(s.cancelUnfinished);
   if (jobs.length > 0) {
     batch.run(s.insertJobs);
-    batch.read("others", s.others, { sql: s.insertJobs, changes: jobs.length });
+    batch.read("notInserted", s.notInserted, { sql: s.insertJobs, changes: jobs.length });
   }
   if (outcomes.length > 0) batch.run(s.record);
   const limited = jobs.some((job) => job.limit);
   if (limited) batch.run(effects.limits.markInserted);
-  // What ended makes room for what came in: both stand in one line, from which is admitted once.
+  // Cancelled jobs make room for the inserted ones: admission runs once, after both.
   if (cancels) addEndingEffects(batch, effects);
   else if (limited) batch.run(...effects.limits.admit);
   if (lease) batch.read("leads", s.leads);
@@ -154,9 +154,9 @@ export function fire(s: FireStatements, request: FireRequest, marks: Args): Oper
     );
     const inserted = without(
       jobs.map(({ id }) => id),
-      batch.rows("others"),
+      batch.rows("notInserted"),
     );
-    // A fire that resigned and is sent again leads no more, but it did.
+    // A fire that gave up the lease and is sent again finds it gone, but had it when it moved its schedules.
     const leads = lease === null || fired.length > 0 || batch.rows("leads").length > 0;
     return { leads, fired, jobs: inserted };
   });

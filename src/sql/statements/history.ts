@@ -1,11 +1,13 @@
 /**
  * How is a job read with its history? Its row, its steps, its signals and its ended children, in four statements of one batch.
+ * Steps are forgotten here too.
  */
 import type { ChildOutcome, ClaimedJob, SignalRecord, StepRecord } from "../../storage/port.ts";
 import type { Batch } from "../batch.ts";
 import type { Row, Sql } from "../driver.ts";
 import { childOf, JOB_COLUMNS, jobOf, signalOf, stepOf } from "../rows.ts";
 import type { Templates } from "../template.ts";
+import { STEP_NAMES } from "./lists.ts";
 
 /** Statements that read jobs with their history. */
 export interface HistoryStatements {
@@ -17,6 +19,12 @@ export interface HistoryStatements {
 
 /** Names of their rows in a batch. */
 export type HistoryName = keyof HistoryStatements;
+
+/** Deletes the steps of the list `forgets` whose jobs the batch has marked. */
+export function forgetSteps(t: Templates): Sql {
+  return t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
+      FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`);
+}
 
 /** Prepares the statements that read the jobs of a selection and their history. */
 export function historyStatements(t: Templates, where: string): HistoryStatements {

@@ -1,9 +1,5 @@
 /**
- * Who leads, and what is due? The batch of an idle tick: one write and one read, of three rows in all.
- *
- * The lease is one row that always exists; `holder` is null when nobody leads, and the token stays, so that it only
- * grows. Whoever takes it writes down beside it when the first schedule is due (`first_at`), so the same write can give
- * it up again when nothing is, and the read that follows looks at schedules only when something is.
+ * Who leads, and what is due? One write takes or renews the lease, one read finds what is due (tricks 17 and 28 of docs/sql.md).
  */
 import type { BeginTickReply, BeginTickRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -15,7 +11,7 @@ import { jobsAt, LIMIT_AT, one } from "./queue_state.ts";
 /** A tick that keeps the lease, or one that gives it up at once where nothing is due. */
 interface TickStatements {
   readonly acquire: Sql;
-  /** The lease, when time next brings something, and a row for each due schedule, or one without. */
+  /** The lease, the next instants at which there is work, and each due schedule: a row per schedule, or one without. */
   readonly found: Sql;
 }
 
@@ -27,10 +23,10 @@ export interface LeaseStatements {
 }
 
 /** Earlier than any instant. */
-const EVER = Number.MIN_SAFE_INTEGER;
+const EARLIEST = Number.MIN_SAFE_INTEGER;
 
-/** Prepares the statements. @param announce text of a SELECT that tells others of a lease given up; null: needs none */
-export function leaseStatements(t: Templates, announce: string | null): LeaseStatements {
+/** Prepares the statements. @param notification text of a SELECT that notifies others of a lease given up; null: none */
+export function leaseStatements(t: Templates, notification: string | null): LeaseStatements {
   const nextAfter = (bound: string): string =>
     `(SELECT next_at FROM {schedules} WHERE state = 'active' AND next_at ${bound} ORDER BY next_at LIMIT 1)`;
   const acquire = (holder: string): Sql =>
@@ -38,28 +34,28 @@ export function leaseStatements(t: Templates, announce: string | null): LeaseSta
       (holder, first_at) = (SELECT ${holder}, min(next_at) FROM {schedules} WHERE state = 'active' AND next_at IS NOT NULL),
       expires_at = :until, mark = :mark WHERE id = 1 AND (holder IS NULL OR expires_at <= :now
         OR (holder = :holder AND (:term IS NULL OR token = :term)))`);
-  // A bound of null finds nothing without looking: who does not lead, or has nothing due, reads no schedule.
+  // Trick 14: the bound is null, so that no schedule is read, where the caller does not lead or nothing is due.
   const due = t.dialect.firstOf({
     table: "{schedules}",
     alias: "s",
     where: `s.state = 'active' AND s.next_at <= :now
-      AND s.next_at >= CASE WHEN l.mark = :mark AND l.first_at <= :now THEN ${EVER} END`,
+      AND s.next_at >= CASE WHEN l.mark = :mark AND l.first_at <= :now THEN ${EARLIEST} END`,
     order: "s.next_at, s.name",
     limit: "(SELECT :most)",
   });
-  const found = (told: string): Sql =>
+  const found = (notified: string): Sql =>
     t.sql(`SELECT l.holder, l.token, l.expires_at, CASE WHEN l.mark = :mark THEN 1 ELSE 0 END AS leads,
         CASE WHEN l.mark = :mark THEN CASE WHEN l.first_at <= :now THEN ${nextAfter("> :now")} ELSE l.first_at END
           ELSE ${nextAfter("IS NOT NULL")} END AS later_at,
-        ${LIMIT_AT} AS limit_at, ${jobsAt(t)} AS jobs_at${told}, ${SCHEDULE_COLUMNS},
+        ${LIMIT_AT} AS limit_at, ${jobsAt(t)} AS jobs_at${notified}, ${SCHEDULE_COLUMNS},
         CASE WHEN s.watches_jobs = 1 THEN ${one("{jobs} AS j WHERE j.schedule = s.name AND j.finished_at IS NULL")} ELSE 0 END AS busy
       FROM {lease} AS l ${due.join} WHERE l.id = 1 ${due.end}`);
-  const givenUp = `, CASE WHEN l.mark = :mark AND l.holder IS NULL THEN (${announce}) END AS told`;
+  const givenUp = `, CASE WHEN l.mark = :mark AND l.holder IS NULL THEN (${notification}) END AS notified`;
   return {
     keeping: { acquire: acquire(":holder"), found: found("") },
     resigning: {
       acquire: acquire("CASE WHEN min(next_at) <= :now THEN :holder END"),
-      found: found(announce === null ? "" : givenUp),
+      found: found(notification === null ? "" : givenUp),
     },
     resign: t.sql(
       "UPDATE {lease} SET holder = NULL WHERE id = 1 AND holder = :holder AND token = :term RETURNING token",

@@ -1,10 +1,10 @@
 /**
- * Which held jobs may go? Admission to the global limits of jobs, by key.
+ * Which held jobs are admitted? Those that the global limit of their key has room for.
  *
- * Whatever may open a limit first marks its row, which also locks it, so that two batches never admit to one key at
- * once. Then, for all marked keys: what has become available stands in line, the room is counted (places free, and starts
- * that the rate's window still allows), the first of the line go, and `next_at` says when time alone may let more go.
- * A batch that marks no key pays six statements that find nothing.
+ * A batch that may open a limit marks its row, which also locks it, so two batches never admit to one key at once. Then, for all
+ * marked keys: held jobs whose time has come become due, the room is counted (free places, and starts that the rate's window
+ * still allows), the first due jobs are admitted, and `next_at` says when time alone may next open the limit. In a batch that marks
+ * no key the six statements find nothing.
  */
 import type { Sql } from "../driver.ts";
 import type { Values } from "../each.ts";
@@ -13,14 +13,14 @@ import type { Templates } from "../template.ts";
 import { JOBS, valuesOf } from "./lists.ts";
 import { rateWindow } from "./rate_window.ts";
 
-/** Most jobs of a key admitted in one batch; the next claim goes on. */
+/** At most so many jobs of a key are admitted in one batch; the next claim admits the rest. */
 const MAX_ADMITTED = 1000;
 
 const PLACES = `CASE WHEN l.concurrency IS NULL THEN ${MAX_ADMITTED} ELSE l.concurrency - (SELECT count(*) FROM {jobs} AS j
   WHERE j.limit_key = l.key AND j.held = 0 AND j.finished_at IS NULL) END`;
 
 const WAITING = `(SELECT count(*) FROM (SELECT 1 FROM {jobs} AS j
-  WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1 LIMIT ${MAX_ADMITTED}) AS line)`;
+  WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1 LIMIT ${MAX_ADMITTED}) AS waiting)`;
 
 const { used: USED, freeAt: FREE_AT } = rateWindow("l", "'limit:' || l.key");
 
@@ -42,11 +42,11 @@ export interface AdmissionStatements {
 
 /** Statements of limits. */
 export interface LimitStatements {
-  /** Marks the keys of the jobs of the list `jobs` that this batch inserted, with the settings of the last of each key. */
+  /** Marks the limits of jobs of the list `jobs` that this batch inserted; the last job of each key gives the settings (trick 11). */
   readonly markInserted: Sql;
-  /** Marks the keys of jobs that ended with this batch's marks. */
+  /** Marks the limits of jobs that this batch ended. */
   readonly markEnded: Sql;
-  /** Marks the keys of jobs in the texts `ids` that carry this batch's mark, with the settings of the job itself. */
+  /** Marks the limits of jobs of the texts `ids` that this batch put back; the last job of each key gives the settings. */
   readonly markRevived: Sql;
   readonly admission: AdmissionStatements;
   /** The statements of admission, in order. */
@@ -131,7 +131,7 @@ export function insertedJob(item: Item<ColumnOf<typeof JOBS>>): Values {
     claims: "0",
     arrivals: "0",
     created_at: ":now",
-    born: ":op",
+    inserted_by: ":op",
     mark: `CASE WHEN ${item.limit_key} IS NULL THEN NULL ELSE :mark END`,
   };
 }

@@ -46,7 +46,7 @@ function tiedOf(job: NewJob): number {
 }
 
 function alarmOf({ limit, availableAt, expiresAt }: NewJob, now: number): number | null {
-  // A held job waits for its limit, which knows when it comes due.
+  // A held job becomes due by its limit's `next_at`.
   const waits = limit === null && availableAt > now;
   return waits && (expiresAt === null || availableAt < expiresAt) ? availableAt : expiresAt;
 }
@@ -91,7 +91,7 @@ export const SCHEDULES = listKind<SchedulePut>()({
 type End = Extract<JobTransition, { to: "completed" | "failed" | "cancelled" | "expired" }>;
 type Move = Extract<JobTransition, { to: "ready" | "waiting" }>;
 
-/** Whether a write reports progress, the progress, and what it adds to `tied`: alike for all kinds of writes. */
+/** Columns of all kinds of writes: whether progress is reported, the progress, the notes, and the bits that `tied` gets. */
 const reports = (write: JobWrite): number => (write.progress === undefined ? 0 : 1);
 const progress = (write: JobWrite): string | null => write.progress ?? null;
 const notes = (write: JobWrite): string | null => write.notes ?? null;
@@ -99,7 +99,7 @@ const tied = (write: JobWrite): number => (write.children.length > 0 ? TIED.chil
 
 const endOf = (write: JobWrite): End => write.transition as End;
 
-/** Jobs to write whose attempt is over for good. */
+/** Jobs to write that end. */
 export const ENDS = listKind<JobWrite>()({
   id: ["text", (write) => write.id],
   token: ["text", (write) => write.token],
@@ -122,8 +122,8 @@ function errorOf(end: End): string | null {
 
 const moveOf = (write: JobWrite): Move | null => write.transition as Move | null;
 
-/** Jobs to write that go on: `running`, `ready` or `waiting`. */
-export const GOES_ON = listKind<JobWrite>()({
+/** Jobs to write that do not end: `running`, `ready` or `waiting`. */
+export const MOVES = listKind<JobWrite>()({
   id: ["text", (write) => write.id],
   token: ["text", (write) => write.token],
   state: ["text", (write) => moveOf(write)?.to ?? "running"],
@@ -155,7 +155,7 @@ function retryErrorOf(move: Move | null): string | null {
   return move?.to === "ready" ? move.error : null;
 }
 
-/** Jobs named by their writes, to be read back. */
+/** Jobs that were written, to be read back. */
 export const WRITTEN = listKind<JobWrite>()({ id: ["text", (write) => write.id] });
 
 /** Steps to save. */

@@ -32,14 +32,14 @@ export interface Statements {
   readonly stats: StatsStatements;
 }
 
-/** Makes the statements. @param announce text of a SELECT that notifies others of a lease that was given up, or null */
-export function prepare(t: Templates, announce: string | null): Statements {
+/** Makes the statements. @param notification text of a SELECT that notifies others of a lease that was given up, or null */
+export function prepare(t: Templates, notification: string | null): Statements {
   const effects = endingEffectStatements(t);
   const fire = fireStatements(t, effects);
   const enqueue = enqueueStatements(t, effects.limits);
   return {
     effects,
-    lease: leaseStatements(t, announce),
+    lease: leaseStatements(t, notification),
     fire,
     put: scheduleStatements(t, fire),
     enqueue,

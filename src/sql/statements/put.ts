@@ -1,8 +1,8 @@
 /**
- * How are schedules created, changed and removed? Each only from the state that was read.
+ * How are schedules created, changed and removed? Each only from the revision that was read.
  *
- * In the batch of a `sync` statement 1 records the owner's generation, unless a later one was here, and marks the
- * owner's row; then everything else asks for that mark, so that an old pod writes nothing at all.
+ * In the batch of a `sync` the first statement records the owner's generation, unless a later one is recorded, and marks the
+ * owner's row. Everything else asks for that mark, so a process with an older list writes nothing at all.
  */
 import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -113,7 +113,7 @@ export function putSchedules(
     const current = owner === null || Number(batch.rows("generation")[0]?.["generation"]) <= owner.generation;
     return {
       current,
-      // Sent again after a later generation was here, it is out of date, whatever it wrote before.
+      // One that is sent again after a later generation synced is out of date, whatever it wrote the first time.
       written: current ? namesOf(batch.rows("written")) : [],
       removed: namesOf(batch.rows("removed")),
     };

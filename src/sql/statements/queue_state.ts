@@ -1,31 +1,26 @@
 /**
- * When could a job of a queue be claimed? For each queue: is one claimable now, is there room, and when is time next due.
- *
- * The indexes begin with the queue, so the next queue that has something is one seek away: all queues are found in as
- * many seeks as there are queues, however many jobs wait in them.
+ * When could a job of a queue be claimed? It depends on whether the queue has a claimable job, whether its settings leave room for
+ * one more, and when time next changes one of its jobs.
  */
 import type { Row, Sql } from "../driver.ts";
 import { int, intOrNull } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { rateWindow } from "./rate_window.ts";
 
-/** What a job must be to be claimed now (only ready jobs are due); the literal terms are those of the partial index. */
+/** Condition of a job that can be claimed now (only ready jobs are due), in the words of its index (trick 12). */
 export const CLAIMABLE = "due = 1 AND held = 0";
 
-/** What a job must be for time to change it; the first term is the anchor of the index (see `dialect.ts`). */
+/** Condition of a job that time will change; the first term is the anchor of its index (trick 13). */
 export const ALARMED = "finished_at IS NULL AND alarm_at IS NOT NULL";
 
 const { used: USED, freeAt: FREE_AT } = rateWindow("q", "'queue:' || q.name");
 
-/**
- * 1 where a selection that names another row finds something, otherwise 0, as a column. Not EXISTS: Postgres may gather all
- * that one could find in a table of its own first, and keep to that when the rows have become many.
- */
+/** A column that is 1 where a selection that names another row finds something, otherwise 0 (trick 20). */
 export function one(selection: string): string {
   return `COALESCE((SELECT 1 FROM ${selection} LIMIT 1), 0)`;
 }
 
-/** Room of the queue of the row `q` of queues; `limit` is what was asked for. */
+/** How many jobs may be claimed of the queue of the row `q` of queues: at most `limit`, 0 or less where there is no room. */
 export function roomOf(t: Templates, limit: string): string {
   const { least } = t.dialect;
   const running = "(SELECT count(*) FROM {jobs} AS r WHERE r.queue = q.name AND r.claim_token IS NOT NULL)";
@@ -34,46 +29,45 @@ export function roomOf(t: Templates, limit: string): string {
   return `CASE WHEN q.paused = 1 THEN 0 ELSE ${least(limit, least(places, starts))} END`;
 }
 
-/** Whether only the rate keeps the queue's jobs waiting. */
-const RATED = `CASE WHEN q.rate_count IS NULL OR q.rate_count <= 0 THEN NULL
+/** When the rate of the queue allows its next job; null where not only the rate keeps it waiting. */
+const RATE_FREE_AT = `CASE WHEN q.rate_count IS NULL OR q.rate_count <= 0 THEN NULL
   WHEN q.concurrency IS NOT NULL AND q.concurrency <= (SELECT count(*) FROM {jobs} AS r
     WHERE r.queue = q.name AND r.claim_token IS NOT NULL) THEN NULL ELSE ${FREE_AT} END`;
 
-/**
- * When time alone next opens a limit. No limit at rest is marked; the sum says "not null" as the index does, without
- * being a range of it, since a range is never an equality that finds nothing.
- */
+/** When time alone next opens a limit (tricks 13 and 14; a limit is marked only within a batch). */
 export const LIMIT_AT: string = `(SELECT m.next_at FROM {limits} AS m WHERE m.mark IS NULL
   AND m.next_at + 0 <= ${Number.MAX_SAFE_INTEGER} ORDER BY m.next_at LIMIT 1)`;
 
-/** Whether a queue has room for one more, and when its rate gives some where that alone is missing. */
-const freeAt = (t: Templates): { room: string; free: string } => ({
+/** The room of a queue for one more job, and when its rate gives some where that alone is missing. */
+const stateOf = (t: Templates): { room: string; free: string } => ({
   room: `CASE WHEN q.name IS NULL THEN 1 ELSE ${roomOf(t, "1")} END`,
-  free: `CASE WHEN q.name IS NULL THEN NULL ELSE ${RATED} END`,
+  free: `CASE WHEN q.name IS NULL THEN NULL ELSE ${RATE_FREE_AT} END`,
 });
 
-/**
- * When a job of any queue could first be claimed, apart from limits, as an expression; at or before `:now`: at once. Where
- * nothing is ready and nothing waits for time, which is the rule, it looks into two empty indexes and at no queue.
- */
-export function jobsAt(t: Templates): string {
-  const { room, free } = freeAt(t);
-  const first = (where: string): string => `(SELECT j.queue FROM {jobs} AS j WHERE ${where} ORDER BY j.queue LIMIT 1)`;
-  const walk = (
-    name: string,
-    where: string,
-  ): string => `${name} (queue) AS (SELECT queue FROM ${first(where)} AS found UNION ALL
-    SELECT ${first(`${where} AND j.queue > w.queue`)} FROM ${name} AS w WHERE w.queue IS NOT NULL)`;
-  return `CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${CLAIMABLE}) OR EXISTS (SELECT 1 FROM {jobs} WHERE ${ALARMED})
-    THEN (WITH RECURSIVE ${walk("ready", CLAIMABLE)}, ${walk("timed", ALARMED)},
-        line (queue, ready, alarm_at) AS (SELECT queue, 1, NULL FROM ready WHERE queue IS NOT NULL UNION ALL SELECT queue, 0,
-          (SELECT j.alarm_at FROM {jobs} AS j WHERE j.queue = timed.queue AND ${ALARMED}
-            ORDER BY j.alarm_at LIMIT 1) FROM timed WHERE queue IS NOT NULL)
-      SELECT min(CASE WHEN q.paused = 1 THEN NULL WHEN line.ready = 0 THEN line.alarm_at WHEN ${room} > 0 THEN :now
-        ELSE ${free} END) FROM line LEFT JOIN {queues} AS q ON q.name = line.queue) END`;
+/** A recursive CTE of the queues that have jobs of a condition, and a last row of null (trick 15). */
+export function walkQueues(name: string, where: string): string {
+  const first = (more: string): string =>
+    `(SELECT j.queue FROM {jobs} AS j WHERE ${where}${more} ORDER BY j.queue LIMIT 1)`;
+  return `${name} (queue) AS (SELECT queue FROM ${first("")} AS found UNION ALL
+    SELECT ${first(" AND j.queue > w.queue")} FROM ${name} AS w WHERE w.queue IS NOT NULL)`;
 }
 
-/** Statements that tell how queues stand. */
+/**
+ * Expression of the instant at which a job of any queue could first be claimed, limits left aside; at or before `:now`: at once.
+ * Where no job is ready and none waits for time, as in most ticks, it looks into two empty indexes and at no queue.
+ */
+export function jobsAt(t: Templates): string {
+  const { room, free } = stateOf(t);
+  return `CASE WHEN EXISTS (SELECT 1 FROM {jobs} WHERE ${CLAIMABLE}) OR EXISTS (SELECT 1 FROM {jobs} WHERE ${ALARMED})
+    THEN (WITH RECURSIVE ${walkQueues("ready", CLAIMABLE)}, ${walkQueues("timed", ALARMED)},
+        each_queue (queue, ready, alarm_at) AS (SELECT queue, 1, NULL FROM ready WHERE queue IS NOT NULL UNION ALL SELECT queue, 0,
+          (SELECT j.alarm_at FROM {jobs} AS j WHERE j.queue = timed.queue AND ${ALARMED}
+            ORDER BY j.alarm_at LIMIT 1) FROM timed WHERE queue IS NOT NULL)
+      SELECT min(CASE WHEN q.paused = 1 THEN NULL WHEN each_queue.ready = 0 THEN each_queue.alarm_at WHEN ${room} > 0 THEN :now
+        ELSE ${free} END) FROM each_queue LEFT JOIN {queues} AS q ON q.name = each_queue.queue) END`;
+}
+
+/** Statements that read the state of queues. */
 export interface QueueStateStatements {
   /** The queues of the texts `queues`. */
   readonly asked: Sql;
@@ -83,7 +77,7 @@ export interface QueueStateStatements {
 
 /** Prepares the statements. */
 export function queueStateStatements(t: Templates): QueueStateStatements {
-  const { room, free } = freeAt(t);
+  const { room, free } = stateOf(t);
   const asked = (tasks: string): Sql =>
     t.sql(`SELECT ${room} AS room, COALESCE(q.paused, 0) AS paused, ${free} AS free_at, ${LIMIT_AT} AS limit_at,
         ${one(`{jobs} WHERE queue = a.value AND ${CLAIMABLE}${tasks}`)} AS ready,
@@ -95,7 +89,7 @@ export function queueStateStatements(t: Templates): QueueStateStatements {
   };
 }
 
-/** The earliest instant at which something could be claimed: `now` when it can be at once, null when nothing waits. */
+/** Reads the earliest instant at which a job could be claimed: `now` when one can be at once, null when none waits for time. */
 export function earliestOf(rows: readonly Row[], now: number): number | null {
   let earliest: number | null = null;
   const take = (at: number | null): void => {

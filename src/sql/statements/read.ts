@@ -1,7 +1,7 @@
 /**
- * What do people look at? Lists of schedules, outcomes and jobs, one job with its history, queues.
+ * How are schedules, outcomes, jobs and queues listed, and one job read with its history?
  *
- * Lists are built from the filters that are given, so that each keeps its index; all are bounded by `limit`.
+ * The SQL of a list has only the filters that are given, so that each can use its index. All lists are bounded by `limit`.
  */
 import type {
   ClaimedJob,
@@ -96,7 +96,7 @@ export function listSchedules(t: Templates, request: ListSchedulesRequest): Oper
   const where = whereOf([
     names && `name ${t.dialect.oneOf("names")}`,
     owner !== undefined && "owner = :owner",
-    // Written out, so that the partial index serves it: every round of maintenance looks for broken ones.
+    // Trick 12: written out for the partial index, since every round of maintenance looks for broken ones.
     state && (state === "broken" ? "state = 'broken'" : "state = :state"),
     minSkips !== undefined && "skips >= :skips",
     after !== undefined && "name > :after",
@@ -121,7 +121,7 @@ export function listDefinitions(
   const { owner, after = null, limit } = request;
   const page = after === null ? "" : " AND name > :after";
   const sql = t.sql(
-    `SELECT name, definition, state FROM {schedules} WHERE owner = :owner${page} ORDER BY name LIMIT :limit`,
+    `SELECT name, definition, state FROM {schedules} WHERE owner = :owner${page} ORDER BY name LIMIT (SELECT :limit)`,
   );
   return listing(sql, { owner, after, limit }, (row) => ({
     name: row["name"] as string,

@@ -1,9 +1,8 @@
 /**
- * How do running jobs write? Steps, progress, children and how they go on, many jobs in one batch.
+ * How do running jobs write? Steps, progress, children and how each job goes on, many jobs in one batch.
  *
- * Statement 1 decides: it writes only jobs whose claim is still the given one, and marks them. A batch that was taken
- * before is known by its op and wins nothing, so a late copy of it changes nothing. Only the statements that the writes
- * need are sent; what follows from an end is `ending_effects.ts`.
+ * The first statements write only jobs whose claim is still the given one, and mark them (tricks 1 and 2 of docs/sql.md). Only the
+ * statements that the writes need are sent. What follows from an end is in `ending_effects.ts`.
  */
 import type { JobState, JobWrite, RenewReply, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
@@ -13,8 +12,9 @@ import { int } from "../rows.ts";
 import type { Templates } from "../template.ts";
 import { addEndingEffects, ENDED, type EndingEffectStatements } from "./ending_effects.ts";
 import type { EnqueueStatements } from "./enqueue.ts";
+import { forgetSteps } from "./history.ts";
 import { insertedJob } from "./limit.ts";
-import { CHILDREN, columnsOf, ENDS, GOES_ON, JOBS, STEP_NAMES, STEPS, valuesOf, WRITTEN } from "./lists.ts";
+import { CHILDREN, columnsOf, ENDS, JOBS, MOVES, STEP_NAMES, STEPS, valuesOf, WRITTEN } from "./lists.ts";
 
 const CLAIMS = listKind<{ id: string; token: string }>()({
   job_id: ["text", ({ id }) => id],
@@ -27,12 +27,16 @@ export interface SaveStatements {
   readonly effects: EndingEffectStatements;
   /** As {@link EnqueueStatements.tieParents}. */
   readonly tieParents: Sql;
+  /** Writes jobs that end. */
   readonly end: Sql;
-  readonly goOn: Sql;
-  readonly keep: Sql;
+  /** Writes jobs that are ready again or wait; one that something reached since its run looked is ready at once. */
+  readonly move: Sql;
+  /** Writes jobs that stay running, and prolongs their claims. */
+  readonly stay: Sql;
   readonly forget: Sql;
   readonly putSteps: Sql;
   readonly children: Sql;
+  /** The jobs that this op wrote. */
   readonly saved: Sql;
   readonly renew: Sql;
 }
@@ -47,7 +51,7 @@ export function saveStatements(
   const current = (item: { id: string; token: string }): string =>
     `j.id = ${item.id} AND j.state = 'running' AND j.claim_token = ${item.token}
         AND (j.mark IS NULL OR j.mark < :from OR j.mark >= :to)`;
-  /** What every write of a job sets. */
+  /** Assignments of every write of a job (trick 29). */
   const written = (item: Record<"tied" | "reports" | "progress" | "notes", string>): string =>
     `mark = :mark, tied = j.tied | ${item.tied},
         progress = CASE WHEN ${item.reports} = 1 THEN ${item.progress} ELSE j.progress END,
@@ -68,9 +72,9 @@ export function saveStatements(
         `${written(item)}, state = ${item.state}, result = ${item.result}, error = ${item.error}, ${ENDED}`,
       where: current,
     }),
-    goOn: t.update({
+    move: t.update({
       update: "{jobs} AS j",
-      list: GOES_ON,
+      list: MOVES,
       param: "moves",
       set: (item) => `${written(item)},
         state = CASE WHEN j.arrivals <> ${item.arrivals} THEN 'ready' ELSE ${item.state} END,
@@ -81,15 +85,14 @@ export function saveStatements(
         claim_token = NULL, claim_expires_at = NULL`,
       where: current,
     }),
-    keep: t.update({
+    stay: t.update({
       update: "{jobs} AS j",
-      list: GOES_ON,
-      param: "keeps",
+      list: MOVES,
+      param: "stays",
       set: (item) => `${written(item)}, alarm_at = :until, claim_expires_at = :until`,
       where: current,
     }),
-    forget: t.sql(`DELETE FROM {steps} WHERE (job_id, name) IN (SELECT item.job_id, item.name
-      FROM ${t.list(STEP_NAMES, "forgets")} AS item JOIN {jobs} AS j ON j.id = item.job_id WHERE j.mark = :mark)`),
+    forget: forgetSteps(t),
     putSteps: t.insert({
       into: "steps",
       rows: {
@@ -98,6 +101,7 @@ export function saveStatements(
         values: (item) => valuesOf(STEPS, item),
         guard: (item) => ({ from: "{jobs} AS j", where: `j.id = ${item.job_id} AND j.mark = :mark` }),
       },
+      // Trick 27: a step that is done stays as it is.
       conflict: `(job_id, name) DO UPDATE SET ${overwritten} WHERE {steps}.state <> 'done'`,
     }),
     children: t.insert({
@@ -106,7 +110,7 @@ export function saveStatements(
         list: CHILDREN,
         param: "children",
         values: insertedJob,
-        // A spawned job names no parent: what counts is whose write it came with.
+        // The writer decides, not the parent: a spawned job has none.
         guard: (item) => ({ from: "{jobs} AS p", where: `p.id = ${item.writer} AND p.mark = :mark` }),
       },
       conflict: "DO NOTHING",
@@ -141,10 +145,10 @@ export function save(s: SaveStatements, request: SaveRequest, marks: Args): Oper
   const jobs = children.map(({ job }) => job);
   const ends: JobWrite[] = [];
   const moves: JobWrite[] = [];
-  const keeps: JobWrite[] = [];
+  const stays: JobWrite[] = [];
   for (const write of writes) {
     const to = write.transition?.to;
-    (to === undefined ? keeps : to === "ready" || to === "waiting" ? moves : ends).push(write);
+    (to === undefined ? stays : to === "ready" || to === "waiting" ? moves : ends).push(write);
   }
   const args: Record<string, Value> = {
     ...marks,
@@ -159,12 +163,12 @@ export function save(s: SaveStatements, request: SaveRequest, marks: Args): Oper
     batch.run(s.end);
   }
   if (moves.length > 0) {
-    args["moves"] = listOf(dialect, GOES_ON, moves, now);
-    batch.run(s.goOn);
+    args["moves"] = listOf(dialect, MOVES, moves, now);
+    batch.run(s.move);
   }
-  if (keeps.length > 0) {
-    args["keeps"] = listOf(dialect, GOES_ON, keeps, now);
-    batch.run(s.keep);
+  if (stays.length > 0) {
+    args["stays"] = listOf(dialect, MOVES, stays, now);
+    batch.run(s.stay);
   }
   if (forgets.length > 0) {
     args["forgets"] = listOf(dialect, STEP_NAMES, forgets);
@@ -181,7 +185,7 @@ export function save(s: SaveStatements, request: SaveRequest, marks: Args): Oper
     if (jobs.some((job) => job.limit)) batch.run(limits.markInserted, ...limits.admit);
   }
   if (ends.length > 0) addEndingEffects(batch, s.effects);
-  // Children name their parent as a rule; one that names another job is tied to that one.
+  // The write of a parent ties it to its children already; a child may name another job as its parent.
   if (jobs.some(({ parentId }) => parentId !== null && !writes.some((write) => write.id === parentId)))
     batch.run(s.tieParents);
   batch.read("saved", s.saved);

@@ -1,14 +1,15 @@
 /**
- * How does a signal reach its job? It is stored with its place in the order of arrival, and wakes the job if it waits.
+ * How does a signal reach its job? It is stored with its place in the order of arrivals, and the job becomes ready if it waits.
  *
- * A fresh signal is one whose `seq` is past what its job has counted: storing it and counting it are two statements of
- * one batch, so none is ever counted twice, and a signal sent again finds itself stored.
+ * A signal is new when its `seq` is above the job's `arrivals`. It is stored and counted in one batch, so none is counted twice; one
+ * that is sent again is already stored.
  */
 import type { SignalReply, SignalRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";
 import type { Sql } from "../driver.ts";
 import { itemOf, listKind, listOf } from "../list.ts";
 import type { Templates } from "../template.ts";
+import { readyIfWaiting } from "./arrival.ts";
 import { valuesOf } from "./lists.ts";
 
 const SIGNALS = listKind<SignalRequest["signals"][number]>()({
@@ -21,9 +22,11 @@ const SIGNALS = listKind<SignalRequest["signals"][number]>()({
 /** Statements of signals. */
 export interface SignalStatements {
   readonly t: Templates;
+  /** Locks the jobs, so that signals of two batches are numbered one after the other. */
   readonly lock: Sql;
   readonly insert: Sql;
-  readonly wake: Sql;
+  readonly reach: Sql;
+  /** What became of the signals that were not inserted. */
   readonly outcomes: Sql;
 }
 
@@ -52,12 +55,7 @@ export function signalStatements(t: Templates): SignalStatements {
       conflict: "DO NOTHING",
       returning: "job_id, name, key",
     }),
-    wake: t.sql(`UPDATE {jobs} AS j SET arrivals = n.seq,
-        state = CASE WHEN j.state = 'waiting' THEN 'ready' ELSE j.state END,
-        due = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.due END,
-        resuming = CASE WHEN j.state = 'waiting' THEN 1 ELSE j.resuming END,
-        available_at = CASE WHEN j.state = 'waiting' THEN :now ELSE j.available_at END,
-        alarm_at = CASE WHEN j.state = 'waiting' THEN NULL ELSE j.alarm_at END
+    reach: t.sql(`UPDATE {jobs} AS j SET arrivals = n.seq, ${readyIfWaiting("j")}
       FROM (SELECT s.job_id, max(s.seq) AS seq FROM {signals} AS s
         WHERE s.job_id IN (SELECT item.job_id FROM ${list} AS item) GROUP BY s.job_id) AS n
       WHERE j.id = n.job_id AND j.arrivals < n.seq AND j.finished_at IS NULL`),
@@ -69,7 +67,7 @@ export function signalStatements(t: Templates): SignalStatements {
 
 const keyOf = (job: string, name: string, key: string): string => JSON.stringify([job, name, key]);
 
-/** Signals without those that the list has before. */
+/** Signals without repetitions of one before. */
 function distinct(signals: SignalRequest["signals"]): SignalRequest["signals"] {
   const seen = new Set<string>();
   return signals.filter(({ jobId, name, key }) => {
@@ -85,7 +83,7 @@ export function signal(s: SignalStatements, request: SignalRequest): Operation<S
   const batch = new Batch<"inserted" | "outcomes">({ now: request.now, signals: listOf(dialect, SIGNALS, signals) });
   if (dialect.concurrent) batch.run(s.lock);
   batch.read("inserted", s.insert);
-  batch.run(s.wake);
+  batch.run(s.reach);
   batch.read("outcomes", s.outcomes);
   return operation(batch, () => {
     const accepted = new Set(
@@ -96,7 +94,7 @@ export function signal(s: SignalStatements, request: SignalRequest): Operation<S
     return {
       outcomes: request.signals.map(({ jobId, name, key }) => {
         const text = keyOf(jobId, name, key);
-        // Only the first of equal ones is the one that was stored.
+        // Of equal signals in one request the first is the one that was stored.
         if (accepted.delete(text)) return "accepted";
         return byKey.get(text)!["outcome"] as SignalReply["outcomes"][number];
       }),

@@ -1,5 +1,6 @@
 /**
- * How deep are the queues? Counts of what is unfinished or failed, read from the partial indexes that hold just that.
+ * How many jobs of each queue are ready, scheduled, held, running, waiting and failed? Counted in the partial indexes that hold
+ * just those.
  */
 import type { ScheduleState, StatsReply } from "../../storage/port.ts";
 import { ONLY_SKIPS_FROM } from "../../storage/states.ts";
@@ -19,6 +20,7 @@ export interface StatsStatements {
 
 /** Prepares the statements. */
 export function statsStatements(t: Templates): StatsStatements {
+  // Trick 22: the CASTs.
   const count = (what: string, where: string, oldest = "NULL"): string =>
     `SELECT queue, '${what}' AS what, count(*) AS jobs, CAST(${oldest} AS bigint) AS oldest FROM {jobs} WHERE ${where} GROUP BY queue`;
   const later = (op: string): string =>
@@ -27,10 +29,10 @@ export function statsStatements(t: Templates): StatsStatements {
     queues: t.sql(
       unionOf([
         count("ready", `${CLAIMABLE} AND available_at <= :now`, "min(available_at)"),
-        // Their time has come, and the next claim will see it.
+        // Their time has come; the next claim makes them due.
         count("ready", later("<="), "min(available_at)"),
         count("scheduled", later(">")),
-        // The clock went back after they had come due.
+        // They became due before the clock was set back.
         count("scheduled", `${CLAIMABLE} AND available_at > :now`),
         count("held", "held = 1 AND due = 1 AND available_at <= :now"),
         count("scheduled", "held = 1 AND due = 1 AND available_at > :now"),
@@ -52,7 +54,7 @@ export function statsStatements(t: Templates): StatsStatements {
   };
 }
 
-/** D1 and Durable Objects take no more terms in one compound SELECT. */
+/** Terms of one compound SELECT (trick 25). */
 const MAX_TERMS = 5;
 
 /** All rows of some queries: a union of unions, each within the limit. */

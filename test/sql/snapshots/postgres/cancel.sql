@@ -18,7 +18,7 @@ WHERE id = ANY ($4::text[]) AND finished_at IS NULL;
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

@@ -5,7 +5,7 @@
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,
@@ -35,7 +35,7 @@ WHERE true
 ORDER BY item.ord
 ON CONFLICT DO NOTHING;
 
--- enqueue.others
+-- enqueue.notInserted
 -- not where enqueue.insert changed as many rows as were asked for
 --   1 jobs, 2 op
 SELECT item.ord AS ord, COALESCE(j.id, k.id) AS id
@@ -60,7 +60,7 @@ FROM (
 ) AS item
 LEFT JOIN belfry_jobs AS j ON j.id = item.id
 LEFT JOIN belfry_jobs AS k ON k.task = item.task AND k.key = item.key AND k.key IS NOT NULL
-WHERE j.id IS NULL OR COALESCE(j.born, '') <> $2;
+WHERE j.id IS NULL OR COALESCE(j.inserted_by, '') <> $2;
 
 SELECT pg_notify('belfry_wake', 'jobs');
 
@@ -98,7 +98,7 @@ WHERE (tied & 8) = 0
     WHERE item.parent_id IS NOT NULL
   );
 
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 -- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
 -- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
 
@@ -111,7 +111,7 @@ WHERE (tied & 8) = 0
 -- admission.admit, see effects.sql
 -- admission.countStarts, see effects.sql
 -- admission.finish, see effects.sql
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 -- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
 -- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
 
@@ -119,13 +119,13 @@ WHERE (tied & 8) = 0
 -- claim.lockToken, see claim.sql
 -- claim.lockQueues, see claim.sql
 -- enqueue.insert, as above
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 -- claim.alarm, see claim.sql
 -- claim.openLimits, see claim.sql
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

@@ -28,7 +28,7 @@ WHERE s.name = item.name
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,
@@ -66,7 +66,7 @@ WHERE s.name = item.schedule
 ORDER BY item.ord
 ON CONFLICT DO NOTHING;
 
--- fire.others
+-- fire.notInserted
 -- not where fire.insertJobs changed as many rows as were asked for
 --   1 jobs, 2 op
 SELECT item.ord AS ord
@@ -90,7 +90,7 @@ FROM (
   WHERE ord = COALESCE(ord, 0)
 ) AS item
 LEFT JOIN belfry_jobs AS j ON j.id = item.id
-WHERE j.born IS NULL OR j.born <> $2;
+WHERE j.inserted_by IS NULL OR j.inserted_by <> $2;
 
 -- fire.record
 --   1 occurrences, 2 mark
@@ -142,7 +142,7 @@ SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time;
 -- ---------- under the lease, which is given up ----------
 -- fire.moveLeased, as above
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- fire.leads, as above
 
@@ -179,7 +179,7 @@ FROM (
 WHERE s.name = item.name AND s.revision = item.expected;
 
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- fire.unmoved, as above
 -- SELECT pg_notify('belfry_wake', 'jobs') ..., as above
@@ -196,7 +196,7 @@ WHERE s.name = item.name AND s.revision = item.expected;
 -- ---------- a job with a limit ----------
 -- fire.moveLeased, as above
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- limits.markInserted, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -239,12 +239,12 @@ WHERE finished_at IS NULL
   );
 
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

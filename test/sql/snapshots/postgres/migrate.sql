@@ -49,13 +49,13 @@ CREATE TABLE belfry_jobs(
   held bigint NOT NULL, tied bigint NOT NULL, resuming bigint NOT NULL, attempt bigint NOT NULL,
   claims bigint NOT NULL, arrivals bigint NOT NULL, priority bigint NOT NULL,
   queue text COLLATE "C" NOT NULL, task text COLLATE "C" NOT NULL, mark text COLLATE "C",
-  born text COLLATE "C", claim_token text COLLATE "C", claim_expires_at bigint, alarm_at bigint,
-  available_at bigint, expires_at bigint, created_at bigint NOT NULL, started_at bigint,
-  finished_at bigint, schedule text COLLATE "C", scheduled_at bigint, parent_id text COLLATE "C",
-  limit_key text COLLATE "C", limit_concurrency bigint, limit_count bigint, limit_per_ms bigint,
-  key text COLLATE "C", worker text COLLATE "C", options text COLLATE "C" NOT NULL,
-  input text COLLATE "C" NOT NULL, progress text COLLATE "C", notes text COLLATE "C",
-  error text COLLATE "C", result text COLLATE "C",
+  inserted_by text COLLATE "C", claim_token text COLLATE "C", claim_expires_at bigint,
+  alarm_at bigint, available_at bigint, expires_at bigint, created_at bigint NOT NULL,
+  started_at bigint, finished_at bigint, schedule text COLLATE "C", scheduled_at bigint,
+  parent_id text COLLATE "C", limit_key text COLLATE "C", limit_concurrency bigint,
+  limit_count bigint, limit_per_ms bigint, key text COLLATE "C", worker text COLLATE "C",
+  options text COLLATE "C" NOT NULL, input text COLLATE "C" NOT NULL, progress text COLLATE "C",
+  notes text COLLATE "C", error text COLLATE "C", result text COLLATE "C",
   PRIMARY KEY (id)
 );
 

@@ -29,7 +29,7 @@ WHERE j.id = item.id
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -65,7 +65,7 @@ SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time;
 
 -- ---------- a job suspends ----------
 
--- save.goOn
+-- save.move
 --   1 mark, 2 now, 3 moves, 4 from, 5 to
 UPDATE belfry_jobs AS j
 SET mark = $1, tied = j.tied | item.tied,
@@ -107,8 +107,8 @@ SELECT pg_notify('belfry_wake', 'jobs');
 
 -- ---------- steps of a job that stays running ----------
 
--- save.keep
---   1 mark, 2 until, 3 keeps, 4 from, 5 to
+-- save.stay
+--   1 mark, 2 until, 3 stays, 4 from, 5 to
 UPDATE belfry_jobs AS j
 SET mark = $1, tied = j.tied | item.tied,
   progress = CASE WHEN item.reports = 1 THEN item.progress ELSE j.progress END,
@@ -177,7 +177,7 @@ WHERE belfry_steps.state <> 'done';
 -- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
 
 -- ---------- steps to forget ----------
--- save.keep, as above
+-- save.stay, as above
 
 -- save.forget
 --   1 forgets, 2 mark
@@ -199,14 +199,14 @@ WHERE (job_id, name) IN (
 -- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
 
 -- ---------- a child ----------
--- save.keep, as above
+-- save.stay, as above
 
 -- save.children
 --   1 now, 2 op, 3 mark, 4 children
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 SELECT item.id, item.task, item.queue, item.priority, item.available_at, item.expires_at,
   item.key, item.input, item.options, item.schedule, item.scheduled_at, item.parent_id,
@@ -243,7 +243,7 @@ ON CONFLICT DO NOTHING;
 -- SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS time ..., as above
 
 -- ---------- a child with a limit, of another parent ----------
--- save.keep, as above
+-- save.stay, as above
 -- save.children, as above
 -- limits.markInserted, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -264,7 +264,7 @@ ON CONFLICT DO NOTHING;
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -279,7 +279,7 @@ ON CONFLICT DO NOTHING;
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

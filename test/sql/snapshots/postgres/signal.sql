@@ -42,7 +42,7 @@ ORDER BY item.ord
 ON CONFLICT DO NOTHING
 RETURNING job_id, name, key;
 
--- signal.wake
+-- signal.reach
 --   1 now, 2 signals
 UPDATE belfry_jobs AS j
 SET arrivals = n.seq,

@@ -5,14 +5,15 @@
 -- claim.alarm
 --   1 now, 2 queues, 3 token, 4 alarms, 5 mark, 6 expired
 WITH RECURSIVE
-  waiting(queue) AS (
-    SELECT (
+  alarmed(queue) AS (
+    SELECT queue
+    FROM (
       SELECT j.queue
       FROM belfry_jobs AS j
       WHERE finished_at IS NULL AND alarm_at IS NOT NULL
       ORDER BY j.queue
       LIMIT 1
-    )
+    ) AS found
     UNION ALL
     SELECT (
       SELECT j.queue
@@ -21,12 +22,12 @@ WITH RECURSIVE
       ORDER BY j.queue
       LIMIT 1
     )
-    FROM waiting AS w
+    FROM alarmed AS w
     WHERE w.queue IS NOT NULL
   ),
   due AS MATERIALIZED (
     SELECT j.id
-    FROM waiting AS w
+    FROM alarmed AS w
     CROSS JOIN belfry_jobs AS j
     WHERE j.queue = w.queue
       AND j.finished_at IS NULL
@@ -79,7 +80,7 @@ WHERE next_at <= ?2
 
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -275,7 +276,7 @@ SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS time;
 -- claim.openLimits, as above
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -437,7 +438,7 @@ LEFT JOIN belfry_queues AS q ON q.name = a.value;
 -- claim.openLimits, as above
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -449,7 +450,7 @@ LEFT JOIN belfry_queues AS q ON q.name = a.value;
 
 --   1 queue0, 2 queues, 3 token, 4 limit, 5 now, 6 queue1, 7 until, 8 worker, 9 mark
 WITH
-  line AS MATERIALIZED (
+  candidates AS MATERIALIZED (
     SELECT id, 0 AS place, row_number() OVER (ORDER BY priority DESC, available_at, id) AS turn
     FROM (
       SELECT id, priority, available_at
@@ -499,7 +500,7 @@ WITH
           )
         END
       )
-    ) AS line0
+    ) AS queue0
     UNION ALL
     SELECT id, 1 AS place, row_number() OVER (ORDER BY priority DESC, available_at, id) AS turn
     FROM (
@@ -550,9 +551,9 @@ WITH
           )
         END
       )
-    ) AS line1
+    ) AS queue1
   ),
-  chosen AS MATERIALIZED (SELECT id FROM line ORDER BY turn, place LIMIT (SELECT ?4))
+  chosen AS MATERIALIZED (SELECT id FROM candidates ORDER BY turn, place LIMIT (SELECT ?4))
 UPDATE belfry_jobs
 SET state = 'running', due = 0, attempt = attempt + 1 - resuming, resuming = 0,
   claims = claims + 1, claim_token = ?3, claim_expires_at = ?7, alarm_at = ?7, worker = ?8,

@@ -3,7 +3,11 @@
 -- ---------- first page ----------
 
 --   1 owner, 2 limit
-SELECT name, definition, state FROM belfry_schedules WHERE owner = ?1 ORDER BY name LIMIT ?2;
+SELECT name, definition, state
+FROM belfry_schedules
+WHERE owner = ?1
+ORDER BY name
+LIMIT (SELECT ?2);
 
 SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS time;
 
@@ -14,6 +18,6 @@ SELECT name, definition, state
 FROM belfry_schedules
 WHERE owner = ?1 AND name > ?2
 ORDER BY name
-LIMIT ?3;
+LIMIT (SELECT ?3);
 
 -- SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS time ..., as above

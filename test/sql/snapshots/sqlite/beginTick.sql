@@ -87,7 +87,7 @@ SELECT l.holder, l.token, l.expires_at,
             FROM timed AS w
             WHERE w.queue IS NOT NULL
           ),
-          line(queue, ready, alarm_at) AS (
+          each_queue(queue, ready, alarm_at) AS (
             SELECT queue, 1, NULL
             FROM ready
             WHERE queue IS NOT NULL
@@ -106,7 +106,7 @@ SELECT l.holder, l.token, l.expires_at,
         SELECT min(
           CASE
             WHEN q.paused = 1 THEN NULL
-            WHEN line.ready = 0 THEN line.alarm_at
+            WHEN each_queue.ready = 0 THEN each_queue.alarm_at
             WHEN CASE
               WHEN q.name IS NULL THEN 1
               ELSE CASE
@@ -159,8 +159,8 @@ SELECT l.holder, l.token, l.expires_at,
             END
           END
         )
-        FROM line
-        LEFT JOIN belfry_queues AS q ON q.name = line.queue
+        FROM each_queue
+        LEFT JOIN belfry_queues AS q ON q.name = each_queue.queue
       )
   END AS jobs_at,
   name, definition, state, next_at, revision, fired, skips, failures, pause_after_failures,

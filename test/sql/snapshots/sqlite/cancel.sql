@@ -9,7 +9,7 @@ WHERE id IN (SELECT value FROM json_each(?4)) AND finished_at IS NULL;
 
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

@@ -98,7 +98,7 @@ SET room = CASE
         FROM belfry_jobs AS j
         WHERE j.limit_key = l.key AND j.held = 1 AND j.due = 1
         LIMIT 1000
-      ) AS line
+      ) AS waiting
     )
   )
 END
@@ -242,17 +242,17 @@ SET state = 'cancelled', mark = ?2, finished_at = ?3, held = 0, due = 0, resumin
 FROM down
 WHERE j.id = down.id AND j.id IN (SELECT id FROM down) AND j.finished_at IS NULL;
 
--- effects.wakeParents
+-- effects.reachParents
 --   1 now, 2 mark, 3 cascade
 UPDATE belfry_jobs AS p
-SET arrivals = p.arrivals + c.news,
+SET arrivals = p.arrivals + c.ended,
   state = CASE WHEN p.state = 'waiting' THEN 'ready' ELSE p.state END,
   due = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.due END,
   resuming = CASE WHEN p.state = 'waiting' THEN 1 ELSE p.resuming END,
   available_at = CASE WHEN p.state = 'waiting' THEN ?1 ELSE p.available_at END,
   alarm_at = CASE WHEN p.state = 'waiting' THEN NULL ELSE p.alarm_at END
 FROM (
-  SELECT parent_id, count(*) AS news
+  SELECT parent_id, count(*) AS ended
   FROM belfry_jobs
   WHERE mark IN (?2, ?3) AND tied > 0 AND finished_at IS NOT NULL AND parent_id IS NOT NULL
   GROUP BY parent_id

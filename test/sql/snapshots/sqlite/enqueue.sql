@@ -10,7 +10,7 @@
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 VALUES (
   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
@@ -19,7 +19,7 @@ VALUES (
 )
 ON CONFLICT DO NOTHING;
 
--- enqueue.others
+-- enqueue.notInserted
 -- once for each row of :jobs
 -- not where enqueue.insert changed as many rows as were asked for
 --   1 jobs.ord, 2 jobs.id, 3 jobs.task, 4 jobs.key, 5 op
@@ -27,7 +27,7 @@ SELECT ?1 AS ord, COALESCE(j.id, k.id) AS id
 FROM (SELECT 1 AS one) AS once
 LEFT JOIN belfry_jobs AS j ON j.id = ?2
 LEFT JOIN belfry_jobs AS k ON k.task = ?3 AND k.key = ?4 AND k.key IS NOT NULL
-WHERE j.id IS NULL OR COALESCE(j.born, '') <> ?5;
+WHERE j.id IS NULL OR COALESCE(j.inserted_by, '') <> ?5;
 
 -- ---------- children ----------
 -- enqueue.insert, as above
@@ -51,7 +51,7 @@ WHERE (tied & 8) = 0
     WHERE item.parent_id IS NOT NULL
   );
 
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 
 -- ---------- jobs with a limit ----------
 -- enqueue.insert, as above
@@ -62,16 +62,16 @@ WHERE (tied & 8) = 0
 -- admission.admit, see effects.sql
 -- admission.countStarts, see effects.sql
 -- admission.finish, see effects.sql
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 
 -- ---------- with a piggybacked claim ----------
 -- enqueue.insert, as above
--- enqueue.others, as above
+-- enqueue.notInserted, as above
 -- claim.alarm, see claim.sql
 -- claim.openLimits, see claim.sql
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

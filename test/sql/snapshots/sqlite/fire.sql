@@ -23,7 +23,7 @@ WHERE s.name = ?9
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 VALUES (
   (
@@ -39,14 +39,14 @@ VALUES (
 )
 ON CONFLICT DO NOTHING;
 
--- fire.others
+-- fire.notInserted
 -- once for each row of :jobs
 -- not where fire.insertJobs changed as many rows as were asked for
 --   1 jobs.ord, 2 jobs.id, 3 op
 SELECT ?1 AS ord
 FROM (SELECT 1 AS one) AS once
 LEFT JOIN belfry_jobs AS j ON j.id = ?2
-WHERE j.born IS NULL OR j.born <> ?3;
+WHERE j.inserted_by IS NULL OR j.inserted_by <> ?3;
 
 -- fire.record
 -- once for each row of :occurrences
@@ -74,7 +74,7 @@ WHERE s.mark IS NULL OR s.mark < ?3 OR s.mark >= ?4;
 -- ---------- under the lease, which is given up ----------
 -- fire.moveLeased, as above
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- fire.leads, as above
 
@@ -96,7 +96,7 @@ SET mark = ?1, revision = s.revision + 1, updated_at = ?2, state = ?3, next_at =
 WHERE s.name = ?9 AND s.revision = ?10;
 
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- fire.unmoved, as above
 
@@ -109,7 +109,7 @@ WHERE s.name = ?9 AND s.revision = ?10;
 -- ---------- a job with a limit ----------
 -- fire.moveLeased, as above
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- limits.markInserted, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -143,11 +143,11 @@ WHERE finished_at IS NULL
   );
 
 -- fire.insertJobs, as above
--- fire.others, as above
+-- fire.notInserted, as above
 -- fire.record, as above
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

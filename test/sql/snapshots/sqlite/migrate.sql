@@ -41,7 +41,7 @@ CREATE TABLE belfry_jobs(
   ON CONFLICT IGNORE, state TEXT NOT NULL, due INTEGER NOT NULL, held INTEGER NOT NULL,
     tied INTEGER NOT NULL, resuming INTEGER NOT NULL, attempt INTEGER NOT NULL,
     claims INTEGER NOT NULL, arrivals INTEGER NOT NULL, priority INTEGER NOT NULL,
-    queue TEXT NOT NULL, task TEXT NOT NULL, mark TEXT, born TEXT, claim_token TEXT,
+    queue TEXT NOT NULL, task TEXT NOT NULL, mark TEXT, inserted_by TEXT, claim_token TEXT,
     claim_expires_at INTEGER, alarm_at INTEGER, available_at INTEGER, expires_at INTEGER,
     created_at INTEGER NOT NULL, started_at INTEGER, finished_at INTEGER, schedule TEXT,
     scheduled_at INTEGER, parent_id TEXT, limit_key TEXT, limit_concurrency INTEGER,

@@ -19,7 +19,7 @@ WHERE j.id = ?10
 
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -38,7 +38,7 @@ WHERE j.id = ?1 AND j.mark >= ?2 AND j.mark < ?3;
 
 -- ---------- a job suspends ----------
 
--- save.goOn
+-- save.move
 -- once for each row of :moves
 --   1 mark, 2 moves.tied, 3 moves.reports, 4 moves.progress, 5 moves.notes, 6 moves.arrivals
 --   7 moves.state, 8 moves.error, 9 moves.resuming, 10 moves.due, 11 now, 12 moves.available_at
@@ -63,10 +63,10 @@ WHERE j.id = ?14
 
 -- ---------- steps of a job that stays running ----------
 
--- save.keep
--- once for each row of :keeps
---   1 mark, 2 keeps.tied, 3 keeps.reports, 4 keeps.progress, 5 keeps.notes, 6 until, 7 keeps.id
---   8 keeps.token, 9 from, 10 to
+-- save.stay
+-- once for each row of :stays
+--   1 mark, 2 stays.tied, 3 stays.reports, 4 stays.progress, 5 stays.notes, 6 until, 7 stays.id
+--   8 stays.token, 9 from, 10 to
 UPDATE belfry_jobs AS j
 SET mark = ?1, tied = j.tied | ?2,
   progress = CASE WHEN ?3 = 1 THEN ?4 ELSE j.progress END,
@@ -101,7 +101,7 @@ WHERE belfry_steps.state <> 'done';
 -- save.saved, as above
 
 -- ---------- steps to forget ----------
--- save.keep, as above
+-- save.stay, as above
 
 -- save.forget
 --   1 forgets, 2 mark
@@ -116,7 +116,7 @@ WHERE (job_id, name) IN (
 -- save.saved, as above
 
 -- ---------- a child ----------
--- save.keep, as above
+-- save.stay, as above
 
 -- save.children
 -- once for each row of :children
@@ -129,7 +129,7 @@ WHERE (job_id, name) IN (
 INSERT INTO belfry_jobs (
   id, task, queue, priority, available_at, expires_at, key, input, options, schedule, scheduled_at,
   parent_id, limit_key, limit_concurrency, limit_count, limit_per_ms, tied, held, due, alarm_at,
-  state, resuming, attempt, claims, arrivals, created_at, born, mark
+  state, resuming, attempt, claims, arrivals, created_at, inserted_by, mark
 )
 VALUES (
   (SELECT ?1 FROM belfry_jobs AS p WHERE p.id = ?2 AND p.mark = ?3),
@@ -142,7 +142,7 @@ ON CONFLICT DO NOTHING;
 -- save.saved, as above
 
 -- ---------- a child with a limit, of another parent ----------
--- save.keep, as above
+-- save.stay, as above
 -- save.children, as above
 -- limits.markInserted, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -158,7 +158,7 @@ ON CONFLICT DO NOTHING;
 -- save.end, as above
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql
@@ -172,7 +172,7 @@ ON CONFLICT DO NOTHING;
 -- claim.openLimits, see claim.sql
 -- only where effects.found finds a row:
 -- effects.cancelDescendants, see effects.sql
--- effects.wakeParents, see effects.sql
+-- effects.reachParents, see effects.sql
 -- effects.countFailures, see effects.sql
 -- limits.markEnded, see effects.sql
 -- admission.becomeDue, see effects.sql

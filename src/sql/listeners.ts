@@ -1,15 +1,14 @@
 /**
- * Who is told when something was written? Listeners of this storage object, and through the driver those elsewhere.
+ * How do listeners learn of changes? Those of this storage object are called at once for what it writes itself; for what others
+ * write the driver has a connection or a poller, which starts with the first listener and stops with the last.
  *
- * What this object writes itself wakes its listeners at once; what others write reaches it through the driver's one
- * connection or poller, which is started with the first listener and stopped with the last. Only a hint: a wake may be
- * lost or come for nothing.
+ * A call is only a hint: one may be lost, or come although nothing changed that matters.
  */
 import type { Wake } from "../storage/port.ts";
 import type { Driver } from "./driver.ts";
 
 /** The listeners of one storage object. */
-export class Wakes {
+export class Listeners {
   readonly #driver: Driver;
   readonly #listeners = new Set<(wake: Wake) => void>();
   #stop: Promise<() => Promise<void>> | undefined;
@@ -18,13 +17,13 @@ export class Wakes {
     this.#driver = driver;
   }
 
-  /** Calls back from now on. @returns a function that stops it */
+  /** Adds a listener. @returns a function that removes it */
   async listen(onWake: (wake: Wake) => void): Promise<() => Promise<void>> {
     // Wrapped, so that one function may listen twice.
     const listener = (wake: Wake): void => onWake(wake);
     this.#listeners.add(listener);
     if (this.#driver.listen) {
-      this.#stop ??= this.#driver.listen((wake) => this.wrote(wake));
+      this.#stop ??= this.#driver.listen((wake) => this.notify(wake));
       try {
         await this.#stop;
       } catch (error) {
@@ -39,12 +38,12 @@ export class Wakes {
     };
   }
 
-  /** Tells listeners that something was written. */
-  wrote(wake: Wake): void {
+  /** Calls the listeners. */
+  notify(wake: Wake): void {
     for (const listener of [...this.#listeners]) listener(wake);
   }
 
-  /** Stops listening elsewhere. */
+  /** Removes all listeners, and stops listening to others. */
   async close(): Promise<void> {
     this.#listeners.clear();
     const stop = this.#stop;
