@@ -63,7 +63,7 @@ export class Metrics {
       lines.push(`# HELP ${PREFIX}${name} ${help}`, `# TYPE ${PREFIX}${name} gauge`);
       for (const [labels, value] of rows) lines.push(`${PREFIX}${name}${writeLabels(labels)} ${value}`);
     };
-    const { queues, schedules, nextAt, lease } = stats;
+    const { queues, schedules, onlySkips, nextAt, lease } = stats;
     const states = ["ready", "scheduled", "held", "running", "waiting", "failed"] as const;
     const depths = queues.flatMap((row) =>
       states.map((state): [Record<string, string>, number] => [{ queue: row.queue, state }, row[state]]),
@@ -87,6 +87,9 @@ export class Metrics {
       "Schedules by state.",
       Object.entries(schedules).map(([state, value]) => [{ state }, value]),
     );
+    gauge("schedules_only_skips", "Active schedules that were due three or more times in a row without a job.", [
+      [{}, onlySkips],
+    ]);
     gauge("tick_lag_seconds", "How long the oldest due occurrence has waited to fire.", [
       [{}, nextAt === null ? 0 : Math.max(0, now - nextAt) / 1000],
     ]);

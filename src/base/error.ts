@@ -116,6 +116,8 @@ export interface CronSyntaxDetails {
   expected: string;
   /** The remedy, where one can be guessed. */
   hint?: string | undefined;
+  /** Name of the schedule that was to be registered; absent where the expression was read by itself. */
+  schedule?: string | undefined;
 }
 
 /** Says where and why an expression cannot be read; `code` is `CRON_SYNTAX`, the message draws a caret under the place. */
@@ -132,6 +134,8 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
   declare readonly expected: string;
   /** The remedy, where one can be guessed. */
   declare readonly hint: string | undefined;
+  /** Name of the schedule that was to be registered; undefined where the expression was read by itself. */
+  declare readonly schedule: string | undefined;
 
   /**
    * Makes the error and its message.
@@ -139,7 +143,8 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
    * @param details the place, what is there and what should be
    */
   constructor(details: CronSyntaxDetails) {
-    const { expression, field, column, found, expected, hint } = details;
+    const { expression, field, column, found, expected, hint, schedule } = details;
+    const cannot = schedule === undefined ? "Cannot" : `Cannot schedule ${JSON.stringify(schedule)}: cannot`;
     // What cannot be seen is named: a no-break space is U+00A0.
     const shown = found.replace(
       /[^ -~\t]/g,
@@ -147,7 +152,7 @@ export class CronSyntaxError extends BelfryError implements CronSyntaxDetails {
     );
     super(
       "CRON_SYNTAX",
-      `Cannot read the expression: in ${field}, found ${found ? `"${shown}"` : "nothing"}, expected ${expected}` +
+      `${cannot} read the expression: in ${field}, found ${found ? `"${shown}"` : "nothing"}, expected ${expected}` +
         `\n  ${expression.replace(/\s/g, " ")}\n  ${" ".repeat(column)}^${hint ? `\n${hint}` : ""}`,
     );
     Object.assign(this, details, { name: "CronSyntaxError" });

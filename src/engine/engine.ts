@@ -18,6 +18,7 @@ import { EventLog } from "./event_log.ts";
 import { EventSink } from "./events.ts";
 import { openStorage } from "./open.ts";
 import { Outage } from "./outage.ts";
+import { TickInterval } from "./tick_interval.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** The shared parts of one Belfry. */
@@ -46,6 +47,8 @@ export interface Engine {
   readonly endings: Endings;
   /** Since when the storage has not answered. */
   readonly outage: Outage;
+  /** How often this process ticks, where it does so one tick at a time. */
+  readonly ticks: Pick<TickInterval, "ms" | "observe" | "forget">;
   /** The tracer; undefined: none. See `openTelemetry`. */
   tracing: Tracing | undefined;
 }
@@ -88,6 +91,7 @@ export function createEngine(parts: EngineParts): Engine {
     enqueuer: new Enqueuer({ storage, clock, ids, events }),
     endings: new Endings(),
     outage,
+    ticks: new TickInterval(),
     tracing: undefined,
   };
 }

@@ -13,7 +13,7 @@ import { Cron } from "../cron/cron.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import { resolveTimeZone, type TemporalLike } from "../cron/zone.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Instant } from "../storage/port.ts";
+import type { Instant, ScheduleRecord } from "../storage/port.ts";
 import type { TaskDefinition } from "../task/definition.ts";
 import { parseRetry } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
@@ -72,11 +72,16 @@ export class DefinedSchedule {
     this.#written = spec.expression;
   }
 
-  /** What may surprise, in sentences. Looked for when it is asked, since most schedules are registered again and again. */
-  get warnings(): string[] {
+  /**
+   * Finds what may surprise, in sentences.
+   *
+   * @param stored what of the stored schedule counts; null where it is new
+   */
+  warnings(stored: Pick<ScheduleRecord, "createdAt" | "fired"> | null): string[] {
     const engine = this.#engine;
     const now = engine.clock.now();
-    const context = { engine, now, createdAt: this.#createdAt ?? now, written: this.#written };
+    const createdAt = stored?.createdAt ?? this.#createdAt ?? now;
+    const context = { engine, now, createdAt, written: this.#written, fired: stored?.fired ?? 0 };
     return scheduleWarnings(this.name, this.definition, context);
   }
 
@@ -132,7 +137,11 @@ function misspelt(option: string): BelfryError {
 
 /** Says in an error which schedule it was about. */
 function inSchedule(name: string, error: unknown): unknown {
-  if (!(error instanceof BelfryError) || error instanceof CronSyntaxError) return error;
+  if (!(error instanceof BelfryError)) return error;
+  if (error instanceof CronSyntaxError) {
+    const { expression, field, column, found, expected, hint } = error;
+    return new CronSyntaxError({ expression, field, column, found, expected, hint, schedule: name });
+  }
   const message = /^[A-Z][a-z]/.test(error.message)
     ? error.message[0]!.toLowerCase() + error.message.slice(1)
     : error.message;
@@ -147,6 +156,12 @@ function canonical(
   const { temporal } = engine;
   const zone = options.timeZone === undefined ? engine.timeZone : options.timeZone;
   if (typeof zone !== "string") throw invalid("timeZone", zone, 'a zone\'s name like "Europe/Oslo"');
+  if (zone.trim() === "") {
+    throw new BelfryError(
+      "ZONE_UNKNOWN",
+      'The time zone is empty; write "UTC", a name like "Europe/Oslo", or leave it out',
+    );
+  }
   const timeZone = resolveTimeZone(zone);
   const days = options.days === undefined ? "or" : oneOf(options.days, "days", ["or", "and"]);
   const dst = options.dst === undefined ? "once" : oneOf(options.dst, "dst", ["once", "vixie"]);

@@ -111,6 +111,8 @@ export async function forecastSchedule(
   const whens = { timeZone, temporal };
   const [from, to] = [readFrom(options.from, "from", whens), readUntil(options.to, "to", whens)];
   if (to < from) throw new BelfryError("OPTION_INVALID", 'Cannot forecast: "to" is before "from"; swap them');
+  const { tickEvery } = options;
+  const everyMs = tickEvery === undefined ? null : parseDuration(tickEvery, "tickEvery", { minMs: 1 });
   const definer = {
     tasks: new TaskRegistry(),
     codec: plainCodec,
@@ -118,18 +120,19 @@ export async function forecastSchedule(
     timeZone: zone,
     clock: new CorrectedClock({ ...systemClock, now: () => from }),
     ...context,
+    ticks: { ms: everyMs },
   } as Engine;
-  const { name, definition, warnings } = await defineSchedule(definer, { ...spec, createdAt: from });
+  const defined = await defineSchedule(definer, { ...spec, createdAt: from });
+  const { name, definition } = defined;
   const downtime = (options.downtime ?? []).map((gap, i) => ({
     from: readFrom(gap.from, `downtime[${i}].from`, whens),
     to: backAt(gap.to, `downtime[${i}].to`, whens),
   }));
-  const everyMs = options.tickEvery === undefined ? 1 : parseDuration(options.tickEvery, "tickEvery", { minMs: 1 });
   const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
   const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
   let state = { nextAt: run.rules.timing.next(from), fired: 0, lastAt: null as Instant | null };
   while (state.nextAt !== null && state.nextAt <= to && run.occurrences.length < max) {
-    const now = tickAt(state.nextAt, downtime, everyMs);
+    const now = tickAt(state.nextAt, downtime, everyMs ?? 1);
     if (now > to) break;
     const planner = new Planner(run.rules, { ...state, busy: run.busyAt(now) }, now);
     while (planner.due && run.occurrences.length < max) {
@@ -146,7 +149,7 @@ export async function forecastSchedule(
     state: state.nextAt === null ? "ended" : "active",
     nextAt: nextFire(name, run.rules, state, to)?.availableAt ?? null,
     nextBoundaryAt: state.nextAt,
-    warnings,
+    warnings: defined.warnings(null),
     more: run.occurrences.length >= max,
   };
 }

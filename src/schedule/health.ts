@@ -1,15 +1,26 @@
 /**
  * Is anything wrong that nobody would notice? Names what has silently stopped: a missing or lagging ticker, schedules that
- * broke or paused themselves, active ones with nothing ahead, clocks that are off. One or two round trips; `deep` reads every schedule, page by page.
+ * broke or paused themselves, active ones with nothing ahead or that only skip, clocks that are off. One or two round
+ * trips while all is well; `deep` reads every schedule, page by page.
  */
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { readDefinition } from "./definition.ts";
+import { findOnlySkips, nothingLeft } from "./only_skips.ts";
 
 /** All kinds of problems that {@link checkHealth} finds. */
-export const HEALTH_CODES = ["no-ticker", "lagging", "broken", "failing", "stopped", "ahead", "clock"] as const;
+export const HEALTH_CODES = [
+  "no-ticker",
+  "lagging",
+  "broken",
+  "failing",
+  "stopped",
+  "ahead",
+  "only-skips",
+  "clock",
+] as const;
 
 /**
  * What may be wrong.
@@ -18,7 +29,8 @@ export const HEALTH_CODES = ["no-ticker", "lagging", "broken", "failing", "stopp
  *   although a process leads.
  * - `broken`: a schedule cannot be read or planned; `failing`: it paused itself because its jobs failed; `stopped`: it is
  *   active and has no next occurrence; `ahead`: a clock that ran ahead has decided occurrences that lie ahead, so it is
- *   silent until they have passed.
+ *   silent until they have passed; `only-skips`: nothing of it fired the last three or more times it was due, or all that
+ *   is left is excluded.
  * - `clock`: this host's clock is off.
  */
 export type HealthCode = (typeof HEALTH_CODES)[number];
@@ -41,12 +53,17 @@ export interface HealthReport {
   readonly problems: HealthProblem[];
   /** Who leads; null where nobody does (between one-shot ticks that is usual). */
   readonly lease: LeaseRecord | null;
-  /** The earliest occurrence of any active schedule; in the past when the ticker lags. */
+  /** When a tick has something to decide next: the earliest `nextBoundaryAt`; in the past when the ticker lags. */
   readonly nextAt: Instant | null;
   /** For how long it has been due, ms; 0 when nothing is. */
   readonly lagMs: number;
   /** How many schedules there are, by state. */
   readonly schedules: Record<ScheduleState, number>;
+  /**
+   * How many active schedules were due three or more times in a row without a job. Those for whom that is wrong are among
+   * the problems; a long break or a job that takes long is not.
+   */
+  readonly onlySkips: number;
   /** The storage's clock minus this host's, ms; 0 without a server. */
   readonly skewMs: number;
 }
@@ -78,7 +95,7 @@ export async function checkHealth(engine: Engine, options: HealthOptions = {}): 
   await engine.open();
   const stats = await timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
   const now = engine.clock.now();
-  const { lease, nextAt, schedules } = stats;
+  const { lease, nextAt, schedules, onlySkips } = stats;
   const lagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);
   const problems: HealthProblem[] = [];
   if (lagMs > maxLagMs) problems.push(lagging(lagMs, lease, now));
@@ -92,10 +109,15 @@ export async function checkHealth(engine: Engine, options: HealthOptions = {}): 
   }
   if (schedules.broken > 0) await look(engine, "broken", problems, broken);
   if (schedules.paused > 0) await look(engine, "paused", problems, failing);
+  if (onlySkips > 0) {
+    for (const found of await findOnlySkips(engine, now)) problems.push({ code: "only-skips", ...found });
+  }
+  const named = new Set(problems.map(({ schedule }) => schedule));
   // By contract an active schedule has a next occurrence: where none has one, somebody wrote past it.
   if (deep || (schedules.active > 0 && nextAt === null))
-    await look(engine, "active", problems, (record) => silent(record, engine, now));
-  return { ok: problems.length === 0, problems, lease, nextAt, lagMs, schedules, skewMs: engine.clock.skewMs };
+    await look(engine, "active", problems, (record) => (named.has(record.name) ? null : silent(record, engine, now)));
+  const { skewMs } = engine.clock;
+  return { ok: problems.length === 0, problems, lease, nextAt, lagMs, schedules, onlySkips, skewMs };
 }
 
 function lagging(lagMs: number, lease: LeaseRecord | null, now: Instant): HealthProblem {
@@ -151,7 +173,10 @@ function silent(record: ScheduleRecord, engine: Engine, now: Instant): HealthPro
   if (read instanceof Error) {
     return { code: "broken", schedule, message: `Schedule "${schedule}" would break here: ${read.message}` };
   }
-  return null;
+  const left = nothingLeft(engine, record, read, now);
+  return left === null
+    ? null
+    : { code: "only-skips", schedule, message: `Schedule "${schedule}" is active and will not fire. ${left}` };
 }
 
 async function look(

@@ -103,7 +103,7 @@ export async function settleAndRegister(
   const change = await planChange(engine, defined, settled, { owner: owner?.owner ?? null, now });
   const answer = (stored: ScheduleRecord, status: Registered["status"]): Registered => {
     const schedule = scheduleInfo(stored, engine);
-    return { name, status, nextAt: schedule.nextAt, warnings: defined.warnings, schedule };
+    return { name, status, nextAt: schedule.nextAt, warnings: defined.warnings(stored), schedule };
   };
   if (change === null) return answer(settled!, "unchanged");
   const reply = await putSchedules(engine, { puts: [change], owner });

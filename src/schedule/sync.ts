@@ -91,6 +91,7 @@ async function defineAll(engine: Engine, specs: readonly ScheduleSpec[]): Promis
   const texts: string[] = [];
   const places = new Map<string, number>();
   for (const [i, spec] of specs.entries()) {
+    checkEntry(spec, i);
     const defining = defineNow(engine, spec);
     const { name, text } = defining instanceof DefinedSchedule ? defining : await defining;
     if (places.has(name)) {
@@ -100,6 +101,24 @@ async function defineAll(engine: Engine, specs: readonly ScheduleSpec[]): Promis
     texts.push(text);
   }
   return { specs, texts, places, owned: new Uint8Array(specs.length) };
+}
+
+/** Refuses an entry that cannot be named in its own errors. */
+function checkEntry(spec: ScheduleSpec, i: number): void {
+  const where = `Cannot sync: entry ${i} of the list`;
+  if (typeof spec !== "object" || spec === null) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `${where} is ${String(spec)}; it must be { name, expression, task, options }`,
+    );
+  }
+  try {
+    checkName(spec.name, "schedule");
+  } catch (error) {
+    throw error instanceof BelfryError
+      ? new BelfryError(error.code, `${where}: ${error.message}`, { cause: error })
+      : error;
+  }
 }
 
 function unmark(owned: Uint8Array, i: number | undefined): void {
@@ -254,7 +273,7 @@ class Sync {
       this.report.unchanged++;
       return;
     }
-    const { warnings } = defined;
+    const warnings = defined.warnings(put.record);
     if (warnings.length > 0) this.report.warnings.push({ name: defined.name, warnings });
     this.#sent.set(defined.name, spec);
     this.#puts.push(put);

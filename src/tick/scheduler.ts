@@ -111,6 +111,7 @@ export class Scheduler {
   async #tick(options: TickOptions): Promise<TickReport> {
     const { clock, ids, storage } = this.#engine;
     await this.#engine.open();
+    const startedMs = clock.monotonic();
     const oneShot = options.oneShot === true && this.#looping === 0;
     let left = options.maxJobs ?? MAX_JOBS;
     const total: TickReport = {
@@ -140,6 +141,8 @@ export class Scheduler {
     } finally {
       if (oneShot && this.lease.token !== null) await this.#resignNow();
     }
+    if (this.#looping === 0 && total.leader) this.#engine.ticks.observe(startedMs);
+    else this.#engine.ticks.forget();
     total.skewMs = clock.skewMs;
     this.#watchSkew(total.skewMs);
     const worked = total.fired > 0 || (total.jobsAt !== null && total.jobsAt <= clock.now());

@@ -499,6 +499,23 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
+    test("a schedule that only skips is a metric, and a problem of health", async ({ call, clock, belfry }) => {
+      belfry.task("ring", () => {});
+      const json = { expression: "* * * * *", task: "ring", expiresIn: "10s" };
+      await call("PUT", "/schedules/s", { json });
+      clock.jump(50_000);
+      for (let i = 0; i < 3; i++) {
+        await call("POST", "/tick");
+        clock.jump(MINUTE);
+      }
+      expect((await call("GET", "/metrics")).text).toContain("belfry_schedules_only_skips 1\n");
+      expect(await call("GET", "/health")).toMatchObject({
+        status: 503,
+        body: { onlySkips: 1, problems: [{ code: "only-skips", schedule: "s" }] },
+      });
+      await belfry.close();
+    });
+
     test("reads have an ETag, and nothing is sent again that is known", async ({ call, belfry }) => {
       await call("PUT", "/schedules/s", { json: { expression: "@daily", task: "t" } });
       const first = await call("GET", "/schedules/s");

@@ -23,7 +23,9 @@ export interface HealthAnswer {
     ended: number;
     broken: number;
   };
-  /** The earliest occurrence of any active schedule; in the past when the ticker lags. Epoch ms. */
+  /** How many active schedules were due three or more times in a row without a job. */
+  onlySkips?: number;
+  /** When a tick has something to decide next; in the past when the ticker lags. Epoch ms. */
   nextAt?: number | null;
   /** For how long it has been due. */
   lagMs?: number;
@@ -34,7 +36,7 @@ export interface HealthAnswer {
 }
 
 /** What may be wrong. */
-export type HealthCode = "no-ticker" | "lagging" | "broken" | "failing" | "stopped" | "ahead" | "clock";
+export type HealthCode = "no-ticker" | "lagging" | "broken" | "failing" | "stopped" | "ahead" | "only-skips" | "clock";
 
 /** One thing that is wrong. */
 export interface HealthProblem {
