@@ -10,8 +10,11 @@
  * before forgive nothing any more.
  */
 
+import { BelfryError } from "../base/error.ts";
 import { type JobNotes, readNotes } from "../job/notes.ts";
 import type { ClaimedJob, StepRecord } from "../storage/port.ts";
+import { type Failure, parseFailure, toFailure } from "../task/failure.ts";
+import { maxAttempts, type RetryFunction, type RetryPolicy } from "../task/retry.ts";
 
 /** Counts the attempts used, the present one included. */
 export function attemptsUsed(job: ClaimedJob): number {
@@ -22,6 +25,19 @@ export function attemptsUsed(job: ClaimedJob): number {
     if (step.attempt! > thrown.attempt && step.attempt! < job.attempt) forgiven.add(step.attempt!);
   }
   return thrown.used + job.attempt - thrown.attempt - forgiven.size;
+}
+
+/**
+ * Whether a claimed job must not run: all its attempts are used up, since its workers died or lost it in the last one.
+ *
+ * @returns the error that it fails with; null: it may run
+ */
+export function attemptsUsedUp(job: ClaimedJob, policy: RetryPolicy | RetryFunction): Failure | null {
+  const allowed = maxAttempts(policy);
+  if (attemptsUsed(job) <= allowed) return null;
+  const text = `Job ${job.id} used up its ${allowed} attempts: its worker died or lost it in the last one`;
+  const failure = toFailure(new BelfryError("CLAIM_LOST", text));
+  return job.error === null ? failure : { ...failure, cause: parseFailure(job.error) };
 }
 
 /** The job's notes after the present attempt threw; undefined where they stay as they are. */

@@ -7,9 +7,8 @@
  * worker does so a known number of times.
  */
 import { decodeNow } from "../base/codec.ts";
-import { BelfryError } from "../base/error.ts";
 import { runEvent } from "../engine/events.ts";
-import { attemptsUsed } from "../execution/attempts.ts";
+import { attemptsUsedUp } from "../execution/attempts.ts";
 import { createContext } from "../execution/context.ts";
 import { Run, type RunHost } from "../execution/run.ts";
 import { readNotes } from "../job/notes.ts";
@@ -17,7 +16,6 @@ import type { ClaimedJob, JobTransition } from "../storage/port.ts";
 import type { TaskDefinition } from "../task/definition.ts";
 import { type Failure, toFailure } from "../task/failure.ts";
 import { parseJobOptions } from "../task/options.ts";
-import { maxAttempts } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
 import type { UnknownTasks } from "./unknown_tasks.ts";
 
@@ -58,13 +56,8 @@ function prepareRun(host: RunHost, job: ClaimedJob, unknown: UnknownTasks): Prep
     return { run: null, verdict: { transition, failure: null } };
   }
   const policy = options.retry ?? definition.retry;
-  const allowed = maxAttempts(policy);
-  if (attemptsUsed(job) > allowed) {
-    const text = `Job ${job.id} used up its ${allowed} attempts: its worker died or lost it in the last one`;
-    const failure = toFailure(new BelfryError("CLAIM_LOST", text));
-    if (job.error !== null) failure.cause = JSON.parse(job.error);
-    return fail(failure);
-  }
+  const usedUp = attemptsUsedUp(job, policy);
+  if (usedUp) return fail(usedUp);
   const run: Run = new Run(host, {
     job,
     policy,

@@ -1,8 +1,9 @@
 /**
  * Routes of the job protocol, for workers in any language: claim jobs of a queue, renew a claim, save steps, settle.
- * `../job_protocol.ts` says how they work.
+ * The files of `../job_protocol/` say how they work.
  */
-import { claimJobs, renewClaim, saveSteps, settleJob } from "../job_protocol.ts";
+import { claimJobs } from "../job_protocol/claim.ts";
+import { renewClaim, saveSteps, settleJob } from "../job_protocol/save.ts";
 import * as common from "../wire/common.ts";
 import * as wire from "../wire/job_protocol.ts";
 import type { RouteTable } from "./route.ts";

@@ -387,9 +387,59 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       expect((await call("POST", `/jobs/${id}/settle`, { as: "work", json: settle })).body).toMatchObject({
         state: "completed",
       });
+      // A second settlement that says something else is refused, and nobody is told that it was stored.
+      for (const other of [{ output: { w: 11 } }, { steps: [] }, { outcome: "released", output: undefined }]) {
+        const second = await call("POST", `/jobs/${id}/settle`, { as: "work", json: { ...settle, ...other } });
+        expect(problemIn(second)).toMatchObject({ status: 409, code: "CLAIM_LOST" });
+      }
       const job = await call("GET", `/jobs/${id}`);
       expect(job.body).toMatchObject({ state: "completed", output: { w: 10 }, progress: { done: 0.5 } });
       expect(job.body.steps.map((step: { name: string }) => step.name)).toEqual(["load", "scale", "store"]);
+      await belfry.close();
+    });
+
+    test("a job whose workers died in all its attempts fails when it is claimed next, as in the engine's worker", async ({
+      call,
+      clock,
+      belfry,
+    }) => {
+      const json = { task: "t", queue: "q", retry: { maxAttempts: 2 } };
+      const { id } = (await call("POST", "/jobs", { json })).body;
+      const claim = async () => {
+        const answer = await call("POST", "/queues/q/claim", {
+          as: "work",
+          json: { worker: "w", for: "1s", limit: 5 },
+        });
+        clock.jump(2_000);
+        return answer.body.jobs.map((job: { attempt: number }) => job.attempt) as number[];
+      };
+      expect([await claim(), await claim()]).toEqual([[1], [2]]);
+      const other = (await call("POST", "/jobs", { json: { task: "t", queue: "q" } })).body;
+      expect(await claim()).toEqual([1]);
+      const job = (await call("GET", `/jobs/${id}`)).body;
+      expect(job).toMatchObject({ state: "failed", error: { code: "CLAIM_LOST", message: /used up its 2 attempts/ } });
+      expect((await call("GET", `/jobs/${other.id}`)).body.state).toBe("running");
+      await belfry.close();
+    });
+
+    test("a job of which a part cannot be read fails alone; the others of the claim are handed out", async ({
+      call,
+      clock,
+      belfry,
+    }) => {
+      const job = (id: string, input: string) => ({
+        ...{ id, task: "t", queue: "q", priority: 0, availableAt: clock.now(), expiresAt: null, key: null, input },
+        ...{ options: "{}", schedule: null, scheduledAt: null, parentId: null, limit: null },
+      });
+      await belfry.engine.open();
+      const jobs = [job("a", "1"), job("b", "{not json"), job("c", "3")];
+      await belfry.engine.storage.enqueue({ op: "raw", now: clock.now(), jobs });
+      const claim = await call("POST", "/queues/q/claim", { as: "work", json: { worker: "w", limit: 5 } });
+      expect(claim.body.jobs.map((job: { id: string }) => job.id).sort()).toEqual(["a", "c"]);
+      expect((await call("GET", "/jobs/b")).body).toMatchObject({
+        state: "failed",
+        error: { code: "PAYLOAD_UNREADABLE" },
+      });
       await belfry.close();
     });
 
