@@ -23,7 +23,7 @@ const MAX_RECENT_LENGTH = 4_000;
 /** The endings of one engine's jobs. */
 export class Endings {
   readonly #listeners = new Map<string, Set<(ending: Ending) => void>>();
-  /** The newest endings that had no listener: whoever enqueued the job may ask for its result a moment later. */
+  /** The newest endings that had no listener: the caller that enqueued the job may ask for its result a moment later. */
   readonly #recent = new Map<string, Ending>();
   readonly #running = new Set<string>();
 
@@ -37,7 +37,7 @@ export class Endings {
     this.#running.delete(id);
   }
 
-  /** Says whether the job runs in this process now, so that nobody needs to ask the storage how it ends. */
+  /** Says whether the job runs in this process now, so that its ending need not be read from the storage. */
   runsHere(id: string): boolean {
     return this.#running.has(id);
   }

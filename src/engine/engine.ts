@@ -30,7 +30,7 @@ export interface Engine {
   readonly tasks: TaskRegistry;
   readonly events: EventSink;
   readonly logger: Logger;
-  /** What is logged without being asked for. */
+  /** Logs by default what went wrong. */
   readonly log: EventLog;
   /** Default zone of schedules. */
   readonly timeZone: string;
@@ -45,7 +45,7 @@ export interface Engine {
   readonly enqueuer: Enqueuer;
   /** The endings of jobs that end in this process. */
   readonly endings: Endings;
-  /** Since when the storage has not answered. */
+  /** Whether the storage answers, and what is reported while it does not. */
   readonly outage: Outage;
   /** How often this process ticks, where it does so one tick at a time. */
   readonly ticks: Pick<TickInterval, "ms" | "observe" | "forget">;

@@ -1,34 +1,35 @@
 /**
- * What goes to the log without being asked for: jobs that failed for good, occurrences that were skipped, claims that were
- * lost, schedules that stopped by themselves. Whoever reads only the log must notice what went wrong.
+ * Logs by default what went wrong, for users that listen to no events: jobs that failed for good, skipped occurrences, lost
+ * claims, and schedules that stopped by themselves.
  *
- * A failed job is told once. Skipped occurrences come by the thousand after an outage, so they are counted: the first of a
- * schedule and reason is told at once, the rest once a minute with their number, and what is left when the engine closes.
+ * After an outage occurrences may be skipped by the thousand, so they are counted: the first of each schedule and reason is
+ * logged at once, the following ones once a minute with their number, and the rest when the engine closes.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { SkipReason } from "../storage/port.ts";
 import type { EventMap, EventSink } from "./events.ts";
 
-/** How often skipped occurrences of one schedule and reason are told. */
+/** Between two log lines about skipped occurrences of one schedule and reason. */
 const SUMMARY_MS = 60_000;
-/** Reasons that somebody chose: they are told, but are nothing to worry about. */
+/** Reasons that a user chose: they are logged as information, not as warnings. */
 const CHOSEN: readonly SkipReason[] = ["paused", "excluded", "ended"];
 
 interface Skips {
   count: number;
   fromAt: number;
   untilAt: number;
-  toldMs: number;
+  /** Monotonic time of the last log line. */
+  loggedMs: number;
 }
 
-/** Writes an engine's events to its log. */
+/** Writes events of one engine to its log. */
 export class EventLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #skips = new Map<string, Skips>();
 
-  /** Starts to listen. */
+  /** Listens to the events from now on. */
   constructor(events: EventSink, logger: Logger, clock: Clock) {
     this.#logger = logger;
     this.#clock = clock;
@@ -54,26 +55,26 @@ export class EventLog {
     });
   }
 
-  /** Tells of what was counted and not yet told. */
+  /** Logs what was counted and is not logged yet. */
   flush(): void {
-    for (const [key, skips] of this.#skips) if (skips.count > 0) this.#tell(key, skips);
+    for (const [key, skips] of this.#skips) if (skips.count > 0) this.#log(key, skips);
   }
 
   #skipped({ schedule, reason, at, untilAt, count }: EventMap["schedule:skipped"]): void {
     const key = JSON.stringify([schedule, reason]);
-    const skips = this.#skips.get(key) ?? { count: 0, fromAt: at, untilAt, toldMs: -Infinity };
+    const skips = this.#skips.get(key) ?? { count: 0, fromAt: at, untilAt, loggedMs: -Infinity };
     if (skips.count === 0) skips.fromAt = at;
     skips.count += count;
     skips.untilAt = untilAt;
     this.#skips.set(key, skips);
-    if (this.#clock.monotonic() - skips.toldMs >= SUMMARY_MS) this.#tell(key, skips);
+    if (this.#clock.monotonic() - skips.loggedMs >= SUMMARY_MS) this.#log(key, skips);
   }
 
-  #tell(key: string, skips: Skips): void {
+  #log(key: string, skips: Skips): void {
     const [schedule, reason] = JSON.parse(key) as [string, SkipReason];
     const { count, fromAt, untilAt } = skips;
     skips.count = 0;
-    skips.toldMs = this.#clock.monotonic();
+    skips.loggedMs = this.#clock.monotonic();
     const iso = (at: number): string => new Date(at).toISOString();
     const when =
       count === 1 ? `the occurrence at ${iso(fromAt)}` : `${count} occurrences, ${iso(fromAt)} to ${iso(untilAt)}`;

@@ -10,7 +10,7 @@
  *             ^                    │ error: failed() says
  *             └── next batch       ├─ "resend"   the same batch again, after a growing delay
  *                                  ├─ "split"    each write in a batch of its own
- *                                  └─ "give up"  nothing; the policy has told the writers
+ *                                  └─ "give up"  nothing more; failed() has answered the writers
  */
 import { type Clock, delay } from "../base/clock.ts";
 import type { Ids } from "../base/id.ts";
@@ -44,7 +44,7 @@ export interface GroupCommitPolicy<Entry extends GroupCommitEntry, Batch, Reply>
   prepare(entries: Entry[]): Batch;
   /** Sends a batch. @throws when there is no reply */
   send(batch: Batch): Promise<Reply>;
-  /** Handles the reply: tells the writers. */
+  /** Handles the reply: answers the writers. */
   succeeded(batch: Batch, reply: Reply): void;
   /** Handles a missing reply. @param tries how often the batch was sent */
   failed(batch: Batch, error: unknown, tries: number): GroupCommitRemedy;

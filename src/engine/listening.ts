@@ -1,19 +1,23 @@
 /**
- * Listens for what other programs write, for as long as a loop runs. Opening a connection for it may take long or fail: the
- * loop polls meanwhile, so it never waits for it here, and neither does its end.
+ * Listens for changes that other programs make in the storage, for as long as a loop runs.
+ *
+ * Opening the connection for this may take long or fail, so it happens in the background: the loop polls meanwhile, and
+ * neither its start nor its end waits for the connection.
  */
 import { delay } from "../base/clock.ts";
 import type { Wake } from "../storage/port.ts";
 import type { Engine } from "./engine.ts";
 
+/** Pause after the first failure; each further one is twice as long, up to the longest. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 10_000;
 
 /**
- * Starts listening, where the storage can push, and tries again while that fails.
+ * Starts listening when the storage announces changes, and tries again while that fails.
  *
+ * @param onWake called for each announced change
  * @param during names the caller in reports: `"listening for jobs"`
- * @returns stops
+ * @returns a function that stops listening
  */
 export function startListening(engine: Engine, onWake: (wake: Wake) => void, during: string): () => void {
   const { storage, clock } = engine;

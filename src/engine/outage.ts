@@ -1,19 +1,21 @@
 /**
- * What is told of a storage that does not answer? That it began, at most once a minute that it lasts, and that it is over.
+ * Keeps track of outages of the storage, and limits what is reported about them.
  *
- * Loops try again for as long as it takes, several of them, so each failed try by itself would bury the log.
+ * Several loops retry for as long as an outage lasts, so a report of each failed try would flood the log. Reported are the
+ * first error of an outage, one error a minute while it lasts, and that the storage answers again.
  */
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 
+/** Between two reports of one outage. */
 const REMIND_MS = 60_000;
 
-/** Errors that say that the storage did not answer or could not be used for the moment. */
+/** Codes of errors that mean that the storage did not answer, or cannot be used at the moment. */
 const NO_ANSWER = new Set(["STORAGE_UNAVAILABLE", "STORAGE_BUSY"]);
 
-/** The state of one engine's storage, as its calls find it. */
+/** Whether the storage of one engine answers. */
 export class Outage {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -24,8 +26,7 @@ export class Outage {
   #unreported = 0;
 
   /**
-   * @param name the storage's, for messages
-   * @param report where errors go that nobody awaits
+   * @param parts `name`: the storage's, for messages; `report`: takes errors that no caller can receive
    */
   constructor(parts: {
     clock: Clock;
@@ -39,7 +40,7 @@ export class Outage {
     this.#report = parts.report;
   }
 
-  /** For how long no call has been answered, ms; null while the storage answers. */
+  /** Returns for how long no call has been answered, ms; null: the storage answers. */
   get lastsMs(): number | null {
     return this.#sinceMs === undefined ? null : this.#clock.monotonic() - this.#sinceMs;
   }
@@ -67,7 +68,7 @@ export class Outage {
     if (this.#sinceMs === undefined) return;
     const forMs = Math.round(this.#clock.monotonic() - this.#sinceMs);
     this.#sinceMs = undefined;
-    // A single failed call that its caller repeated is no news.
+    // A failed call that was retried before anything was reported needs no report of its end.
     if (this.#remindAtMs === 0) return;
     const unreported = this.#unreported;
     this.#remindAtMs = 0;
@@ -75,7 +76,7 @@ export class Outage {
     this.#logger.warn(`The storage ${this.#name} answers again after ${formatDuration(forMs)}`, { forMs, unreported });
   }
 
-  /** Reports an error; of those that say that the storage does not answer the first, and one each minute that it lasts. */
+  /** Reports an error, unless it belongs to an outage that was reported within the last minute. */
   report(error: unknown, during: string): void {
     if (error instanceof BelfryError && NO_ANSWER.has(error.code)) {
       const nowMs = this.#clock.monotonic();

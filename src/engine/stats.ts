@@ -5,7 +5,7 @@ import type { StatsReply } from "../storage/port.ts";
 import type { Engine } from "./engine.ts";
 import { timed } from "./timed.ts";
 
-/** Reads depths of all queues, how many schedules there are by state, and who leads; one round trip. */
+/** Reads the depths of all queues, the number of schedules by state, and the lease; one round trip. */
 export async function readStats(engine: Engine): Promise<StatsReply> {
   await engine.open();
   return timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));

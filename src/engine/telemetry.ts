@@ -13,14 +13,14 @@ import type { JobRunEvent, StepEvent } from "./events.ts";
 
 type Attributes = Record<string, string | number | boolean>;
 
-/** The slice of a span that is used. */
+/** The part of a span that is used. */
 export interface SpanLike {
   setStatus(status: { code: number; message?: string }): unknown;
   setAttributes(attributes: Attributes): unknown;
   end(time?: number): void;
 }
 
-/** The slice of `@opentelemetry/api` that is used; the package itself fits. */
+/** The part of `@opentelemetry/api` that is used; the package itself has this type. */
 export interface OpenTelemetryApi<Context = unknown> {
   trace: {
     getTracer(name: string): {

@@ -15,7 +15,7 @@ export interface RunningJob {
   readonly startedMs: number;
   /** A piggybacked claim was answered with the job's last write. */
   claimed: boolean;
-  /** It was told to begin nothing more. */
+  /** It begins nothing new: it is given back at the next opportunity. */
   draining: boolean;
 }
 

@@ -23,7 +23,7 @@ describe("events", () => {
       { retry: { maxAttempts: 2, initial: "1h", jitter: "none" } },
     );
     const node = bench.node();
-    const told: string[] = [];
+    const emitted: string[] = [];
     for (const name of [
       "job:enqueued",
       "job:started",
@@ -33,12 +33,12 @@ describe("events", () => {
       "step:completed",
       "step:retried",
     ] as const) {
-      node.engine.events.on(name, (event) => void told.push("step" in event ? `${name} ${event.step}` : name));
+      node.engine.events.on(name, (event) => void emitted.push("step" in event ? `${name} ${event.step}` : name));
     }
     node.start();
     await node.enqueue("job");
     await bench.clock.advance("4h");
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       "job:enqueued",
       "job:started",
       "step:completed a",

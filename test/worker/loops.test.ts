@@ -29,7 +29,7 @@ test("a server's loop still wakes up for new jobs after a pass slept beside it",
   const pass = node.worker.runReady({ untilMs: bench.clock.monotonic() + 1_000 });
   await bench.clock.advance("10s");
   await pass;
-  // By another process, of which only the storage tells.
+  // Enqueued by another process, so that only the storage announces it.
   const { id } = await bench.node().enqueue("short");
   node.worker.notified();
   await bench.clock.settle();
