@@ -1,15 +1,14 @@
 /**
  * How many attempts of its budget has a job used?
  *
- * An attempt that ended with an error always counts. One that ended with its worker (crashed, killed, disconnected) counts
- * unless it had finished a step that no attempt had finished before: so the deploys of a year do not wear a long job down,
- * while a job that kills its worker in one place ends after its attempts. For that, every step keeps the attempt in which
- * it was over, and when an attempt throws, the job's notes keep how many were used by then.
+ * An attempt that ended with an error always counts. One whose worker died (crashed, killed, disconnected) counts unless it
+ * had finished a step that no attempt had finished before. So deploys do not use up the attempts of a long job, while a job
+ * that kills its worker in the same place each time fails after its attempts. For that, every step keeps the attempt in
+ * which it was over, and when an attempt throws, the job's notes keep how many were used by then.
  *
- * `job.attempt` itself counts every claim that was not a resume. After `retry(id)` both counts start anew, and steps of
- * before forgive nothing any more.
+ * `job.attempt` itself counts every claim that was not a resume. After a `retry` of the job both counts start anew, and only
+ * steps saved after it make a crash not count.
  */
-
 import { BelfryError } from "../base/error.ts";
 import { type JobNotes, readNotes } from "../job/notes.ts";
 import type { ClaimedJob, StepRecord } from "../storage/port.ts";
@@ -28,9 +27,9 @@ export function attemptsUsed(job: ClaimedJob): number {
 }
 
 /**
- * Whether a claimed job must not run: all its attempts are used up, since its workers died or lost it in the last one.
+ * Tells whether a claimed job must not run, because all its attempts are used up: its worker died or lost it in the last one.
  *
- * @returns the error that it fails with; null: it may run
+ * @returns the error with which it fails; null: it may run
  */
 export function attemptsUsedUp(job: ClaimedJob, policy: RetryPolicy | RetryFunction): Failure | null {
   const allowed = maxAttempts(policy);
@@ -40,7 +39,7 @@ export function attemptsUsedUp(job: ClaimedJob, policy: RetryPolicy | RetryFunct
   return job.error === null ? failure : { ...failure, cause: parseFailure(job.error) };
 }
 
-/** The job's notes after the present attempt threw; undefined where they stay as they are. */
+/** Makes the job's notes after the present attempt threw; undefined: they stay as they are. */
 export function notesAfterError(job: ClaimedJob, steps: Iterable<StepRecord>): JobNotes | undefined {
   for (const step of steps) {
     if (isProgress(step)) return { ...readNotes(job), thrown: { attempt: job.attempt, used: attemptsUsed(job) } };
@@ -48,7 +47,7 @@ export function notesAfterError(job: ClaimedJob, steps: Iterable<StepRecord>): J
   return undefined;
 }
 
-/** Whether a step is work that was finished; what came from outside (a signal, a child's end) is none. */
+/** Whether a step is finished work; a signal or the end of a child is not. */
 function isProgress({ kind, state, attempt }: StepRecord): boolean {
   return state === "done" && (kind === "step" || kind === "sleep") && attempt !== null;
 }

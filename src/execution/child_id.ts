@@ -1,13 +1,13 @@
 /**
- * Ids of children: computed from the parent's id and the step's name, so that a step that is begun again after a crash
- * inserts nothing the second time.
+ * Which id does a child get? One computed from the parent's id and the call's name, so that a call that begins again after a
+ * crash inserts no second child.
  *
- * A UUID of version 8 (RFC 9562, "custom"): the first 48 bits are the parent's, where it has that form, so children sort
- * with their parents; the rest is of SHA-256 over both, so no name can be made up that meets another's id.
+ * It is a UUID of version 8 (RFC 9562, "custom"): the first 48 bits are the parent's, if that is a UUID, so children sort with
+ * their parents; the rest is taken from SHA-256 over both, so that no other call's id can be made on purpose.
  */
 import { sha256 } from "../base/sha256.ts";
 
-/** The id of the child that a step of a job makes. */
+/** Computes the id of the child that a call of a job makes. */
 export function childId(parentId: string, step: string): string {
   const bytes = sha256(`${parentId}\n${step}`).subarray(0, 16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;

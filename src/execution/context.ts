@@ -1,5 +1,5 @@
 /**
- * The context that a handler is given: it checks options and makes the run's durable calls.
+ * How do a handler's calls reach its run? The context checks their options and makes the run's durable calls.
  */
 
 import { type Duration, parseDuration } from "../base/duration.ts";
@@ -149,7 +149,7 @@ function jobInfo(run: Run): JobInfo {
   return { id, task, queue, attempt, priority, schedule, scheduledAt, createdAt, parentId, key, version, tags };
 }
 
-/** A logger that adds the job and is silent while code replays. */
+/** A logger that adds the job to each line and writes nothing while the code replays. */
 function liveLogger(run: Run): Logger {
   const write =
     (level: keyof Logger) =>

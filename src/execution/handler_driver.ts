@@ -224,7 +224,7 @@ export class HandlerDriver {
     };
   }
 
-  /** What the parts of the run may see of it and tell it. */
+  /** What calls and calls in flight may read of the run and report to it. */
   #partHost(): InFlightHost & CallsHost {
     const host = this.#host;
     const pump = this.#pump;

@@ -1,11 +1,11 @@
 /**
  * What does a run do next? Pure: decided from what the history holds, what is in flight and what the handler does.
  *
- * Asked only when the user's code is quiet (every promise that can settle by itself has settled), and asked again after
- * each action, until one of them leaves something to wait for:
+ * Decided only when the user's code is quiet (every promise that can settle by itself has settled), and decided again after
+ * each action, until the action leaves something to wait for:
  *
  * ```text
- *   the next recorded result has its call ──> deliver it, and be asked again when the code is quiet
+ *   the next recorded result has its call ──> deliver it, and decide again when the code is quiet
  *   ... has no call yet ───────────────────> expect the call for a while: the code may await something of its own
  *   handler returned ──────────────────────> complete (fail, where records are left whose calls it never made)
  *   handler threw ─────────────────────────> fail, after the steps that still run

@@ -1,5 +1,6 @@
 /**
- * One run of a job: from its claim to its end, its next wait, or the loss of its claim.
+ * What is one run of a job? One execution of its handler: from the claim to the job's end, its next wait, or the loss of the
+ * claim.
  *
  * `handler_driver.ts` moves the user's code until it ends or waits; here is what the worker does to a run, what is saved,
  * and how the run ends.

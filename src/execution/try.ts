@@ -1,8 +1,8 @@
 /**
- * One try of a step: the user's function with its signal and its time limit.
+ * How is one try of a step run? The user's function gets its signal and its time limit.
  *
- * The result is a value, whatever the function does. At the time limit the try is over even if the function goes on:
- * its signal aborts, and what it does later is not seen.
+ * The result is a value, whatever the function does. At the time limit the try ends even if the function goes on: its signal
+ * aborts, and its later result is ignored.
  */
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
@@ -61,7 +61,7 @@ export async function runTry(request: TryRequest): Promise<TryResult> {
       finish({ ok: false, error });
       controller.abort(error);
     });
-    // The call is inside the promise chain, so that a function that throws at once rejects like any other.
+    // Inside the promise chain, so that a function that throws synchronously rejects like any other.
     Promise.resolve()
       .then(() => run({ tries, key, fence, signal: controller.signal }))
       .then(

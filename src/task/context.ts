@@ -1,15 +1,14 @@
 /**
- * What a handler is given: the durable context.
+ * What can a handler call? The types of the durable context.
  *
- * Every promise it hands out is a checkpoint. What was saved is never done again: when the job is taken up by another
- * worker, the handler runs from its top and these calls answer from the job's history until they reach its end. So the
- * code between them must take the same way with the same answers, and must await nothing else than these promises where
- * it can (docs/durable.md says what that means in practice).
+ * Every promise it returns is a checkpoint. A saved step never runs again: when another worker takes the job over, the
+ * handler runs from its top and each call returns its recorded result, until the code reaches new calls. So, given the
+ * same results, the code must make the same calls, and it should await nothing but these promises (docs/durable.md says
+ * what that means in practice).
  */
 import type { Duration } from "../base/duration.ts";
 import type { Logger } from "../base/log.ts";
 import type { EnqueueOptions } from "./options.ts";
-
 import type { Retry } from "./retry.ts";
 import type { Task } from "./task.ts";
 
@@ -18,31 +17,31 @@ export interface JobInfo {
   readonly id: string;
   readonly task: string;
   readonly queue: string;
-  /** Number of the try, 1-based; a resume after waiting is not a new attempt. */
+  /** Number of the attempt, 1-based; a resume after waiting is not a new attempt. */
   readonly attempt: number;
   readonly priority: number;
-  /** The schedule that made it; null for others. */
+  /** Name of the schedule that fired it; null: it was enqueued by other means. */
   readonly schedule: string | null;
   /** Its occurrence, epoch ms: the instant it was due, however late it runs; null without schedule. */
   readonly scheduledAt: number | null;
   /** When it was enqueued, epoch ms. */
   readonly createdAt: number;
-  /** The job that invoked it; null for one of its own. */
+  /** Id of the job that invoked it; null: it is no child. */
   readonly parentId: string | null;
-  /** Idempotency key it was enqueued with; null without. */
+  /** Idempotency key it was enqueued with; null: none. */
   readonly key: string | null;
-  /** Version of the task it was enqueued for; undefined where the task has none. */
+  /** Version of the task it was enqueued for; undefined: none. */
   readonly version: string | undefined;
   readonly tags: readonly string[];
 }
 
 /** What a step's function is given. */
 export interface StepContext {
-  /** Aborts at the step's timeout, and when the job is cancelled, timed out or lost. */
+  /** Aborts at the step's timeout, and when the job is cancelled, times out or is lost to another worker. */
   readonly signal: AbortSignal;
   /** Number of this try of the step, 1-based. */
   readonly tries: number;
-  /** The same for every try of this step of this job, and for no other: an idempotency key for outside systems. */
+  /** An idempotency key for outside systems: the same for every try of this step of this job, and for nothing else. */
   readonly key: string;
   /** See {@link Context.fence}. */
   readonly fence: number;
@@ -51,10 +50,10 @@ export interface StepContext {
 /** Options of {@link Context.step}. */
 export interface StepOptions {
   /**
-   * Tries of this step by itself.
+   * When a failed try of this step is made again in place.
    *
-   * @default none: the step's error is thrown in the handler, and where that ends the attempt, the job's own policy
-   * repeats it, with this step first
+   * @default never: the step's error is thrown in the handler; where that fails the attempt, the next attempt runs the
+   * step again
    */
   retry?: Retry;
   /** How long one try may take. @default no limit */
@@ -65,9 +64,9 @@ export interface StepOptions {
 export interface WaitOptions {
   /** How long to wait at most. @default for ever */
   timeout?: Duration;
-  /** Name of the signal, where it is not the name of the step. */
+  /** Name of the signal. @default the name of the call */
   signal?: string;
-  /** What happens at the timeout: `undefined` is returned, or `SIGNAL_TIMEOUT` is thrown. @default "undefined" */
+  /** What the call does at the timeout: resolve with `undefined`, or reject with `SIGNAL_TIMEOUT`. @default "undefined" */
   onTimeout?: "undefined" | "throw";
 }
 
@@ -77,28 +76,28 @@ export type ChildOptions = Omit<EnqueueOptions, "key">;
 /** The durable context of one job. */
 export interface Context {
   readonly job: JobInfo;
-  /** Aborts when the job is cancelled, times out, is lost to another worker, or its worker's time to drain is over. */
+  /** Aborts when the job is cancelled, times out, is lost to another worker, or its worker has drained for too long. */
   readonly signal: AbortSignal;
   /**
-   * A number that only grows from one claim of this job to the next. Give it to outside systems with each write: one
-   * that remembers the highest it saw can refuse a worker that lost the job and does not know it yet.
+   * A number that grows from one claim of this job to the next. Give it to outside systems with each write: a system that
+   * remembers the highest number it has seen can refuse a worker that lost the job and does not know it yet.
    */
   readonly fence: number;
-  /** Writes to the engine's logger, with the job's id; silent while history is replayed. */
+  /** Writes to the engine's logger, with the job's id; writes nothing while the code replays. */
   readonly log: Logger;
 
   /**
-   * Runs a function once: its output is saved, and from then on the name stands for it.
+   * Runs a function and saves its output; a replay returns the saved output without running it.
    *
-   * A crash before the output is saved runs the function again ("at least once, saved once"): what it does outside must
-   * bear that, for which `key` and `fence` are there. Steps may run side by side.
+   * After a crash before the output is saved, the function runs again ("at least once, saved once"). So its effects must be
+   * idempotent; `key` and `fence` help with that. Steps may run side by side.
    */
   step<T>(name: string, run: (step: StepContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
 
-  /** Waits; longer than a moment holds neither memory nor claim. */
+  /** Waits. A wait of more than 200 ms holds no memory and no claim. */
   sleep(name: string, duration: Duration): Promise<void>;
 
-  /** Waits until an instant: epoch ms, a `Date` or a `Temporal.Instant`; one in the past passes at once. */
+  /** Waits until an instant: epoch ms, a `Date` or a `Temporal.Instant`; an instant in the past ends at once. */
   sleepUntil(name: string, at: number | Date | { readonly epochMilliseconds: number }): Promise<void>;
 
   /**
@@ -111,34 +110,34 @@ export interface Context {
   /**
    * Runs a task as a child job and waits for its output. Side by side with `Promise.all`.
    *
-   * @throws BelfryError `JOB_FAILED`, `JOB_CANCELLED`, `JOB_EXPIRED` as the child ended; `cause` is its error
+   * @throws BelfryError `JOB_FAILED`, `JOB_CANCELLED` or `JOB_EXPIRED`, by how the child ended; `cause` is its error
    */
   invoke<Output>(name: string, task: Task<undefined, Output>): Promise<Output>;
   invoke<Input, Output>(name: string, task: Task<Input, Output>, input: Input, options?: ChildOptions): Promise<Output>;
   invoke<Output = unknown>(name: string, task: string, input?: unknown, options?: ChildOptions): Promise<Output>;
 
   /**
-   * Enqueues a job of its own: it is not waited for and outlives this one.
+   * Enqueues a job that runs on its own: this job does not wait for it, and its end does not depend on this job's.
    *
-   * @returns its id
+   * @returns the id of the new job
    */
   spawn(name: string, task: Task<undefined, unknown>): Promise<string>;
   spawn<Input>(name: string, task: Task<Input, unknown>, input: Input, options?: ChildOptions): Promise<string>;
   spawn(name: string, task: string, input?: unknown, options?: ChildOptions): Promise<string>;
 
-  /** The time, recorded: replay gets the same. Epoch ms. */
+  /** Gives the time, epoch ms; recorded, so that a replay gets the same. */
   now(): number;
-  /** A number from [0, 1), recorded. */
+  /** Gives a random number from [0, 1); recorded. */
   random(): number;
-  /** A UUID (version 7), recorded. */
+  /** Gives a UUID (version 7); recorded. */
   uuid(): string;
 
   /**
-   * Whether this job may take new code: true for jobs that had not passed this place when the code was changed (recorded,
-   * so it stays true), false for those that had.
+   * Tells whether this job takes the new code: true for jobs that had not passed this place when the code was changed
+   * (recorded, so it stays true), false for those that had.
    */
   patched(name: string): boolean;
 
-  /** Publishes how far the job is, for `getJob` and dashboards; the last value wins and is saved with the next write. */
+  /** Publishes how far the job is, for people and dashboards; the last value wins and is saved with the job's next write. */
   progress(value: unknown): void;
 }

@@ -1,5 +1,5 @@
 /**
- * What a program says of a task, its handler and options, checked once and kept in internal units.
+ * What does a program define for a task? Its handler and options, checked once and kept in internal units.
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
@@ -13,21 +13,21 @@ import type { Task } from "./task.ts";
 /** The function that does a task's work. */
 export type TaskHandler<Input, Output> = (ctx: Context, input: Input) => Output | Promise<Output>;
 
-/** Options of a task; those that a job brings with it win over them. */
+/** Options of a task; options given to `enqueue` override them for that job. */
 export interface TaskOptions {
-  /** Checks inputs when they are enqueued and when they are run, and gives the handler its type. */
+  /** Checks the input when a job is enqueued and when it runs, and gives the handler its type. */
   input?: StandardSchema;
   /** When a failed attempt is made again. @default five attempts, see {@link DEFAULT_RETRY} */
   retry?: Retry;
-  /** How long one run of the handler may take, from claim to the next wait. @default no limit */
+  /** How long one run of the handler may take, from the claim to the next wait. @default no limit */
   timeout?: Duration;
   /** Queue of its jobs. @default "default" */
   queue?: string;
   /** How many of its jobs one worker runs at once. @default the worker's own concurrency */
   concurrency?: number;
-  /** How many of its jobs start in any window, over all workers. @default no limit */
+  /** How many of its jobs may start in any window of time, over all workers. @default no limit */
   rate?: Rate;
-  /** Names this version of the code; jobs stay with the version they began with. */
+  /** Names this version of the code; a job keeps the version it began with. @default none */
   version?: string | number;
 }
 
@@ -38,14 +38,14 @@ export interface TaskDefinition extends Task<never, unknown> {
   readonly retry: RetryPolicy | RetryFunction;
   readonly timeoutMs: number | null;
   readonly queue: string;
-  /** Infinity where the task has no limit of its own. */
+  /** Infinity: the task has no limit of its own. */
   readonly concurrency: number;
   readonly rate: { count: number; perMs: number } | null;
   readonly version: string | undefined;
 }
 
 /**
- * Checks a definition.
+ * Checks a definition and converts it to internal units.
  *
  * @throws BelfryError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`
  */

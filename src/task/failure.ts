@@ -1,9 +1,9 @@
 /**
- * Errors as they are stored: to JSON and back.
+ * How are errors stored? As JSON, and back.
  *
  * A failed step is delivered to the code in the form it has after this round trip, the first time too, so that replay
- * shows the code exactly what it saw: name, message, code, stack, cause and plain details survive; the class does not,
- * except for Belfry's own. Stacks and causes are bounded, since they are rows.
+ * gives the code exactly what it got before: name, message, code, stack, cause and plain details survive; the class does
+ * not, except for Belfry's own. The sizes of stacks, messages and causes are bounded.
  */
 import { BelfryError, type ErrorCode } from "../base/error.ts";
 import { FatalError, RetryLater } from "./retry.ts";
@@ -18,9 +18,9 @@ export interface Failure {
   cause?: Failure;
   /** Its other own properties that are text, numbers or booleans. */
   details?: Record<string, string | number | boolean>;
-  /** Trying again cannot help, by the verdict of who threw it (a subclass of `FatalError`). */
+  /** Trying again cannot help: a subclass of `FatalError` was thrown. */
   fatal?: true;
-  /** The recorded step whose failure ended the job; `retry` goes back to it. */
+  /** Name of the recorded call whose failure ended the job; `retry` goes back to it. */
   step?: string;
 }
 
@@ -30,7 +30,7 @@ const MAX_CAUSES = 5;
 const MAX_DETAILS = 16;
 const KNOWN = new Set(["name", "message", "stack", "cause", "code", "errors"]);
 
-/** Takes anything that was thrown apart. Never throws. */
+/** Converts anything that was thrown. Never throws. */
 export function toFailure(thrown: unknown, depth = 0): Failure {
   if (!(thrown instanceof Error)) return { name: "Error", message: `a non-error was thrown: ${describe(thrown)}` };
   const failure: Failure = {
@@ -61,7 +61,7 @@ export function toFailure(thrown: unknown, depth = 0): Failure {
   return failure;
 }
 
-/** Makes an error of what was stored. */
+/** Makes an error from what was stored. */
 export function fromFailure(failure: Failure): Error {
   const options = failure.cause ? { cause: fromFailure(failure.cause) } : undefined;
   const error = build(failure, options);
@@ -83,7 +83,7 @@ function build(failure: Failure, options: ErrorOptions | undefined): Error {
   return Object.assign(error, failure.code === undefined ? {} : { code: failure.code }, failure.details);
 }
 
-/** Reads a stored error; text that is not of this form becomes its message. */
+/** Reads a stored error; text of another form becomes its message. */
 export function parseFailure(json: string): Failure {
   try {
     const value: unknown = JSON.parse(json);

@@ -1,5 +1,5 @@
 /**
- * What a call may say about the job that it makes: the options of `enqueue`, and those of them that are stored with the job.
+ * Which options does `enqueue` take, and which of them are stored with the job?
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
@@ -7,11 +7,11 @@ import { checkName } from "../base/names.ts";
 import type { Rate } from "./rate.ts";
 import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
 
-/** What a job brings with it for the worker: JSON in `NewJob.options`. Absent means: as the task says. */
+/** Options that are stored with a job for its worker, as JSON in `NewJob.options`; an absent one is the task's. */
 export interface JobOptions {
   retry?: RetryPolicy;
   timeoutMs?: number;
-  /** Version of the task that it is for. */
+  /** Version of the task that the job was enqueued for. */
   version?: string;
   tags?: string[];
   /** W3C trace context of the enqueuer. */
@@ -21,31 +21,31 @@ export interface JobOptions {
 /** A global limit by key: the jobs of one key count together, over all tasks, queues and workers. */
 export interface LimitOptions {
   key: string;
-  /** How many of the key's jobs may be under way (admitted and unfinished, waiting ones included). */
+  /** How many of the key's jobs may be admitted and unfinished at once, waiting ones included. */
   concurrency?: number;
-  /** How many of the key's jobs may become available in any window. */
+  /** How many of the key's jobs may become available in any window of time. */
   rate?: Rate;
 }
 
 /** Options of `enqueue`. */
 export interface EnqueueOptions {
-  /** Idempotency key: while a job of this task with the same key is stored, enqueuing gives that job back. */
+  /** Idempotency key: while a job of this task with the same key is stored, `enqueue` returns that job. */
   key?: string;
-  /** How long from now until it may run. Not together with `runAt`. */
+  /** How long from now until the job may run; excludes `runAt`. @default 0 */
   delay?: Duration;
-  /** When it may run: epoch ms, a `Date` or a `Temporal.Instant`. */
+  /** When the job may run: epoch ms, a `Date` or a `Temporal.Instant`. */
   runAt?: number | Date | { readonly epochMilliseconds: number };
-  /** Higher runs first. @default 0 */
+  /** Jobs of higher priority run first. @default 0 */
   priority?: number;
   /** @default the task's queue */
   queue?: string;
-  /** It is not begun later than this long after it became available (`delay`, `runAt`). @default never expires */
+  /** The job expires when it has not begun this long after it became available (`delay`, `runAt`). @default never */
   expiresIn?: Duration;
-  /** Overrides the task's policy. A function cannot travel: that belongs to the task. */
+  /** Overrides the task's policy. A function cannot be stored: give that to the task. */
   retry?: StorableRetry;
   /** Overrides the task's timeout of one run. */
   timeout?: Duration;
-  /** A global limit that it counts against; overrides the task's `rate`. */
+  /** A global limit that the job counts against; overrides the task's `rate`. */
   limit?: LimitOptions;
   /** Labels for people and tools. */
   tags?: string[];
@@ -83,7 +83,7 @@ export function readJobOptions(options: Pick<EnqueueOptions, "retry" | "timeout"
   return read;
 }
 
-/** Reads what {@link newJob} wrote; text of another program that is no object counts as none. */
+/** Reads the stored options of a job; text that is no JSON object counts as no options. */
 export function parseJobOptions(json: string): JobOptions {
   try {
     const value: unknown = JSON.parse(json);
@@ -94,7 +94,9 @@ export function parseJobOptions(json: string): JobOptions {
 }
 
 /**
- * Reads an instant.
+ * Converts an instant to epoch ms.
+ *
+ * @param what what the instant is for, for the error
  *
  * @throws BelfryError `OPTION_INVALID`
  */

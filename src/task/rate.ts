@@ -1,5 +1,5 @@
 /**
- * A rate as users write it, and its check: so many starts in any window of time.
+ * How do users write a rate? As a number of starts in any window of time.
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
@@ -11,8 +11,9 @@ export interface Rate {
 }
 
 /**
- * Checks a rate.
+ * Checks a rate and converts it to ms.
  *
+ * @param what whose rate it is, for the error
  * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
  */
 export function readRate(rate: Rate, what: string): { count: number; perMs: number } {

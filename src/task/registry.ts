@@ -1,7 +1,7 @@
 /**
- * The tasks that a program knows, by name and version.
+ * Which tasks does a program know, by name and version?
  *
- * Several versions of one task may be registered side by side: a job keeps the version it began with, new ones get the
+ * Several versions of one task may be registered side by side: a job keeps the version it began with, a new job gets the
  * newest (the one registered last).
  */
 import { BelfryError, nearest } from "../base/error.ts";
@@ -9,7 +9,7 @@ import { readDefinition, type TaskDefinition, type TaskHandler, type TaskOptions
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./schema.ts";
 import type { Task } from "./task.ts";
 
-/** All tasks that this program knows. */
+/** The tasks of one program. */
 export class TaskRegistry {
   /** By name: versions in the order of their registration; the last is the newest. */
   readonly #tasks = new Map<string, TaskDefinition[]>();
@@ -17,8 +17,8 @@ export class TaskRegistry {
   /**
    * Registers a task.
    *
-   * @throws BelfryError `TASK_DUPLICATE` the name (with this version) is taken; `NAME_INVALID`, `OPTION_INVALID`,
-   * `DURATION_INVALID`
+   * @throws BelfryError `TASK_DUPLICATE` a task of this name and version is registered; `NAME_INVALID`,
+   * `OPTION_INVALID`, `DURATION_INVALID`
    */
   define<Schema extends StandardSchema, Output>(
     name: string,
@@ -48,7 +48,7 @@ export class TaskRegistry {
    * Finds a task.
    *
    * @param version the version a job began with; undefined: the newest
-   * @returns undefined where this program does not know it
+   * @returns undefined when this program does not know it
    */
   get(name: string, version?: string): TaskDefinition | undefined {
     const versions = this.#tasks.get(name);
@@ -56,17 +56,17 @@ export class TaskRegistry {
     return version === undefined ? versions.at(-1) : versions.find((definition) => definition.version === version);
   }
 
-  /** Whether any version of the task is known. */
+  /** Tells whether any version of the task is known. */
   has(name: string): boolean {
     return this.#tasks.has(name);
   }
 
-  /** Names of all tasks, in the order of their registration. */
+  /** Lists the names of all tasks, in the order of their registration. */
   names(): string[] {
     return [...this.#tasks.keys()];
   }
 
-  /** The known name nearest to a misspelt one, for messages. */
+  /** Finds the known name nearest to a misspelt one, for messages. */
   suggestion(name: string): string | undefined {
     return nearest(name, this.#tasks.keys());
   }

@@ -1,13 +1,14 @@
 /**
- * When a failed try is made again: policies as plain data, and the delay they give. Pure.
+ * When is a failed attempt of a job, or a failed try of a step, made again? Policies as plain data, and the delay they give.
+ * Pure.
  *
  * The default is five attempts with exponential delays and full jitter (the delay is drawn evenly from zero up to 1 s,
  * 3 s, 9 s, 27 s): full jitter spreads the herd that one outage makes, see "Exponential Backoff And Jitter" (AWS
- * Architecture Blog, 2015). A policy that is data travels with the job, so a schedule's or an enqueuer's policy holds on
- * every worker; a function can only live with the task's code.
+ * Architecture Blog, 2015). A policy that is data is stored with the job, so a policy given to a schedule or to `enqueue`
+ * holds on every worker; a function exists only beside the task's code.
  *
- * What counts against `maxAttempts`: every attempt that ended with an error, and every one that ended with its worker
- * unless it had made progress; see `execution/attempts.ts`.
+ * What counts against the `maxAttempts` of a job: every attempt that ended with an error, and every one whose worker died
+ * unless it had finished a new step; see `execution/attempts.ts`.
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
@@ -20,12 +21,12 @@ export type Backoff = (typeof BACKOFFS)[number];
 
 /** A retry policy as it is stored. */
 export interface RetryPolicy {
-  /** Number of tries in all, 1 or more. */
+  /** How many attempts (of a step: tries) there are in all, 1 or more. */
   maxAttempts: number;
   backoff: Backoff;
-  /** Delay after the first try, in ms. */
+  /** Delay after the first failure, in ms. */
   initialMs: number;
-  /** What an exponential delay is multiplied by from try to try. */
+  /** What an exponential delay is multiplied by after each further failure. */
   factor: number;
   /** No delay is longer, in ms. */
   maxMs: number;
@@ -33,7 +34,7 @@ export interface RetryPolicy {
   jitter: "full" | "none";
 }
 
-/** A retry policy as people write it; what is left out is {@link DEFAULT_RETRY}'s. */
+/** A retry policy as users write it; what is left out is {@link DEFAULT_RETRY}'s. */
 export interface RetryOptions {
   maxAttempts?: number;
   backoff?: Backoff;
@@ -43,16 +44,16 @@ export interface RetryOptions {
   jitter?: "full" | "none";
 }
 
-/** What a retry function learns: which try failed, 1-based, and how. */
+/** What a retry function gets: which attempt (of a step: try) failed, 1-based, and its error. */
 export interface FailedTry {
   attempt: number;
   error: unknown;
 }
 
-/** Decides in code: the delay until the next try, or null for no more. */
+/** Decides in code: returns the delay until the next attempt or try, or null for no more. */
 export type RetryFunction = (failed: FailedTry) => Duration | null;
 
-/** A policy that can be stored: options, a number of attempts, or `false` for a single one. */
+/** A policy that can be stored: options, a number of attempts, or `false` for one attempt. */
 export type StorableRetry = RetryOptions | number | false;
 
 /** Any policy. */
@@ -68,13 +69,13 @@ export const DEFAULT_RETRY: RetryPolicy = {
   jitter: "full",
 };
 
-/** One try and no more. */
+/** One attempt and no more. */
 export const NO_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxAttempts: 1 };
 
-/** Says that trying again cannot help: the job (or step) fails at once. */
+/** An error after which trying again cannot help: the job (or step) fails at once. */
 export class FatalError extends Error {
   /**
-   * @param message what is wrong for good
+   * @param message what is wrong
    * @param options `cause`: the error behind this one
    */
   constructor(message?: string, options?: ErrorOptions) {
@@ -83,9 +84,9 @@ export class FatalError extends Error {
   }
 }
 
-/** Says when to try again, overriding the policy's delay (not its number of attempts). */
+/** An error that sets the delay until the next attempt or try, in place of the policy's; the number of attempts stays. */
 export class RetryLater extends Error {
-  /** Delay until the next try, in ms. */
+  /** The delay, in ms. */
   readonly delayMs: number;
 
   /**
@@ -144,20 +145,21 @@ export function readRetry(retry: Retry, what: string): RetryPolicy | RetryFuncti
   return typeof retry === "function" ? retry : parseRetry(retry, what);
 }
 
-/** A retry function cannot be asked about a worker that died, so even its jobs end after this many attempts. */
+/** A retry function is not called for a worker that died, so its jobs, too, end after this many attempts. */
 const MAX_FUNCTION_ATTEMPTS = 100;
 
-/** How many tries a policy allows at most. */
+/** Tells how many attempts a policy allows at most. */
 export function maxAttempts(policy: RetryPolicy | RetryFunction): number {
   return typeof policy === "function" ? MAX_FUNCTION_ATTEMPTS : policy.maxAttempts;
 }
 
 /**
- * The delay until the next try.
+ * Computes the delay until the next attempt or try.
  *
- * @param attempt the try that failed, 1-based
+ * @param failed the attempt or try that failed, and its error
  * @param random draws evenly from [0, 1)
- * @returns ms, or null when there is to be no other try
+ * @returns ms; null: there is no other attempt
+ * @throws whatever a retry function throws; BelfryError `DURATION_INVALID` for the delay it returned
  */
 export function retryDelayMs(
   policy: RetryPolicy | RetryFunction,
@@ -182,7 +184,7 @@ export function retryDelayMs(
   return Math.round(jitter === "full" ? delayMs * random() : delayMs);
 }
 
-/** Errors of Belfry after which trying again gives the same answer. */
+/** Codes of Belfry's errors after which another attempt would end in the same way. */
 const FATAL_CODES = new Set<string>([
   "REPLAY_MISMATCH",
   "INPUT_INVALID",
@@ -194,7 +196,7 @@ const FATAL_CODES = new Set<string>([
   "TASK_UNKNOWN",
 ]);
 
-/** Whether trying again cannot help. */
+/** Tells whether trying again cannot help. */
 export function isFatal(error: unknown): boolean {
   return error instanceof FatalError || (error instanceof BelfryError && FATAL_CODES.has(error.code));
 }

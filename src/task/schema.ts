@@ -1,21 +1,21 @@
 /**
- * How a task checks its input: any validator that speaks Standard Schema (https://standardschema.dev, version 1), which
- * valibot, zod, arktype and others do.
+ * How does a task check its input? With any validator that implements Standard Schema (https://standardschema.dev, version
+ * 1), as valibot, zod, arktype and others do.
  *
- * The interface is written out here by its published specification, so there is no dependency and a validator of any
- * version fits by structure. A schema may change the value (defaults, coercion); then the handler gets what the schema
- * put out. What travels is the input *before* the schema, so it is checked at both ends: when it is enqueued, so that
- * the mistake is the sender's, and when it is run, because the code may have changed in between.
+ * The interface is written here after its published specification, so there is no dependency, and a validator of any
+ * version fits by structure. A schema may change the value (defaults, coercion); then the handler gets the changed value.
+ * The input is stored *before* the schema changes it and checked twice: when the job is enqueued, so that the caller gets
+ * the error, and when it runs, because the code may have changed in between.
  */
 import { BelfryError } from "../base/error.ts";
 
-/** One complaint of a validator. */
+/** One thing that a validator found wrong. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
 }
 
-/** What a validator answers: a value, or issues. */
+/** The result of a validator: a value, or issues. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: ReadonlyArray<SchemaIssue> };
@@ -30,17 +30,17 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** The type a schema takes. */
+/** The type of values that a schema accepts. */
 export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["input"];
 
-/** The type a schema gives. */
+/** The type of values that a schema returns. */
 export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
 
 /**
  * Checks a value against a schema.
  *
- * @param what the value's role, for the error: `input of task "report"`
- * @returns what the schema put out
+ * @param what what the value is, for the error: `input of task "report"`
+ * @returns the value as the schema returns it
  * @throws BelfryError `INPUT_INVALID` naming every issue with its path
  */
 export async function validate(schema: StandardSchema, value: unknown, what: string): Promise<unknown> {

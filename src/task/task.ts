@@ -1,10 +1,10 @@
 /**
- * A task as enqueuers see it: a name with types. Wherever one is taken, its bare name will do, so that code can enqueue or
- * schedule a task that is defined in another program.
+ * What does code need to enqueue a task? Its name; the types are for the compiler. So a program can enqueue or schedule a
+ * task that is defined in another program by its bare name.
  */
 import { checkName } from "../base/names.ts";
 
-/** A named function, as enqueuers see it. */
+/** A named function, as code that enqueues it sees it. */
 export interface Task<Input = unknown, Output = unknown> {
   readonly name: string;
   /** Only for the type checker: what goes in and out. */
@@ -15,7 +15,7 @@ export interface Task<Input = unknown, Output = unknown> {
 export type TaskReference<Input = never, Output = unknown> = Task<Input, Output> | string;
 
 /**
- * The name of a task that is given as such or by name.
+ * Reads the name of a task that is given as an object or by name.
  *
  * @throws BelfryError `NAME_INVALID`
  */

@@ -85,7 +85,7 @@ describe("attempts", () => {
       victim = bench.start();
       await bench.clock.advance("31s");
     }
-    // The first crash came after progress ("fine"), so it is forgiven; three in one place are not.
+    // The first crash came after a new step ("fine") and does not count; the three after it do.
     expect(killed).toBe(4);
     const job = await enqueuer.job(id);
     expect(job).toMatchObject({ state: "failed", error: { code: "CLAIM_LOST" } });

@@ -1,4 +1,4 @@
-/** A workflow of 50 steps with eight workers that die at random, on the memory storage; others are in `node/`. */
+/** Jobs of 50 steps with eight workers that die at random, on the memory storage; the other storages are in `node/`. */
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { chaos } from "./chaos.ts";

@@ -1,16 +1,16 @@
 /**
- * Chaos, for any storage: workflows of 50 steps, eight workers, and one of them dies every moment.
+ * Chaos on any storage: jobs of 50 steps run on eight workers, of which one dies again and again.
  *
- * A worker that dies here is cut off from the storage for good, in the middle of whatever it does: its calls arrive or
- * not, and none is answered. (Processes that are really killed are in `node/`.) Real time passes, since most storages
- * answer in it; deaths come by number of calls, so that a slow machine has as many as a quick one.
+ * A worker that dies here is disconnected from the storage for good, in the middle of whatever it does: each of its calls
+ * arrives or not, and none is answered. (The tests in `node/` kill real processes.) Real time passes, since most storages
+ * need it to answer; deaths come by number of calls, so that a slow machine has as many as a fast one.
  */
 import { expect } from "vitest";
 import { Belfry } from "../../mod.ts";
 import type { SaveReply, SaveRequest, Storage } from "../../src/storage/port.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
 
-/** How much of it. */
+/** Size and pace of a chaos run. */
 export interface ChaosOptions {
   workflows: number;
   steps: number;
@@ -22,7 +22,7 @@ export interface ChaosOptions {
   limitMs: number;
 }
 
-/** What happened. */
+/** What happened in a chaos run. */
 export interface ChaosReport {
   deaths: number;
   effects: number;
@@ -33,7 +33,7 @@ interface Life {
   dead: boolean;
 }
 
-/** Runs chaos on a storage and checks what came of it. @param open opens the storage once more, as a process would */
+/** Runs chaos on a storage and checks every job. @param open opens the storage again, as another process would */
 export async function chaos(open: () => Promise<Storage>, options: ChaosOptions): Promise<ChaosReport> {
   const { workflows, steps, workers, deathEveryCalls, claimTtlMs, seed, limitMs } = options;
   const random = seededRandom(seed);
@@ -57,7 +57,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
         for (let i = 0; i < steps; i++) {
           sum += await ctx.step("s", async () => {
             await new Promise((resolve) => setTimeout(resolve, 2));
-            // The dead have no effects.
+            // A step of a dead worker has no effect.
             if (life.dead) return new Promise<number>(() => {});
             const effect = `${ctx.job.id} ${i === 0 ? "s" : `s#${i + 1}`}`;
             if (saved.has(effect)) again.push(effect);
@@ -68,7 +68,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
         }
         return `${input.name} ${sum}`;
       },
-      // Where the storage is slow, workers die faster than anything can be saved.
+      // On a slow storage workers could die faster than anything is saved.
       { retry: 50 },
     );
     void belfry.run({ schedule: false });
@@ -102,7 +102,7 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
   const ms = performance.now() - start;
   for (const { life, belfry } of lives) {
     if (life.dead) continue;
-    // The storage is shared by all: it is closed once, at the end.
+    // All share one storage: it is closed once, at the end.
     life.dead = true;
     void belfry;
   }
@@ -115,13 +115,13 @@ export async function chaos(open: () => Promise<Storage>, options: ChaosOptions)
   expect(again).toEqual([]);
   expect(did.size).toBe(workflows * steps);
   const effects = [...did.values()].reduce((total, count) => total + count, 0);
-  // A death can repeat at most the steps that were under way in the worker.
+  // A death can repeat at most the steps that its worker was running.
   expect(effects - did.size).toBeLessThanOrEqual(deaths * workflows);
   await enqueuer.close();
   return { deaths, effects, ms };
 }
 
-/** A storage as a worker sees it that may die in the middle of a call. */
+/** Wraps a storage for a worker that may die in the middle of a call. */
 function mortal(storage: Storage, life: Life, random: () => number, saved: Set<string>, onCall: () => void): Storage {
   const never = new Promise<never>(() => {});
   return new Proxy(storage, {
@@ -142,7 +142,7 @@ function mortal(storage: Storage, life: Life, random: () => number, saved: Set<s
         await null;
         if (life.dead && lostOnTheWay) return never;
         const reply = await (value as (...args: unknown[]) => unknown).apply(target, args);
-        // What is stored counts as saved, also where the answer reaches nobody.
+        // A step that was stored counts as saved, also when the answer was lost.
         if (key === "save") confirm(args[0] as SaveRequest, reply as SaveReply, saved);
         return life.dead ? never : reply;
       };

@@ -1,4 +1,4 @@
-/** Child jobs: invoked, side by side, failing, cancelled, spawned; and exactly one for each step whatever crashes. */
+/** Child jobs: invoked, side by side, failing, cancelled, spawned; and exactly one for each call, whatever crashes. */
 import { describe, expect, test } from "vitest";
 import { childId } from "../../src/execution/child_id.ts";
 import { cancelJob } from "../../src/job/control.ts";

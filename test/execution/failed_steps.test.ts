@@ -139,12 +139,12 @@ describe("what a failed attempt forgets", () => {
 
   test("a step beside the failed one that hangs delays the next attempt by five seconds at most", async () => {
     const bench = new Bench();
-    let told = 0;
+    let aborted = 0;
     bench.tasks.define(
       "job",
       async (ctx) => {
         if (ctx.job.attempt > 1) return;
-        ctx.signal.addEventListener("abort", () => told++);
+        ctx.signal.addEventListener("abort", () => aborted++);
         await Promise.all([
           ctx.step("bad", () => Promise.reject(new Error("x"))),
           ctx.step("hang", () => new Promise(() => {})),
@@ -157,7 +157,7 @@ describe("what a failed attempt forgets", () => {
     await bench.clock.advance("4s");
     expect((await node.job(id)).state).toBe("running");
     await bench.clock.advance("2s");
-    expect(told).toBe(1);
+    expect(aborted).toBe(1);
     expect((await node.job(id)).state).toBe("completed");
     await node.stop();
   });

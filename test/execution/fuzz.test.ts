@@ -1,9 +1,9 @@
 /**
- * Random programs, killed at every storage call: whatever the shape of the code, each branch gets its own answers, and
- * what was saved is not run again.
+ * Random programs, killed at random storage calls: whatever the shape of the code, each branch gets its own results, and
+ * a saved step does not run again.
  *
  * Programs are trees of sequences, `Promise.all`, `Promise.race` and `try`, over steps, sleeps, waits and values that
- * share a few names, so that a branch which got another branch's answer would be seen: every answer names its place.
+ * share a few names. Every result names its place in the code, so a branch that got another branch's result is found.
  */
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
@@ -55,7 +55,7 @@ function makeProgram(random: Random, depth: number): Program {
   }
 }
 
-/** Runs a program; `place` tells where in the code an operation stands, `entered` hears of step functions that ran. */
+/** Runs a program; `place` says where in the code an operation stands, `entered` is called by step functions that run. */
 async function runProgram(
   ctx: Context,
   program: Program,
@@ -113,7 +113,7 @@ async function runProgram(
   }
 }
 
-async function outcomeOf(
+async function endOf(
   program: Program,
   seed: number,
   crashes: { calls: number; arrives: boolean }[],
@@ -153,7 +153,7 @@ async function outcomeOf(
     const job = await starter.job(id);
     if (job.state === "completed" || job.state === "failed") {
       const alive = nodes.filter((node) => !node.dead);
-      // A shutdown that its worker does not live through would be waited for in vain.
+      // A worker that dies during its shutdown would never end it, so the test does not wait for it.
       for (const node of alive) node.crashAfter(Infinity, false);
       await Promise.all(alive.map((node) => node.stop()));
       if (job.state === "failed") return `failed: ${job.error?.message}`;
@@ -164,7 +164,7 @@ async function outcomeOf(
   throw new Error(`seed ${seed} does not end: ${JSON.stringify(await starter.job(id), null, 1)}`);
 }
 
-/** Runs programs of so many seeds; each gives every branch its own answers. */
+/** Runs the programs of so many seeds; each must give every branch its own results. */
 async function fuzz(from: number, count: number, open: () => Promise<Storage>): Promise<void> {
   for (let seed = from; seed < from + count; seed++) {
     const program = makeProgram(seededRandom(seed), 4);
@@ -173,8 +173,8 @@ async function fuzz(from: number, count: number, open: () => Promise<Storage>): 
       calls: Math.floor(random.next() * 6),
       arrives: random.next() < 0.5,
     }));
-    const outcome = await outcomeOf(program, seed, crashes, await open());
-    expect(outcome, `seed ${seed}: ${JSON.stringify(program)}`).not.toMatch(/WRONG|failed|MISMATCH/);
+    const end = await endOf(program, seed, crashes, await open());
+    expect(end, `seed ${seed}: ${JSON.stringify(program)}`).not.toMatch(/WRONG|failed|MISMATCH/);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the tests of execution share: engines on one storage with a clock that is moved by hand, and workers that can
- * "crash": a crashed worker's writes go nowhere and nothing of it is heard again, as after kill -9.
+ * The test bench of execution: engines on one storage with a clock that is moved by hand, and workers that can "crash". The
+ * calls of a crashed worker reach no storage and are never answered, as after kill -9.
  */
 import { memory } from "../../adapters/memory.ts";
 import { CorrectedClock } from "../../src/base/clock.ts";
@@ -26,7 +26,7 @@ interface Gate {
   calls: Record<string, number>;
 }
 
-/** One engine with its worker, as a process would hold them. */
+/** One engine with its worker, as one process would hold them. */
 export class Node {
   readonly engine: Engine;
   readonly worker: Worker;
@@ -79,7 +79,7 @@ export class Node {
     this.#gate.dead = true;
   }
 
-  /** Dies at the storage call after so many more; `arrives`: that call still reaches the storage, its answer nobody. */
+  /** Dies at the storage call after so many more; `arrives`: that call reaches the storage, but its answer is lost. */
   crashAfter(calls: number, arrives: boolean): void {
     this.#gate.left = calls;
     this.#gate.arrives = arrives;
@@ -140,7 +140,7 @@ export class Bench {
   }
 }
 
-/** A storage as a process sees it that may die: then calls neither arrive nor return. */
+/** Wraps a storage for a process that may die: then calls neither arrive nor return. */
 function mortal(storage: Storage, gate: Gate): Storage {
   const never = new Promise<never>(() => {});
   return new Proxy(storage, {

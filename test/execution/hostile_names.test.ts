@@ -1,4 +1,4 @@
-/** Users' names that look like the engine's own, on the memory storage; databases are in `node/`. */
+/** Users' names that look like the engine's own, on the memory storage; the databases are in `node/`. */
 import { expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { checkName } from "../../src/base/names.ts";

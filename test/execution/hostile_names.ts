@@ -1,6 +1,6 @@
 /**
- * Names of durable calls that look like those which the engine gives to its own records, and the job that uses one for
- * all it does: steps, repeated steps, sleeps, waits, children, beside values, a patch, a version and a failed attempt.
+ * Names that could be taken for those of the engine's own records, and a job that gives one name to all its durable calls:
+ * steps, repeated steps, a sleep, a wait and children, beside values, a patch, a version and a failed attempt.
  */
 import { expect } from "vitest";
 import { signalJob } from "../../src/job/control.ts";
@@ -8,7 +8,7 @@ import type { Job } from "../../src/job/view.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { Bench } from "./harness.ts";
 
-/** Names that are valid and could be taken for something else. */
+/** Valid names that could be taken for something else. */
 export const HOSTILE_NAMES: readonly string[] = [
   "attempt()",
   "version()",
@@ -117,7 +117,7 @@ function expectOnce(name: string, job: Job, { ran, values }: Traces): void {
   );
 }
 
-/** A storage without a time of its own, so that the test's clock is the only one. */
+/** Wraps a storage so that it reports no time: the test's clock is the only one. */
 function withoutTime(storage: Storage): Storage {
   return new Proxy(storage, {
     get(target, key) {

@@ -1,4 +1,4 @@
-/** What a run does next: each row names a situation and the action that it calls for. */
+/** What a run does next: each row is a situation and the action that follows. */
 import { describe, expect, test } from "vitest";
 import { decideNext, HOLD_MS, type NextAction, type RunState } from "../../src/execution/next.ts";
 

@@ -1,18 +1,18 @@
-/** Replay: the order the code saw first, names, values, patches, and history that does not fit. */
+/** Replay: the order of results, names, values, patches, versions, and history that does not fit the code. */
 import { describe, expect, test } from "vitest";
 import { retryJob } from "../../src/job/retry.ts";
 import type { Context } from "../../src/task/context.ts";
 import { TaskRegistry } from "../../src/task/registry.ts";
 import { Bench } from "./harness.ts";
 
-/** Tasks with one task "job" whose code is given. */
+/** Makes a registry with one task "job" that has the given handler. */
 function tasksOf(handler: (ctx: Context) => unknown): TaskRegistry {
   const tasks = new TaskRegistry();
   tasks.define("job", (ctx) => handler(ctx));
   return tasks;
 }
 
-/** Runs a job with `before` until it waits, then goes on with `after`. */
+/** Runs a job with the code `before` until it waits, then continues it with the code `after`. */
 async function change(before: (ctx: Context) => unknown, after: (ctx: Context) => unknown) {
   const bench = new Bench();
   const old = bench.start({ tasks: tasksOf(before) });

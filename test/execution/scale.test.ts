@@ -1,11 +1,11 @@
 /**
- * Size, counted in turns and round trips (the bench measures time): ten thousand steps replay in a line, a hundred
- * thousand waiting jobs hold nothing and cost the others nothing.
+ * Size, counted in turns and round trips (the bench measures time): the replay of ten thousand steps is linear, and a
+ * hundred thousand waiting jobs hold nothing and do not slow down the others.
  */
 import { describe, expect, test } from "vitest";
 import { Bench } from "./harness.ts";
 
-/** Other runtimes run the same code with less of it. */
+/** Other runtimes run the same tests with smaller numbers. */
 const stage = (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env["BELFRY_STAGE"];
 const full = stage === undefined || stage === "node";
 
@@ -95,7 +95,7 @@ describe("size", () => {
     const { queues } = await bench.storage.stats({ now });
     expect(queues[0]).toMatchObject({ waiting: count, running: 0 });
     expect(node.worker.running).toBe(0);
-    // What is left is the look for unknown tasks; none of it grows with what waits.
+    // The timers left are those that look for unknown tasks; their number does not grow with the waiting jobs.
     expect(bench.clock.timers).toBeLessThanOrEqual(3);
     const idle = await calls(() => bench.clock.advance("1h"));
     expect(idle["claim"]).toBeLessThanOrEqual(2);

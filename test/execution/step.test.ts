@@ -1,4 +1,4 @@
-/** Steps: once saved they never run again; they run side by side; their failures and retries. */
+/** Steps: each runs once, gives its output to the code, and does not run again once it is saved. */
 import { describe, expect, test } from "vitest";
 import { Bench } from "./harness.ts";
 

@@ -1,4 +1,4 @@
-/** Waits: sleeps, signals, timeouts; suspension that user code cannot see. */
+/** Waits: sleeps, signals and timeouts; the suspension of a run is invisible to user code. */
 import { describe, expect, test } from "vitest";
 import { signalJob } from "../../src/job/control.ts";
 import { getJob } from "../../src/job/view.ts";
@@ -50,7 +50,7 @@ describe("suspension", () => {
     const node = bench.start();
     const { id } = await node.enqueue("job");
     const names = ["step", "sleep", "until", "signal", "child", "all", "retried"];
-    // Each run passes what is over once more; in none is anything caught, or "finally" reached before its time.
+    // Each run replays the calls that are over; none of them catches anything or reaches "finally" too early.
     let longest = 0;
     for (let hour = 0; hour < 14; hour++) {
       seen.length = 0;
@@ -257,7 +257,7 @@ describe("waitFor()", () => {
     await node.stop();
   });
 
-  test("gives undefined at its timeout, or throws SIGNAL_TIMEOUT when asked to", async () => {
+  test('gives undefined at its timeout, or throws SIGNAL_TIMEOUT with onTimeout: "throw"', async () => {
     const bench = new Bench();
     bench.tasks.define("job", async (ctx) => {
       const silent = await ctx.waitFor("a", { timeout: "1h" });

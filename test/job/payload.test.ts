@@ -1,4 +1,4 @@
-/** Payloads: what JSON loses is refused before anything is written; schemas at both ends; limits; encryption. */
+/** Payloads: what JSON would lose is refused before anything is written; input schemas; limits of size; encryption. */
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { plainCodec } from "../../src/base/codec.ts";
@@ -10,7 +10,7 @@ import type { StandardSchema } from "../../src/task/schema.ts";
 import type { Task } from "../../src/task/task.ts";
 import { Bench } from "../execution/harness.ts";
 
-/** A schema written by hand, as another library would make it: asynchronous, with a path of objects. */
+/** A hand-written schema, as another library might make it: asynchronous, with a path of objects. */
 const even: StandardSchema<number, string> = {
   "~standard": {
     version: 1,
@@ -23,7 +23,7 @@ const even: StandardSchema<number, string> = {
 };
 
 describe("input schema", () => {
-  test("types flow through define, enqueue and the handler", () => {
+  test("gives its types to define(), enqueue() and the handler", () => {
     const tasks = new TaskRegistry();
     const schema = v.object({ userId: v.number(), copies: v.optional(v.number(), 1) });
     const task = tasks.define(
@@ -41,7 +41,7 @@ describe("input schema", () => {
     expectTypeOf(none).toEqualTypeOf<Task<undefined, string>>();
   });
 
-  test("is checked when the job is enqueued: the sender is told, nothing is written", async () => {
+  test("is applied when the job is enqueued: enqueue() rejects, and nothing is written", async () => {
     const bench = new Bench();
     const task = bench.tasks.define("report", () => 1, { input: v.object({ userId: v.number() }) });
     const node = bench.node();
@@ -54,7 +54,7 @@ describe("input schema", () => {
     expect(await bench.storage.listJobs({ limit: 1 })).toEqual([]);
   });
 
-  test("is checked again when the job runs, and changes the value there; a misfit fails at once", async () => {
+  test("is applied again when the job runs, and may change the value; an input that no longer fits fails the job at once", async () => {
     const bench = new Bench();
     const tasks = new TaskRegistry();
     tasks.define("even", (_ctx, input) => input, { input: even });
@@ -69,7 +69,7 @@ describe("input schema", () => {
   });
 });
 
-describe("what JSON would lose", () => {
+describe("values that JSON would lose", () => {
   const cycle: Record<string, unknown> = {};
   cycle["self"] = cycle;
   test.each<[string, unknown, RegExp]>([
@@ -118,7 +118,7 @@ describe("what JSON would lose", () => {
     });
   });
 
-  test("a text that JSON and UTF-8 find hard goes through", async () => {
+  test("texts that are difficult for JSON and UTF-8 come back unchanged", async () => {
     const bench = new Bench();
     const text = "\u0000\u2028'\"\\$ {} 💥 \ud800 __proto__";
     bench.tasks.define("echo", async (ctx, input: string) => ctx.step("s", () => ({ ["__proto__x"]: input })));
@@ -180,7 +180,7 @@ describe("tasks", () => {
 describe("aesGcm()", () => {
   const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 
-  test("nothing readable is stored, and the job runs, waits and resumes", async () => {
+  test("stores nothing readable, and the job runs, waits and resumes", async () => {
     const bench = new Bench();
     const codec = aesGcm({ keys: { k1: key(1) }, current: "k1" });
     bench.tasks.define("job", async (ctx, input: { secret: string }) => {
@@ -191,7 +191,7 @@ describe("aesGcm()", () => {
     });
     const node = bench.start({ codec });
     const handle = await node.enqueue("job", { secret: "input" });
-    // WebCrypto answers from other threads, at a time that no clock of ours moves.
+    // WebCrypto answers from other threads, in real time that the fake clock does not move.
     await vi.waitFor(async () =>
       expect(await bench.storage.getJob({ id: handle.id })).toMatchObject({ state: "waiting" }),
     );
@@ -201,7 +201,7 @@ describe("aesGcm()", () => {
     await node.stop();
   });
 
-  test("keys rotate: the current one writes, the others still read", async () => {
+  test("writes with the current key and reads with the older ones, so that keys can rotate", async () => {
     const old = aesGcm({ keys: { k1: key(1) }, current: "k1" });
     const both = aesGcm({ keys: { k1: btoa(String.fromCharCode(...key(1))), k2: key(2) }, current: "k2" });
     const stored = await old.encode('{"a":1}');

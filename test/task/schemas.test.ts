@@ -1,4 +1,4 @@
-/** Standard Schema as three libraries speak it: valibot, zod, arktype; types and both ends. */
+/** Input schemas of three libraries (valibot, zod, arktype): types, defaults and refused inputs. */
 import { type } from "arktype";
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
@@ -31,7 +31,7 @@ describe("input schemas", () => {
   });
 
   test.each(["valibot", "zod", "arktype"] as const)(
-    "%s: defaults reach the handler, misfits the sender",
+    "%s: the handler gets the defaults, and enqueue() rejects an input that does not fit",
     async (name) => {
       const bench = new Bench();
       const task = define(bench.tasks)[name];

@@ -1,4 +1,4 @@
-/** A workflow of 50 steps with eight workers that die at random, on the storages that a process can open. */
+/** Jobs of 50 steps with eight workers that die at random, on SQLite, PostgreSQL and sqld. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

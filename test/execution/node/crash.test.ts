@@ -1,8 +1,9 @@
 /**
- * The crash matrix: real worker processes killed with -9 at every boundary of a job that does all there is to do.
+ * The crash matrix: real worker processes killed with -9 before and after every storage call of a job that makes all kinds
+ * of durable calls.
  *
- * Every job must complete with the right result, by another worker; a step that the storage had confirmed is never run
- * again; and one that was not confirmed is run once more at most. `BELFRY_LONG=1` kills at each boundary twenty times.
+ * Another worker must complete every job with the right result; a step that the storage had confirmed never runs again, and
+ * one that was not confirmed runs once more at most. `BELFRY_LONG=1` kills at each place twenty times.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,12 +18,12 @@ import { openStorage } from "./storages.ts";
 import type { Orders } from "./victim.ts";
 
 const LONG = process.env["BELFRY_LONG"] === "1";
-/** Rounds of a long run. */
+/** Rounds of a long test run. */
 const ROUNDS = Number(process.env["BELFRY_ROUNDS"] ?? 20);
 const CLAIM_MS = 2_000;
 const VICTIM = fileURLToPath(new URL("./victim.ts", import.meta.url));
 
-/** Runs a victim. @returns what it printed, and whether it was killed */
+/** Runs a process that kills itself (`victim.ts`). @returns what it printed, and whether it was killed */
 function runVictim(orders: Orders): Promise<{ out: string; killed: boolean; error: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [VICTIM, JSON.stringify(orders)], { stdio: ["ignore", "pipe", "pipe"] });
@@ -53,7 +54,7 @@ async function inParallel<T>(width: number, tasks: (() => Promise<T>)[]): Promis
   return results;
 }
 
-/** Kills at each boundary so many times, then lets one worker recover all. */
+/** Kills a worker at each place so many times, then lets one worker complete all jobs. */
 async function matrix(
   spec: string,
   folder: string,
@@ -94,7 +95,7 @@ async function matrix(
   const stop = new AbortController();
   const start = performance.now();
   const running = rescuer.run({ signal: stop.signal, schedule: false });
-  // Only gives up: what is not completed by then fails below, with its journal.
+  // Only the waiting ends here: a job that is not completed by then fails the test below, with its journal.
   const deadline = start + CLAIM_MS + 40_000 + orders.length * 100;
   for (const { jobId } of orders) {
     for (;;) {
@@ -121,7 +122,7 @@ async function matrix(
       expect(after, about).toBe(0);
       repeated += did - 1;
     }
-    // Only what was under way when the process died may be done again: one step, or the two side by side.
+    // Only steps that ran when the process died may run again: one step, or the two side by side.
     expect(repeated, about).toBeLessThanOrEqual(2);
   }
   await rescuer.close();

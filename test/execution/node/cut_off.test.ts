@@ -1,4 +1,4 @@
-/** Workers that lose their claim: stopped and let go on, killed beside a standby, blocked for a while. Real processes. */
+/** Real worker processes that are stopped and continued, or killed while another worker stands by. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ describe("a worker on a SQLite file", RETRY_ONCE, () => {
     return performance.now();
   }
 
-  test("a worker stopped past its claim and let go on saves nothing: its signal fired, the outside refused it", async () => {
+  test("a worker that is stopped for longer than its claim saves nothing afterwards: its signal aborts and its fence is refused", async () => {
     const enqueuer = await cutOffBelfry(orders("test"));
     const handle = await enqueuer.enqueue("guarded");
     const old = launch("old");
@@ -79,17 +79,17 @@ describe("a worker on a SQLite file", RETRY_ONCE, () => {
     const journal = readJournal(join(folder, "journal"));
     expect(journal).toContain("new writes outside true");
     expect(journal).not.toContain("old last");
-    // The first step had been saved by the old worker and is the only thing of it that counts.
+    // Of the old worker's work only the first step counts, which it had saved before.
     expect(journal).toContain("old first true");
     expect(journal).not.toContain("new first true");
     expect(writeOutside(join(folder, "outside"), 1)).toBe(false);
     await enqueuer.close();
   }, 180_000);
 
-  test("a worker stopped for less than its claim loses nothing, beside another that would take the job", async () => {
+  test("a worker that is stopped for less than its claim keeps its job, though another worker looks for jobs", async () => {
     const enqueuer = await cutOffBelfry(orders("test"));
     const handle = await enqueuer.enqueue("guarded");
-    // A third of the claim may have passed when it is stopped; the rest of it must do on a busy machine, too.
+    // A third of the claim may have passed when it is stopped; the rest must be long enough on a busy machine, too.
     const claimTtlMs = 3 * CLAIM_MS;
     const worker = launch("slow", claimTtlMs);
     await until("slow long begins");
@@ -104,7 +104,7 @@ describe("a worker on a SQLite file", RETRY_ONCE, () => {
     await enqueuer.close();
   }, 180_000);
 
-  test("after kill -9 a standby has the job within the claim time and a second", async () => {
+  test("after kill -9 another worker has the job within the claim time and a second", async () => {
     const enqueuer = await cutOffBelfry(orders("test"));
     const handle = await enqueuer.enqueue("guarded");
     const dead = launch("dead");
@@ -135,7 +135,7 @@ describe("a worker on a SQLite file", RETRY_ONCE, () => {
     await running;
     await belfry.close();
     late.sort((a, b) => a - b);
-    // The median, since the machine may be busy with other things for a moment.
+    // The median, since the machine may be busy for a moment.
     expect(late[10]).toBeLessThan(50);
     expect(late[0]).toBeGreaterThan(-2);
   }, 180_000);

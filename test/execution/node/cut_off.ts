@@ -1,15 +1,15 @@
 /**
- * A worker process for the test of being cut off: `node cut_off.ts '{...}'`.
+ * A worker process that its parent stops and continues: `node cut_off.ts '{...}'`.
  *
- * Its job asks an outside system (a file that remembers the highest fence) before and after a long step. The process is
- * stopped in that step by its parent, and let go on when another worker has the job.
+ * Its job writes to an outside system (a file that remembers the highest fence) before and after a long step. The parent stops
+ * the process in that step and continues it when another worker has the job.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Belfry } from "../../../mod.ts";
 import { note } from "./matrix_job.ts";
 import { openStorage } from "./storages.ts";
 
-/** What the process is told. */
+/** The arguments of the process. */
 export interface CutOffOrders {
   spec: string;
   name: string;
@@ -20,7 +20,7 @@ export interface CutOffOrders {
   claimTtlMs: number;
 }
 
-/** A write to the outside system, refused where a later claim has written before. */
+/** Writes to the outside system, which refuses a fence lower than the highest it has seen. */
 export function writeOutside(path: string, fence: number): boolean {
   const highest = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
   if (fence < highest) return false;
@@ -28,7 +28,7 @@ export function writeOutside(path: string, fence: number): boolean {
   return true;
 }
 
-/** A Belfry with the task. */
+/** Makes a Belfry with the task. */
 export async function cutOffBelfry(orders: CutOffOrders): Promise<Belfry> {
   const { spec, name, journal, outside, gate, claimTtlMs } = orders;
   const belfry = new Belfry({ storage: await openStorage(spec), claimTtl: claimTtlMs, onError: () => {} });
@@ -40,7 +40,7 @@ export async function cutOffBelfry(orders: CutOffOrders): Promise<Belfry> {
     await ctx.step("long", async ({ signal }) => {
       note(journal, `${name} long begins`);
       while (!existsSync(gate)) await new Promise((resolve) => setTimeout(resolve, 20));
-      // Long enough for the worker to learn, after it was let go on, that the job is another's.
+      // Long enough for the worker to learn, once it is continued, that another worker has the job.
       if (name === "old")
         for (let i = 0; i < 200 && !signal.aborted; i++) await new Promise((resolve) => setTimeout(resolve, 20));
       note(journal, `${name} writes outside ${writeOutside(outside, ctx.fence)}`);

@@ -1,13 +1,13 @@
 /**
  * The job of the crash matrix: steps, steps side by side, a value, a sleep, a signal, a child and a step that is tried
- * twice. Every function that runs writes a line into a journal before it returns, and every row that the storage has
- * confirmed writes another, so that what happened can be read off after any number of deaths.
+ * twice. Every step function writes a line into a journal before it returns, and every step that the storage has confirmed
+ * adds another, so that the journal shows what happened after any number of deaths.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { Belfry } from "../../../mod.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 
-/** The result of the matrix job when everything is right. */
+/** The right result of the matrix job. */
 export const RIGHT = "load+left+right+signal+child(9)+flaky";
 
 /** Steps of the matrix job that have an effect. */
@@ -18,14 +18,14 @@ export function note(journal: string, line: string): void {
   appendFileSync(journal, `${line}\n`);
 }
 
-/** What a journal says of one job. */
+/** Reads the lines of a journal. */
 export function readJournal(journal: string): string[] {
   return readFileSync(journal, "utf8")
     .split("\n")
     .filter((line) => line !== "");
 }
 
-/** A Belfry that knows the matrix tasks. `enter` is called when a step's function begins. */
+/** Makes a Belfry with the matrix tasks. `enter` is called when a step's function begins. */
 export function matrixBelfry(options: {
   storage: Storage;
   queues: string[];

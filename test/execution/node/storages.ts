@@ -1,4 +1,4 @@
-/** Opens a shared storage by a word, in a test and in the processes that it starts; `close` also ends the client. */
+/** Opens a shared storage by its address, in a test and in the processes that it starts; `close` also ends the client. */
 import { sqlite } from "../../../adapters/sqlite.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 

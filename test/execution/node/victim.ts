@@ -1,14 +1,14 @@
 /**
- * A worker process that kills itself with SIGKILL at one chosen boundary: `node victim.ts '{...}'`.
+ * A worker process that kills itself with SIGKILL at one chosen place: `node victim.ts '{...}'`.
  *
- * Boundaries are counted in the order in which they come: before and after each save, after each claim that brought a
- * job, and the beginning of each step's function. At the end of an undisturbed job it prints how many there were.
+ * Places are counted in the order in which they come: before and after each save, after each claim that found a job, and the
+ * beginning of each step's function. At the end of an undisturbed job the process prints how many there were.
  */
 import type { ClaimReply, SaveReply, SaveRequest, Storage } from "../../../src/storage/port.ts";
 import { matrixBelfry, note } from "./matrix_job.ts";
 import { openStorage } from "./storages.ts";
 
-/** What a victim is told. */
+/** The arguments of the process. */
 export interface Orders {
   spec: string;
   queue: string;
