@@ -36,6 +36,10 @@ export interface FetcherOptions {
   running(task: string): number;
   /** Starts a claimed job. @param sentMs monotonic time since which it is claimed */
   take(job: ClaimedJob, sentMs: number): void;
+  /** Whether claims of this worker must be renewed before it claims. */
+  overdue(): boolean;
+  /** Renews them. */
+  catchUp(): Promise<void>;
 }
 
 /** How many queues one request names: databases limit the parameters of a statement (D1: 100). */
@@ -94,14 +98,18 @@ export class Fetcher {
    * @param answered takes the result, after the jobs were started; null: the claim got no answer
    */
   piggyback(limit: number, answered: (result: ClaimResult | null) => void): PiggybackClaim | null {
-    if (this.#unanswered.length > 0) return null;
+    if (this.#unanswered.length > 0 || this.#options.overdue()) return null;
     const { names, limited } = this.#startable(limit);
     const [queues, ...others] = this.#queuesInTurn();
     if (limited.length > 0 || names.length === 0 || queues === undefined || others.length > 0) return null;
     const sent = this.#begin({ tasks: names, queues, limit: this.#atMost(limit) });
     return {
       request: (now) => this.#request(sent, now),
-      answered: (reply) => answered(reply ? this.#takeAll(sent, reply) : null),
+      answered: (reply) => {
+        const result = reply ? this.#takeAll(sent, reply) : null;
+        if (result instanceof Promise) void result.then(answered);
+        else answered(result);
+      },
       failed: () => {
         this.#unanswered.push(sent);
         answered(null);
@@ -147,6 +155,7 @@ export class Fetcher {
   /** Sends a request, or one again that got no reply. */
   async #send(wanted: Wanted): Promise<ClaimResult | null> {
     const { clock, storage } = this.#engine;
+    if (this.#options.overdue()) await this.#options.catchUp();
     const unanswered = this.#unanswered.shift();
     const sent = unanswered ?? this.#begin(wanted);
     let reply: ClaimReply;
@@ -158,7 +167,7 @@ export class Fetcher {
       if (sent.tries < MAX_TRIES) this.#unanswered.push(sent);
       return null;
     }
-    const result = this.#takeAll(sent, reply);
+    const result = await this.#takeAll(sent, reply);
     // The answer is of the time when the request was first performed: jobs may have come since.
     return unanswered ? { ...result, full: true } : result;
   }
@@ -167,10 +176,37 @@ export class Fetcher {
     return { token, worker: this.#engine.holder, queues, tasks, limit, now, claimMs: this.#options.claimMs };
   }
 
-  #takeAll(sent: Sent, { jobs, nextAt }: ClaimReply): ClaimResult {
+  /** Starts the jobs that a request brought; those of a late answer once their claims are renewed. */
+  #takeAll(sent: Sent, { jobs, nextAt }: ClaimReply): ClaimResult | Promise<ClaimResult> {
     const last = jobs.at(-1);
     if (last) this.#firstQueue = this.#options.queues().indexOf(last.queue) + 1;
+    const result = { found: jobs.length, full: jobs.length >= sent.limit, nextAt };
+    const late = this.#engine.clock.monotonic() - sent.sentMs > this.#options.claimMs / 3;
+    if (late && jobs.length > 0) return this.#takeLate(jobs).then(() => result);
     for (const job of jobs) this.#options.take(job, sent.sentMs);
-    return { found: jobs.length, full: jobs.length >= sent.limit, nextAt };
+    return result;
+  }
+
+  /**
+   * Starts jobs whose claims may have run out, because the request waited for a lock or its reply was lost: only those that
+   * no other worker has taken meanwhile.
+   */
+  async #takeLate(jobs: readonly ClaimedJob[]): Promise<void> {
+    const sentMs = this.#engine.clock.monotonic();
+    const kept = await this.#renew(jobs);
+    for (const job of jobs) if (kept.has(job.id)) this.#options.take(job, sentMs);
+  }
+
+  /** Renews claims before their jobs are started. @returns the ids of those that are ours; none where no answer comes */
+  async #renew(jobs: readonly ClaimedJob[]): Promise<ReadonlySet<string>> {
+    const { clock, storage } = this.#engine;
+    const claims = jobs.map(({ id, claimToken }) => ({ id, token: claimToken! }));
+    try {
+      const request = { now: clock.now(), claimMs: this.#options.claimMs, claims };
+      return new Set((await timed(this.#engine, () => storage.renew(request))).kept);
+    } catch (error) {
+      this.#engine.report(error, `renewing ${jobs.length} claims before their jobs start`);
+      return new Set();
+    }
   }
 }

@@ -15,6 +15,8 @@ interface Claim {
   token: string;
   /** Monotonic time at which the request that last prolonged it was sent. */
   prolongedMs: number;
+  /** The same moment by the engine's wall clock, by which the storage counts. */
+  prolongedAt: number;
 }
 
 /** What a {@link Heartbeat} needs of its worker. */
@@ -32,7 +34,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #claims = new Map<string, Claim>();
   #timer: Timer | undefined;
-  #renewing = false;
+  /** The renewal that is under way. */
+  #renewal: Promise<void> | undefined;
 
   /**
    * @param engine the engine
@@ -45,8 +48,8 @@ export class Heartbeat {
 
   /** Adds a claim to those that are renewed. @param sentMs monotonic time at which the claiming request was sent */
   add(id: string, token: string, sentMs: number): void {
-    this.#claims.set(id, { token, prolongedMs: sentMs });
-    if (!this.#timer && !this.#renewing) this.#arm(this.#options.claimMs / 3);
+    this.#claims.set(id, { token, prolongedMs: sentMs, prolongedAt: this.#wallAt(sentMs) });
+    if (!this.#timer && !this.#renewal) this.#arm(this.#options.claimMs / 3);
   }
 
   /** Stops renewing a claim. */
@@ -61,7 +64,9 @@ export class Heartbeat {
   prolonged(ids: string[], sentMs: number): void {
     for (const id of ids) {
       const claim = this.#claims.get(id);
-      if (claim) claim.prolongedMs = Math.max(claim.prolongedMs, sentMs);
+      if (!claim || claim.prolongedMs > sentMs) continue;
+      claim.prolongedMs = sentMs;
+      claim.prolongedAt = this.#wallAt(sentMs);
     }
   }
 
@@ -71,16 +76,58 @@ export class Heartbeat {
     return claim !== undefined && this.#engine.clock.monotonic() - claim.prolongedMs < this.#options.claimMs;
   }
 
+  /**
+   * Whether a claim of ours was not prolonged for so long that it may have run out, by either clock (a laptop that slept
+   * has a wall clock that moved on alone): its renewal must come first.
+   */
+  get overdue(): boolean {
+    const { clock } = this.#engine;
+    const patienceMs = (2 / 3) * this.#options.claimMs;
+    const beforeMs = clock.monotonic() - patienceMs;
+    const before = clock.now() - patienceMs;
+    for (const { prolongedMs, prolongedAt } of this.#claims.values()) {
+      if (prolongedMs < beforeMs || prolongedAt < before) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Renews claims that are overdue. A claim of this worker frees every claim that has run out, so after a step that
+   * blocked the event loop it would take the worker's own jobs away: whoever claims calls this first.
+   */
+  async catchUp(): Promise<void> {
+    while (this.#renewal || this.overdue) {
+      if (!this.#renewal) this.#beat();
+      const before = this.#claims.size;
+      await this.#renewal;
+      // A renewal that failed is tried again by its timer; the claim that waits for it will not be answered either.
+      if (this.overdue && this.#claims.size === before) return;
+    }
+  }
+
+  /** The wall time of a moment of the past. */
+  #wallAt(monotonicMs: number): number {
+    const { clock } = this.#engine;
+    return clock.now() - (clock.monotonic() - monotonicMs);
+  }
+
   #arm(delayMs: number): void {
     this.#timer = this.#engine.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
-      void this.#renew();
+      if (!this.#renewal) this.#beat();
+    });
+  }
+
+  #beat(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#renewal = this.#renew().finally(() => {
+      this.#renewal = undefined;
     });
   }
 
   async #renew(): Promise<void> {
     if (this.#claims.size === 0) return;
-    this.#renewing = true;
     const { clock, storage } = this.#engine;
     const { claimMs } = this.#options;
     const sentMs = clock.monotonic();
@@ -100,7 +147,6 @@ export class Heartbeat {
       for (const { id } of sent) if (this.#claims.has(id) && !this.mayOwn(id)) this.#lose(id);
       nextMs = claimMs / 10;
     } finally {
-      this.#renewing = false;
       if (this.#claims.size > 0) this.#arm(nextMs);
     }
   }

@@ -100,6 +100,8 @@ export class Worker {
       queues,
       running: (task) => this.#running.ofTask(task),
       take: (job, sentMs) => this.#take(job, sentMs),
+      overdue: () => this.#heartbeat.overdue,
+      catchUp: () => this.#heartbeat.catchUp(),
     });
     const piggyback = new PiggybackClaims(engine, {
       policy: this.#policy,

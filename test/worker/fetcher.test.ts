@@ -26,6 +26,8 @@ function setUp({ queues = ["q"], running = 0 }: { queues?: string[]; running?: n
     claimMs: 1_000,
     queues: () => queues,
     running: () => running,
+    overdue: () => false,
+    catchUp: async () => {},
     take: ({ id }) => void started.push(id),
   });
   bench.tasks.define("plain", () => 1);
