@@ -1,9 +1,9 @@
 /**
- * What follows from the end of a job? One batch of writes to a memory storage, and its consequences.
+ * What follows from the end of jobs? One batch of writes to a memory storage, and the effects of what it ended.
  *
- * A batch first makes its own writes and notes which jobs ended and which limits have room; `finish` then draws the
- * consequences from the whole set, so that the order of writes within a batch does not matter: unfinished descendants of
- * what did not complete are cancelled, parents wake, schedules count failures, limits admit.
+ * A batch first makes its own writes and notes which jobs ended and which limits have room. Then `finish` applies the effects for all
+ * of them, so the order of writes within a batch does not matter: unfinished descendants of jobs that did not complete are
+ * cancelled, waiting parents become ready, schedules count failures, limits admit jobs.
  */
 import type { JobLimit, JobRecord, JobState, NewJob, OccurrenceRecord, ScheduleRecord, Wake } from "../storage/port.ts";
 import { isFinished, type Job, type JobTable } from "./jobs.ts";
@@ -27,7 +27,7 @@ export interface End {
   error?: string | null;
 }
 
-/** The error of a job that ends because its schedule's next occurrence (overlap `cancel`) does not wait for it. */
+/** The error of a job that was cancelled because the next occurrence of its schedule fired (overlap `cancel`). */
 export const OVERLAP_ERROR: string = errorText("JOB_CANCELLED", "the next occurrence of its schedule cancelled it");
 /** The error of a job whose first attempt did not begin in time. */
 export const EXPIRY_ERROR: string = errorText("JOB_EXPIRED", "it was not started before it expired");
@@ -43,10 +43,10 @@ export class Batch {
   readonly #op: string | null;
   readonly #ended: Job[] = [];
   readonly #limits = new Set<string>();
-  /** What the batch may have woken, for listeners. */
+  /** What listeners are to be called with. */
   readonly wakes: Set<Wake> = new Set();
 
-  /** @param op the mark that the batch leaves on the jobs it writes */
+  /** @param op set on the jobs that the batch writes */
   constructor(tables: Tables, now: number, op: string | null) {
     this.#tables = tables;
     this.#now = now;
@@ -70,7 +70,7 @@ export class Batch {
   /** Records outcomes and inserts the jobs of those that had none. */
   fireJobs(schedule: string, jobs: NewJob[], occurrences: OccurrenceRecord[]): void {
     const { schedules } = this.#tables;
-    // Looked up before the outcomes of this batch are recorded, else each job would find its own.
+    // Looked up before the outcomes of this batch are recorded: each job would find its own.
     const fresh = jobs.filter(
       ({ scheduledAt }) => scheduledAt === null || !schedules.hasOutcome(schedule, scheduledAt),
     );
@@ -105,8 +105,8 @@ export class Batch {
     });
   }
 
-  /** Puts a finished job back in line, to be admitted again. */
-  revive(job: Job): void {
+  /** Makes a finished job ready again; its limit has to admit it again. */
+  putBack(job: Job): void {
     const { row } = job;
     if (job.limit) {
       Object.assign(this.#tables.limits.get(job.limit.key), copyOf(job.limit));
@@ -136,13 +136,13 @@ export class Batch {
     });
   }
 
-  /** Something reached a job: counts it, and wakes the job when it waits. */
-  wake(job: Job): void {
+  /** Counts a signal or an ended child that reached a job, which becomes ready if it waits. */
+  reach(job: Job): void {
     job.row.arrivals++;
     if (job.row.state === "waiting") this.ready(job, this.#now, true);
   }
 
-  /** Cancels unfinished jobs and their descendants, through unfinished ones only, and leaves a mark on them. */
+  /** Cancels unfinished jobs and their descendants, as far as unfinished jobs lead, and sets an op on them. */
   cancel(roots: Iterable<Job>, error: string, mark: string | null = this.#op): void {
     const { jobs } = this.#tables;
     const stack = [...roots];
@@ -154,18 +154,18 @@ export class Batch {
     }
   }
 
-  /** Draws the consequences. Nothing may be written after it. */
+  /** Applies the effects of what ended. Nothing may be written after it. */
   finish(): void {
     const { jobs, limits } = this.#tables;
     for (const job of [...this.#ended]) {
       const { id, state } = job.row;
       if (state === "completed") continue;
-      // Not with the batch's own mark: who wrote the child in the same batch has lost it.
+      // Not with the op of the batch: a write of such a child in the same batch lost its claim.
       this.cancel(jobs.childrenOf(id), errorText("JOB_CANCELLED", `its parent job ended as ${state}`), null);
     }
     for (const { row } of this.#ended) {
       const parent = row.parentId === null ? undefined : jobs.byId.get(row.parentId);
-      if (parent && !isFinished(parent.row.state)) this.wake(parent);
+      if (parent && !isFinished(parent.row.state)) this.reach(parent);
     }
     this.#countFailures();
     for (const key of this.#limits) {

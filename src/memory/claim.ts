@@ -1,13 +1,13 @@
 /**
- * Which job runs next? Claiming, and the question when there will be something to claim.
+ * Which job runs next? Claiming, and when there will be a job to claim.
  *
- * Before it claims, a batch lets time do its work in all queues: delayed jobs and timed-out waits become ready, claims
- * that have run out are freed, what is past `expiresAt` expires. Then it takes turns over the queues, each
- * giving its best job, until the limit is reached or no queue has anything to give.
+ * First a claim makes the changes that are due by time, in all queues: delayed jobs and timed-out waits become ready, claims that
+ * have run out are freed, jobs past `expiresAt` expire. Then the queues take turns, each giving its first job in claim order, until
+ * the limit is reached or no queue has a job and room.
  */
 import type { ClaimReply, ClaimRequest } from "../storage/port.ts";
 import { Batch, EXPIRY_ERROR, type Tables } from "./batch.ts";
-import { byClaimOrder, type Job, type Lane, type Queue } from "./jobs.ts";
+import { byClaimOrder, type Job, type Queue, type TaskJobs } from "./jobs.ts";
 import { rateFreeAt } from "./limits.ts";
 
 /** Claims jobs; see {@link import("../storage/port.ts").Storage.claim}. */
@@ -24,7 +24,7 @@ export function claim(tables: Tables, request: ClaimRequest): ClaimReply {
   if (before) {
     claimed = [...before];
   } else {
-    passTime(tables, now);
+    applyTime(tables, now);
     limits.admitDue(jobs, now);
     claimed = takeTurns(queues, tasks, now, limit, (job) => {
       jobs.change(job, now, (row) => {
@@ -45,7 +45,7 @@ export function claim(tables: Tables, request: ClaimRequest): ClaimReply {
   return { jobs: claimed.map((job) => jobs.claimed(job)), nextAt };
 }
 
-/** When some job of any queue could be claimed, by any worker; null when nothing waits for time. */
+/** When a job of any queue could first be claimed, by any worker; null when none waits for time. */
 export function jobsAt(tables: Tables, now: number): number | null {
   let at = tables.limits.nextAt(now);
   for (const queue of tables.jobs.queues.values()) at = earliest(at, claimableAt(queue, null, now));
@@ -58,11 +58,11 @@ function earliest(a: number | null, b: number | null): number | null {
   return Math.min(a, b);
 }
 
-/** Lets time do its work. */
-function passTime(tables: Tables, now: number): void {
+/** Makes the changes that are due by time. */
+function applyTime(tables: Tables, now: number): void {
   const batch = new Batch(tables, now, null);
-  for (const { lanes } of tables.jobs.queues.values()) {
-    for (const { timed, expiring } of lanes.values()) {
+  for (const { tasks } of tables.jobs.queues.values()) {
+    for (const { timed, expiring } of tasks.values()) {
       for (let job = timed.first(); job && job.timedAt <= now; job = timed.first()) {
         const { state, availableAt } = job.row;
         if (state === "running") batch.ready(job, now, false);
@@ -90,7 +90,7 @@ function takeTurns(
     for (const queue of turn) {
       if (taken.length === limit) break;
       if (!hasPlace(queue) || freeAt(queue) > now) continue;
-      const job = best(queue, tasks);
+      const job = firstOf(queue, tasks);
       if (!job) continue;
       take(job);
       if (queue.settings?.rate) queue.starts.push(now);
@@ -103,18 +103,18 @@ function takeTurns(
 }
 
 /**
- * When a worker that knows these tasks should ask a queue again: `now` when it has something to give, else the next
- * instant at which time changes something in it.
+ * When a worker that knows these tasks could first claim from a queue: `now` when it can at once, else the next instant at which
+ * time changes a job of it.
  */
 function claimableAt(queue: Queue, tasks: ReadonlySet<string> | null, now: number): number | null {
   if (queue.settings?.paused) return null;
   let at: number | null = null;
-  for (const { timed, expiring } of lanesFor(queue, tasks)) {
+  for (const { timed, expiring } of jobsFor(queue, tasks)) {
     at = earliest(at, timed.first()?.timedAt ?? null);
     at = earliest(at, expiring.first()?.row.expiresAt ?? null);
   }
   const free = freeAt(queue);
-  if (hasPlace(queue) && free < Number.POSITIVE_INFINITY && best(queue, tasks)) at = earliest(at, free);
+  if (hasPlace(queue) && free < Number.POSITIVE_INFINITY && firstOf(queue, tasks)) at = earliest(at, free);
   return at === null ? null : Math.max(at, now);
 }
 
@@ -129,17 +129,18 @@ function freeAt({ starts, settings }: Queue): number {
 }
 
 /** The ready job of the queue that comes first in claim order. */
-function best(queue: Queue, tasks: ReadonlySet<string> | null): Job | undefined {
+function firstOf(queue: Queue, tasks: ReadonlySet<string> | null): Job | undefined {
   let first: Job | undefined;
-  for (const lane of lanesFor(queue, tasks)) {
-    const job = lane.ready.first();
+  for (const jobs of jobsFor(queue, tasks)) {
+    const job = jobs.ready.first();
     if (job && (first === undefined || byClaimOrder(job, first) < 0)) first = job;
   }
   return first;
 }
 
-function* lanesFor(queue: Queue, tasks: ReadonlySet<string> | null): Generator<Lane> {
-  for (const [task, lane] of queue.lanes) {
-    if (tasks === null || tasks.has(task)) yield lane;
+/** The jobs of a queue, by task, of the tasks asked for. */
+function* jobsFor(queue: Queue, tasks: ReadonlySet<string> | null): Generator<TaskJobs> {
+  for (const [task, jobs] of queue.tasks) {
+    if (tasks === null || tasks.has(task)) yield jobs;
   }
 }

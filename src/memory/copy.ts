@@ -1,8 +1,8 @@
 /**
- * How does everything get out of a memory storage, and into another? Export in pages, import of pages.
+ * How is a memory storage exported and imported? In pages.
  *
- * Each table is walked in the order of its key, and a cursor is the place where the last page ended, so what is written
- * between two pages shifts nothing. Steps and signals are walked job by job.
+ * Each table is read in order of its key, and a cursor is the key at which the last page ended, so writes between two pages shift
+ * nothing. Steps and signals are read job by job.
  */
 import type {
   JobLimit,
@@ -26,7 +26,7 @@ type Placed = [place: (string | number)[], row: Row];
 
 const NAMES = Object.keys(TABLES);
 
-/** What the windows of rates are counted for. */
+/** Prefixes of the scopes under which starts are counted. */
 const QUEUE = "queue:";
 const LIMIT = "limit:";
 
@@ -137,7 +137,7 @@ function* walkOutcomes(schedules: Tables["schedules"], after: (string | number)[
   }
 }
 
-/** Walks what belongs to jobs: the rest of the job at which the last page ended, then the jobs after it. */
+/** Reads rows that belong to jobs: the rest of the job at which the last page ended, then the jobs after it. */
 function* walkParts(
   jobs: Tables["jobs"]["inOrder"],
   after: (string | number)[] | null,
@@ -199,7 +199,7 @@ export function importPage(tables: Tables, { table, rows }: StoragePage): void {
 function importRow({ jobs, limits, schedules, lease }: Tables, table: string, row: Row): void {
   switch (table) {
     case "lease": {
-      // A token never goes back: not even to that of another storage.
+      // A token never goes back, not even to that of another storage.
       const { holder, token, expiresAt } = fromRow<Lease>(table, row);
       if (token > lease.token) Object.assign(lease, { holder, token, expiresAt });
       break;
@@ -231,7 +231,7 @@ function importRow({ jobs, limits, schedules, lease }: Tables, table: string, ro
       const job = jobs.byId.get(signal.jobId);
       if (!job || jobs.hasSignal(job, signal.name, signal.key)) break;
       jobs.putSignal(job, signal);
-      // Pages come in order of name and key; what is read back must be in order of arrival.
+      // Pages are in order of name and key, the signals of a job in order of arrival.
       job.signals = new Map([...job.signals].sort(([, a], [, b]) => a.seq - b.seq));
       break;
     }
@@ -272,7 +272,7 @@ function importJob(jobs: JobTable, limits: LimitTable, row: Row): void {
     if (!known) Object.assign(limit, given);
     if (!held && !isFinished(record.state)) limit.admitted++;
   }
-  // Nothing is available yet at this "now": the next claim brings the time, and moves what has come.
+  // At this "now" nothing is available yet: the next claim has the time, and makes ready what is.
   const job = jobs.insert(record, given, null, Number.NEGATIVE_INFINITY);
   job.resuming = resuming;
   if (given && held) limits.admit(limits.get(given.key), jobs, Number.NEGATIVE_INFINITY);

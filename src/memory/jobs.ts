@@ -1,10 +1,10 @@
 /**
- * Where does a job stand? The jobs of a memory storage, and every order in which they are asked for.
+ * How are jobs stored and found? The jobs of a memory storage with an index for each order in which they are read.
  *
- * A job is in at most one line at a time, by its state: the ready line of its (queue, task), in claim order; the timed
- * line of its (queue, task), for what time alone makes claimable (delayed jobs, timeouts of waiting ones, claims that
- * run out); or a line of its limit, when it is held. So a claim looks at the heads of lines and never at what is
- * finished, later or held. Whoever changes a job goes through {@link JobTable.change}, which moves it.
+ * By its state a job is in at most one index: of its queue and task, the ready jobs in claim order, or those that time alone makes
+ * claimable (delayed jobs, timeouts of waiting ones, claims that run out); or an index of its limit, while it is held. So a claim
+ * reads the first entries of indexes and never finished, future or held jobs. Every change of a job goes through
+ * {@link JobTable.change}, which moves it to its index.
  */
 import type {
   ChildOutcome,
@@ -27,36 +27,36 @@ export interface Job {
   readonly insertedBy: string | null;
   /** The limit as it was given with the job. */
   readonly limit: JobLimit | null;
-  /** The last batch that wrote the job; null after a claim. */
+  /** The op of the batch that last wrote the job; null after a claim. */
   op: string | null;
   steps: Map<string, StepRecord>;
   /** By name and key, in order of arrival. */
   signals: Map<string, SignalRecord>;
-  /** The line it stands in. */
-  line: SortedSet<Job> | null;
-  /** When time makes it claimable, while it stands in a timed line. */
+  /** The index that it is in. */
+  index: SortedSet<Job> | null;
+  /** When time makes it claimable, while it is in an index by time. */
   timedAt: number;
 }
 
-/** Jobs of one task in one queue that may be claimed now or by time. */
-export interface Lane {
+/** The jobs of one task in one queue that can be claimed now, or will be by time alone. */
+export interface TaskJobs {
   ready: SortedSet<Job>;
   timed: SortedSet<Job>;
-  /** Jobs that expire if no attempt begins before. */
+  /** Jobs that expire unless an attempt begins before. */
   expiring: SortedSet<Job>;
 }
 
-/** A queue: its lanes by task, and what its settings count. */
+/** A queue: its jobs by task, and what its settings count. */
 export interface Queue {
   readonly name: string;
   settings: QueueRecord | null;
-  lanes: Map<string, Lane>;
+  tasks: Map<string, TaskJobs>;
   running: number;
   /** Instants of the claims that its rate may count, oldest first; kept until a purge, as a rate may be changed. */
   starts: number[];
 }
 
-// Most jobs have none; shared until the first one comes.
+// Most jobs have none; these are shared until a job gets its first one.
 const NO_STEPS: Map<string, StepRecord> = new Map();
 const NO_SIGNALS: Map<string, SignalRecord> = new Map();
 
@@ -79,20 +79,20 @@ const byId = (a: Job, b: Job): number => compareText(a.row.id, b.row.id);
 const byExpiry = (a: Job, b: Job): number => a.row.expiresAt! - b.row.expiresAt! || byId(a, b);
 const byEnd = (a: Job, b: Job): number => a.row.finishedAt! - b.row.finishedAt! || byId(a, b);
 
-/** Where held jobs go: their limit says which line. */
-export type HeldLine = (job: Job, now: number) => SortedSet<Job>;
+/** Gives the index of its limit in which a held job belongs. */
+export type HeldIndex = (job: Job, now: number) => SortedSet<Job>;
 
-/** Is told of each change of a job's row: `before` is null for a new one, `after` for one that was removed. */
+/** Called after each change of a job's row: `before` is null for a new one, `after` for one that was removed. */
 export type WatchJob = (before: Readonly<JobRecord> | null, after: Readonly<JobRecord> | null) => void;
 
-/** All jobs, and their lines. */
+/** All jobs, and their indexes. */
 export class JobTable {
   readonly byId: Map<string, Job> = new Map();
   /** All jobs in order of id. */
   readonly inOrder: SortedSet<Job> = new SortedSet(byId);
   readonly queues: Map<string, Queue> = new Map();
-  /** Unfinished and failed jobs: those that people watch. */
-  readonly watched: Set<Job> = new Set();
+  /** Unfinished and failed jobs: those that `stats` counts. */
+  readonly counted: Set<Job> = new Set();
   /** Finished jobs but failed ones, by when they ended. */
   readonly settled: SortedSet<Job> = new SortedSet(byEnd);
   /** Failed jobs, by when they ended. */
@@ -101,13 +101,13 @@ export class JobTable {
   readonly #children = new Map<string, Set<Job>>();
   readonly #unfinishedOf = new Map<string, Set<Job>>();
   readonly #byToken = new Map<string, Set<Job>>();
-  readonly #heldLine: HeldLine;
-  /** For who checks what happens to rows: the simulator. */
+  readonly #heldIndex: HeldIndex;
+  /** Called for each change of a row, for the oracle of the simulator. */
   watch: WatchJob | null = null;
 
-  /** @param heldLine says in which line of its limit a held job stands */
-  constructor(heldLine: HeldLine) {
-    this.#heldLine = heldLine;
+  /** @param heldIndex gives the index of its limit in which a held job belongs */
+  constructor(heldIndex: HeldIndex) {
+    this.#heldIndex = heldIndex;
   }
 
   /** The job of this task that was stored with this key. */
@@ -136,7 +136,7 @@ export class JobTable {
       queue = {
         name,
         settings: null,
-        lanes: new Map(),
+        tasks: new Map(),
         running: 0,
         starts: [],
       };
@@ -145,7 +145,7 @@ export class JobTable {
     return queue;
   }
 
-  /** Stores a new job. @param now what is available at or before it can be claimed at once */
+  /** Stores a new job. @param now a job that is available at or before it can be claimed at once */
   insert(row: JobRecord, limit: JobLimit | null, op: string | null, now: number): Job {
     const job: Job = {
       row,
@@ -155,7 +155,7 @@ export class JobTable {
       op,
       steps: NO_STEPS,
       signals: NO_SIGNALS,
-      line: null,
+      index: null,
       timedAt: 0,
     };
     this.byId.set(row.id, job);
@@ -167,7 +167,7 @@ export class JobTable {
     return job;
   }
 
-  /** Changes a job and moves it to where it then belongs. The id, task, queue, key, schedule and parent stay. */
+  /** Changes a job and moves it to the index in which it then belongs. The id, task, queue, key, schedule and parent stay. */
   change(job: Job, now: number, mutate: (row: JobRecord) => void): void {
     const before = this.watch && { ...job.row };
     this.#leave(job);
@@ -187,7 +187,7 @@ export class JobTable {
     this.watch?.(row, null);
   }
 
-  /** Inserts a step or overwrites the one of its name; what is done stays. */
+  /** Inserts a step, or overwrites the one of its name unless that is done. */
   putStep(job: Job, step: StepRecord): void {
     if (job.steps.get(step.name)?.state === "done") return;
     if (job.steps === NO_STEPS) job.steps = new Map();
@@ -222,8 +222,8 @@ export class JobTable {
 
   #leave(job: Job): void {
     const { row } = job;
-    job.line?.delete(job);
-    job.line = null;
+    job.index?.delete(job);
+    job.index = null;
     const queue = this.queue(row.queue);
     switch (row.state) {
       case "running":
@@ -231,11 +231,11 @@ export class JobTable {
         deleteFrom(this.#byToken, row.claimToken!, job);
         break;
       case "ready":
-        if (row.expiresAt !== null && row.attempt === 0) laneOf(queue, row.task).expiring.delete(job);
+        if (row.expiresAt !== null && row.attempt === 0) jobsOf(queue, row.task).expiring.delete(job);
         break;
       case "failed":
         this.failed.delete(job);
-        this.watched.delete(job);
+        this.counted.delete(job);
         return;
       case "completed":
       case "cancelled":
@@ -243,7 +243,7 @@ export class JobTable {
         this.settled.delete(job);
         return;
     }
-    this.watched.delete(job);
+    this.counted.delete(job);
     if (row.schedule !== null) deleteFrom(this.#unfinishedOf, row.schedule, job);
   }
 
@@ -254,50 +254,51 @@ export class JobTable {
       case "running":
         queue.running++;
         addTo(this.#byToken, row.claimToken!, job);
-        this.#standByTime(job, queue, row.claimExpiresAt!);
+        this.#addByTime(job, queue, row.claimExpiresAt!);
         break;
       case "waiting":
-        if (row.availableAt !== null) this.#standByTime(job, queue, row.availableAt);
+        if (row.availableAt !== null) this.#addByTime(job, queue, row.availableAt);
         break;
       case "ready":
-        if (row.expiresAt !== null && row.attempt === 0) laneOf(queue, row.task).expiring.add(job);
-        if (row.held) this.#stand(job, this.#heldLine(job, now));
-        else if (row.availableAt! <= now) this.#stand(job, laneOf(queue, row.task).ready);
-        else this.#standByTime(job, queue, row.availableAt!);
+        if (row.expiresAt !== null && row.attempt === 0) jobsOf(queue, row.task).expiring.add(job);
+        if (row.held) this.#addTo(job, this.#heldIndex(job, now));
+        else if (row.availableAt! <= now) this.#addTo(job, jobsOf(queue, row.task).ready);
+        else this.#addByTime(job, queue, row.availableAt!);
         break;
       case "failed":
         this.failed.add(job);
-        this.watched.add(job);
+        this.counted.add(job);
         return;
       default:
         this.settled.add(job);
         return;
     }
-    this.watched.add(job);
+    this.counted.add(job);
     if (row.schedule !== null) addTo(this.#unfinishedOf, row.schedule, job);
   }
 
-  #standByTime(job: Job, queue: Queue, at: number): void {
+  #addByTime(job: Job, queue: Queue, at: number): void {
     job.timedAt = at;
-    this.#stand(job, laneOf(queue, job.row.task).timed);
+    this.#addTo(job, jobsOf(queue, job.row.task).timed);
   }
 
-  #stand(job: Job, line: SortedSet<Job>): void {
-    job.line = line;
-    line.add(job);
+  #addTo(job: Job, index: SortedSet<Job>): void {
+    job.index = index;
+    index.add(job);
   }
 }
 
-function laneOf(queue: Queue, task: string): Lane {
-  let lane = queue.lanes.get(task);
-  if (!lane) {
-    lane = { ready: new SortedSet(byClaimOrder), timed: new SortedSet(byTime), expiring: new SortedSet(byExpiry) };
-    queue.lanes.set(task, lane);
+/** The jobs of a task in a queue, made when there are none. */
+function jobsOf(queue: Queue, task: string): TaskJobs {
+  let jobs = queue.tasks.get(task);
+  if (!jobs) {
+    jobs = { ready: new SortedSet(byClaimOrder), timed: new SortedSet(byTime), expiring: new SortedSet(byExpiry) };
+    queue.tasks.set(task, jobs);
   }
-  return lane;
+  return jobs;
 }
 
-/** One text for the pair; the length keeps `("a", "bc")` and `("ab", "c")` apart. */
+/** One text for a pair; the length keeps `("a", "bc")` and `("ab", "c")` apart. */
 function keyOf(name: string, key: string): string {
   return `${name.length}:${name}${key}`;
 }

@@ -1,10 +1,10 @@
 /**
- * Which held jobs may go? Global limits by key: how many jobs of a key are unfinished at once, how many start a while.
+ * Which held jobs are admitted? Global limits by key bound how many jobs of a key are unfinished at once, and how many start in a
+ * while.
  *
- * A job with a limit is inserted held, and admitted in the first batch that finds it available, a place free and the
- * rate not used up; from then on it counts until it is finished. Time alone can admit too (a delayed job comes due, the
- * rate's window moves on): each limit knows the next such instant, and limits stand in order of it, so that a claim
- * looks only at those whose instant has come.
+ * A job with a limit is inserted held, and admitted in the first batch that finds it available, a place free and the rate not used
+ * up; from then on it counts until it is finished. Time alone can admit a job too (a delayed job becomes due, the rate's window
+ * moves on). Each limit has the next such instant, and limits are kept in order of it, so a claim reads only those that are due.
  */
 import { byClaimOrder, byTime, type Job, type JobTable } from "./jobs.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
@@ -39,7 +39,7 @@ export function forgetStarts(starts: number[], until: number): void {
   if (old > 0) starts.splice(0, old);
 }
 
-/** When a rate has room: the count-th most recent start must have left the window. `-Infinity` when there is none. */
+/** When a rate allows the next start: the count-th most recent one must have left the window. `-Infinity` when there is none. */
 export function rateFreeAt(starts: number[], rate: Rate | null): number {
   if (rate === null || starts.length < rate.count) return Number.NEGATIVE_INFINITY;
   if (rate.count <= 0) return Number.POSITIVE_INFINITY;
@@ -71,8 +71,8 @@ export class LimitTable {
     return limit;
   }
 
-  /** The line in which a held job stands. */
-  line(job: Job, now: number): SortedSet<Job> {
+  /** The index in which a held job belongs. */
+  indexOf(job: Job, now: number): SortedSet<Job> {
     const limit = this.get(job.row.limitKey!);
     job.timedAt = job.row.availableAt!;
     return job.timedAt <= now ? limit.held : limit.later;
@@ -84,14 +84,14 @@ export class LimitTable {
     return first ? Math.max(first.admitAt!, now) : null;
   }
 
-  /** Admits what may go in every limit that time has opened. */
+  /** Admits jobs to every limit that time has opened. */
   admitDue(jobs: JobTable, now: number): void {
     for (let limit = this.#timed.first(); limit && limit.admitAt! <= now; limit = this.#timed.first()) {
       this.admit(limit, jobs, now);
     }
   }
 
-  /** Admits what may go, and works out when time will let more go. */
+  /** Admits jobs to a limit as far as it has room, and works out when time alone may open it again. */
   admit(limit: Limit, jobs: JobTable, now: number): void {
     if (limit.admitAt !== null) this.#timed.delete(limit);
     for (let job = limit.later.first(); job && job.timedAt <= now; job = limit.later.first()) {
@@ -117,7 +117,7 @@ export class LimitTable {
     this.#dropIdle(limit);
   }
 
-  /** Forgets starts, and drops limits that nothing counts against any more. @param until starts at or before go */
+  /** Forgets starts at or before an instant, and drops limits against which nothing counts any more. */
   sweep(until: number): void {
     for (const limit of this.byKey.values()) {
       forgetStarts(limit.starts, until);

@@ -1,8 +1,8 @@
 /**
- * How full is it, and what may go? Depths for people, and the removal of what is past its retention.
+ * How many jobs and schedules are stored, and which are purged? Counts, and the removal of what is past its retention.
  *
- * Counting walks unfinished and failed jobs only. Finished jobs stand in order of their end, so a purge looks at the
- * oldest and stops at the first that is too young.
+ * Counting reads unfinished and failed jobs only. Finished jobs are indexed by their end, so a purge reads the oldest and stops at the
+ * first that is too young.
  */
 import type { PurgeReply, PurgeRequest, StatsReply } from "../storage/port.ts";
 import type { Tables } from "./batch.ts";
@@ -26,7 +26,7 @@ export function stats({ jobs, schedules, lease }: Tables, now: number): StatsRep
     return found;
   };
   for (const { name, settings } of jobs.queues.values()) if (settings) of(name);
-  for (const { row } of jobs.watched) {
+  for (const { row } of jobs.counted) {
     const counts = of(row.queue);
     if (row.state !== "ready") counts[row.state as "running" | "waiting" | "failed"]++;
     else if (row.availableAt! > now) counts.scheduled++;
@@ -64,10 +64,10 @@ export function purge(tables: Tables, request: PurgeRequest): PurgeReply {
   return { jobs: removed.length, occurrences: schedules.purgeOutcomes(request.occurrencesBefore, limit) };
 }
 
-/** The oldest finished jobs of a line that nothing needs any more. */
-function removable({ jobs }: Tables, line: SortedSet<Job>, before: number, limit: number): Job[] {
+/** The oldest jobs of an index of finished ones; a job with an unfinished parent is kept. */
+function removable({ jobs }: Tables, finished: SortedSet<Job>, before: number, limit: number): Job[] {
   const found: Job[] = [];
-  for (const job of line) {
+  for (const job of finished) {
     if (found.length === limit || job.row.finishedAt! >= before) break;
     const parent = job.row.parentId === null ? undefined : jobs.byId.get(job.row.parentId);
     if (!parent || isFinished(parent.row.state)) found.push(job);

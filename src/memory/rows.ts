@@ -1,8 +1,8 @@
 /**
- * What does a stored row look like outside? The rows that every storage exports and imports, in one form for all.
+ * What does an exported row look like? Every storage exports and imports rows of this form.
  *
- * A column is the `snake_case` of the record's word, booleans are 0 and 1, a rate is two columns. Tables come in an order
- * in which no row refers to a later one. A storage's private columns (marks, hints for its indexes) are no part of it.
+ * A column is the `snake_case` of the record's field, booleans are 0 and 1, a rate is two columns. Tables are in an order in which no
+ * row refers to a later one. Private columns of a storage (op marks, columns for its indexes) are not exported.
  */
 import type { StoragePage } from "../storage/port.ts";
 

@@ -1,8 +1,8 @@
 /**
- * How does a running job go on? Saving what workers write, and the writes that reach jobs from outside.
+ * How are jobs written while they run, and from outside? Saving, signals, cancelling and putting back.
  *
- * Each write is taken only while its claim is the current one. The mark (`op`) that a batch leaves on the jobs it wrote
- * tells a second delivery of the same batch, which then changes nothing and answers with what is.
+ * A write is taken only while its claim is the current one. The `op` on the jobs that a batch wrote shows when the same batch is sent
+ * again; then it changes nothing and gives the same answer.
  */
 import type {
   CancelRequest,
@@ -89,7 +89,7 @@ export function signal(tables: Tables, { now, signals }: SignalRequest): { reply
     if (!job) return "unknown";
     if (jobs.hasSignal(job, name, key)) return "duplicate";
     if (isFinished(job.row.state)) return "finished";
-    batch.wake(job);
+    batch.reach(job);
     jobs.putSignal(job, { jobId, name, key, payload, sentAt: now, seq: job.row.arrivals });
     return "accepted";
   });
@@ -104,7 +104,7 @@ export function cancel(tables: Tables, { op, now, ids, error }: CancelRequest): 
   batch.cancel(roots, error);
   batch.finish();
 
-  // What carries the mark was cancelled by this batch, in this delivery of it or an earlier one.
+  // Jobs with this op were cancelled by this batch, or by an earlier send of it.
   const reply = new Set<Job>();
   const stack = [...new Set(roots)];
   for (let job = stack.pop(); job; job = stack.pop()) {
@@ -120,7 +120,7 @@ export function retry(tables: Tables, request: RetryRequest): { reply: string[];
   const { jobs } = tables;
   const batch = new Batch(tables, request.now, request.op);
   const reply: string[] = [];
-  // In order of id: of jobs with one key the settings of the last count.
+  // In order of id: of several jobs with one limit key the last one gives the settings.
   for (const { id, forget, notes } of [...request.jobs].sort((a, b) => compareText(a.id, b.id))) {
     const job = jobs.byId.get(id);
     if (!job) continue;
@@ -129,7 +129,7 @@ export function retry(tables: Tables, request: RetryRequest): { reply: string[];
       if (!isFinished(state) || state === "completed") continue;
       for (const name of forget) job.steps.delete(name);
       job.row.notes = notes;
-      batch.revive(job);
+      batch.putBack(job);
     }
     reply.push(id);
   }

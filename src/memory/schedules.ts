@@ -1,14 +1,14 @@
 /**
- * What is due, and what came of it? The schedules of a memory storage, the outcomes of their occurrences, and the lease.
+ * How are schedules, outcomes and the lease of a memory storage stored?
  *
- * Active schedules also stand in order of `nextAt`, so that reading what is due costs what is due. The lease keeps its
- * token when it is given up: a fencing number never goes back.
+ * Active schedules are indexed by `nextAt`, so reading what is due costs no more than what is due. The lease keeps its token when it
+ * is given up, since a fencing number never goes back.
  */
 import type { LeaseRecord, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { ONLY_SKIPS_FROM } from "../storage/states.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
 
-/** A schedule and the last batch that wrote it. */
+/** A schedule, and the op of the batch that last wrote it. */
 export interface Schedule {
   readonly row: ScheduleRecord;
   op: string | null;
@@ -20,7 +20,7 @@ const byAt = (a: OccurrenceRecord, b: OccurrenceRecord): number => a.at - b.at;
 const byUntilAt = (a: OccurrenceRecord, b: OccurrenceRecord): number =>
   a.untilAt - b.untilAt || compareText(a.schedule, b.schedule) || a.at - b.at;
 
-/** Is told of each change of a schedule's row, and of each outcome that is recorded. */
+/** Called after each change of a schedule's row, and for each outcome that is recorded. */
 export interface WatchSchedules {
   /** `before` is null for a new one, `after` for one that was removed. */
   changed(before: Readonly<ScheduleRecord> | null, after: Readonly<ScheduleRecord> | null): void;
@@ -44,7 +44,7 @@ export class ScheduleTable {
   /** All outcomes, oldest last occurrence first: the order in which they are purged. */
   readonly oldest: SortedSet<OccurrenceRecord> = new SortedSet(byUntilAt);
 
-  /** For who checks what happens to rows: the simulator. */
+  /** Called for each change, for the oracle of the simulator. */
   watch: WatchSchedules | null = null;
 
   insert(row: ScheduleRecord, op: string | null): void {
@@ -55,7 +55,7 @@ export class ScheduleTable {
     this.watch?.changed(null, row);
   }
 
-  /** Changes a schedule and moves it to where it then belongs. The name stays. */
+  /** Changes a schedule and its place in the indexes. The name stays. */
   change(schedule: Schedule, change: Partial<ScheduleRecord>): void {
     const before = this.watch && { ...schedule.row };
     this.#leave(schedule);
@@ -124,7 +124,7 @@ function onlySkips({ state, skips }: ScheduleRecord): boolean {
   return state === "active" && skips >= ONLY_SKIPS_FROM;
 }
 
-/** The right to fire, as one storage keeps it. */
+/** The lease. */
 export class Lease {
   /** Null when nobody holds it. */
   holder: string | null = null;

@@ -1,7 +1,7 @@
 /**
  * What does each method of the port do to the tables? The memory storage, method by method.
  *
- * Each is one synchronous piece of work, so it is atomic by nature; what answers is always a copy.
+ * Each method works synchronously, so it is atomic; replies are copies.
  */
 import type {
   JobRecord,
@@ -39,7 +39,7 @@ export interface MemoryOptions {
   maxBatchRows?: number;
 }
 
-/** What concerns those who wait to lead, too: a lease that was given up. */
+/** What listeners are called with when a lease was given up. */
 const SCHEDULES: ReadonlySet<Wake> = new Set(["schedules"]);
 
 /** Version of what is stored, the same in all adapters. */
@@ -49,7 +49,7 @@ const SCHEMA_VERSION = 1;
 export function newTables(): Tables {
   const limits = new LimitTable();
   return {
-    jobs: new JobTable((job, now) => limits.line(job, now)),
+    jobs: new JobTable((job, now) => limits.indexOf(job, now)),
     limits,
     schedules: new ScheduleTable(),
     lease: new Lease(),
@@ -59,7 +59,7 @@ export function newTables(): Tables {
 /**
  * Makes the storage over its tables.
  *
- * @param tables what it holds; who keeps a hand on them may look, and be told of changes
+ * @param tables what it holds; a caller that keeps them may read them, and watch their rows
  */
 export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage {
   const { time, maxBatchRows = 1000 } = options;
@@ -68,15 +68,15 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
   let version = 0;
 
   const timed = <T extends object>(reply: T): T => (time ? { ...reply, time: time() } : reply);
-  const tell = (wakes: ReadonlySet<Wake>): void => {
+  const notify = (wakes: ReadonlySet<Wake>): void => {
     if (wakes.size === 0 || listeners.size === 0) return;
-    // After the caller's own continuation has been queued, as a notice from a database would come.
+    // After the caller's own continuation, as a notification from a database would arrive.
     queueMicrotask(() => {
       for (const wake of wakes) for (const listener of listeners) listener(wake);
     });
   };
   const done = <T>({ reply, batch }: { reply: T; batch: Batch }): T => {
-    tell(batch.wakes);
+    notify(batch.wakes);
     return reply;
   };
 
@@ -99,7 +99,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
 
     async beginTick(request) {
       const reply = beginTick(tables, request, jobsAt(tables, request.now));
-      if (reply.lease === null) tell(SCHEDULES);
+      if (reply.lease === null) notify(SCHEDULES);
       return timed(reply);
     },
 
@@ -111,7 +111,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       const owned = lease.isOwnedBy(holder, token);
       if (owned) {
         lease.release();
-        tell(SCHEDULES);
+        notify(SCHEDULES);
       }
       return owned;
     },
@@ -152,7 +152,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
         return { id: row.id, created: row.id === job.id && insertedBy === op };
       });
       batch.finish();
-      tell(batch.wakes);
+      notify(batch.wakes);
       return timed(piggyback ? { jobs: reply, claimed: claim(tables, piggyback) } : { jobs: reply });
     },
 
@@ -210,7 +210,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       for (const settings of queues) {
         jobs.queue(settings.name).settings = { ...settings, rate: settings.rate && { ...settings.rate } };
       }
-      tell(new Set<Wake>(["jobs"]));
+      notify(new Set<Wake>(["jobs"]));
     },
 
     async listQueues() {
@@ -228,7 +228,7 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     },
 
     async listen(onWake) {
-      // A function of its own for each call: the same callback may listen twice.
+      // Wrapped, so that one function may listen twice.
       const listener = (wake: Wake): void => onWake(wake);
       listeners.add(listener);
       return async () => {
@@ -244,12 +244,12 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
       importPage(tables, page);
     },
 
-    // Nothing to release: others may share it, and it goes when the last of them lets it go.
+    // Nothing to release: other engines may share the storage.
     async close() {},
   };
 }
 
-/** The schedules that a list may take, in order of name. */
+/** The schedules that a list may contain, in order of name. */
 function* candidates(schedules: ScheduleTable, { names, after }: ListSchedulesRequest): Generator<ScheduleRecord> {
   if (names) {
     for (const name of [...new Set(names)].sort(compareText)) {

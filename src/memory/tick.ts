@@ -1,8 +1,8 @@
 /**
- * Who fires, and what moved? The lease with what is due, firing, and the writing of schedules.
+ * How do schedules move on? The lease with what is due, firing, and writing schedules.
  *
- * Every schedule is written only from the revision that was read, and marked with the batch that wrote it, so a second
- * delivery of the batch finds its mark instead of the revision and changes nothing.
+ * A schedule is written only from the revision that was read, and gets the op of the batch that wrote it. A second send of the batch
+ * finds its op and changes nothing.
  */
 import type {
   BeginTickReply,
@@ -95,7 +95,7 @@ export function putSchedules(tables: Tables, request: PutSchedulesRequest): { re
     }
     schedules.owners.set(owner.owner, owner.generation);
   }
-  // Sent again, it records nothing again: a purge may have come between.
+  // A second send records nothing again: a purge may have come between.
   const fresh: SchedulePut[] = [];
   for (const put of request.puts) {
     const written = schedules.byName.get(put.record.name)?.op === op;

@@ -83,8 +83,8 @@ export const GUARDS: readonly Guard[] = [
   memory(
     "what has begun does not expire",
     "jobs",
-    "if (row.expiresAt !== null && row.attempt === 0) laneOf(queue, row.task).expiring.add(job);",
-    "if (row.expiresAt !== null) laneOf(queue, row.task).expiring.add(job);",
+    "if (row.expiresAt !== null && row.attempt === 0) jobsOf(queue, row.task).expiring.add(job);",
+    "if (row.expiresAt !== null) jobsOf(queue, row.task).expiring.add(job);",
   ),
   memory(
     "a write is taken under the current claim only",

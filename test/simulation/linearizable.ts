@@ -158,11 +158,11 @@ async function sendPassing(model: Storage, tables: Tables, call: Call, passed: r
   const hidden: [Job, SortedSet<Job>][] = [];
   for (const id of passed) {
     const job = tables.jobs.byId.get(id);
-    const lane = job && tables.jobs.queue(job.row.queue).lanes.get(job.row.task);
-    for (const line of [job?.line, lane?.expiring]) if (job && line?.delete(job)) hidden.push([job, line]);
+    const ofTask = job && tables.jobs.queue(job.row.queue).tasks.get(job.row.task);
+    for (const index of [job?.index, ofTask?.expiring]) if (job && index?.delete(job)) hidden.push([job, index]);
   }
   const reply = await send(model, call);
-  for (const [job, line] of hidden) line.add(job);
+  for (const [job, index] of hidden) index.add(job);
   return reply;
 }
 

@@ -81,7 +81,7 @@ export function retry(s: CancelStatements, request: RetryRequest, marks: Args): 
   });
   batch.run(s.retry);
   if (forgets.length > 0) batch.run(s.forget);
-  batch.run(limits.markRevived, ...limits.admit);
+  batch.run(limits.markPutBack, ...limits.admit);
   batch.read("retried", s.retried);
   return operation(batch, () => idsOf(batch.rows("retried")));
 }

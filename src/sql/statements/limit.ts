@@ -47,7 +47,7 @@ export interface LimitStatements {
   /** Marks the limits of jobs that this batch ended. */
   readonly markEnded: Sql;
   /** Marks the limits of jobs of the texts `ids` that this batch put back; the last job of each key gives the settings. */
-  readonly markRevived: Sql;
+  readonly markPutBack: Sql;
   readonly admission: AdmissionStatements;
   /** The statements of admission, in order. */
   readonly admit: readonly Sql[];
@@ -111,7 +111,7 @@ export function limitStatements(t: Templates): LimitStatements {
       upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY item.ord DESC) AS place
       FROM ${t.list(JOBS, "jobs")} AS item JOIN {jobs} AS j ON j.id = item.id
       WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
-    markRevived: upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY j.id DESC) AS place
+    markPutBack: upsert(`SELECT ${settings}, row_number() OVER (PARTITION BY j.limit_key ORDER BY j.id DESC) AS place
       FROM ${d.texts("ids")} AS item JOIN {jobs} AS j ON j.id = item.value
       WHERE j.mark = :mark AND j.limit_key IS NOT NULL`),
     markEnded: t.sql(`UPDATE {limits} SET mark = :mark WHERE key IN (SELECT limit_key FROM {jobs}

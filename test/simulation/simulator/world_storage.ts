@@ -45,7 +45,7 @@ export function memoryWorldStorage(time: (() => number) | null): WorldStorage {
     storage: storageOf(tables, time ? { time } : {}),
     job: (id) => jobs.byId.get(id)?.row,
     *openJobs() {
-      for (const { row } of jobs.watched) yield row;
+      for (const { row } of jobs.counted) yield row;
     },
     *activeSchedules() {
       for (const { row } of schedules.active.walk()) yield row;

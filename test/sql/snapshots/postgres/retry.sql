@@ -17,7 +17,7 @@ WHERE j.id = item.id
   AND j.state IN ('failed', 'cancelled', 'expired')
   AND (j.mark IS NULL OR j.mark < $4 OR j.mark >= $5);
 
--- limits.markRevived, see effects.sql
+-- limits.markPutBack, see effects.sql
 -- admission.becomeDue, see effects.sql
 -- admission.countRoom, see effects.sql
 -- admission.noNegativeRoom, see effects.sql
@@ -53,7 +53,7 @@ WHERE (job_id, name) IN (
   WHERE j.mark = $2
 );
 
--- limits.markRevived, see effects.sql
+-- limits.markPutBack, see effects.sql
 -- admission.becomeDue, see effects.sql
 -- admission.countRoom, see effects.sql
 -- admission.noNegativeRoom, see effects.sql

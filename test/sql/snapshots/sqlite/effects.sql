@@ -26,7 +26,7 @@ DO UPDATE
 SET concurrency = excluded.concurrency, rate_count = excluded.rate_count,
   rate_per_ms = excluded.rate_per_ms, mark = excluded.mark;
 
--- limits.markRevived
+-- limits.markPutBack
 --   1 mark, 2 ids
 INSERT INTO belfry_limits (key, concurrency, rate_count, rate_per_ms, room, next_at, mark)
 SELECT limit_key, limit_concurrency, limit_count, limit_per_ms, 0, NULL, ?1

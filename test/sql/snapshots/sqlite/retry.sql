@@ -11,7 +11,7 @@ WHERE j.id = ?4
   AND j.state IN ('failed', 'cancelled', 'expired')
   AND (j.mark IS NULL OR j.mark < ?5 OR j.mark >= ?6);
 
--- limits.markRevived, see effects.sql
+-- limits.markPutBack, see effects.sql
 -- admission.becomeDue, see effects.sql
 -- admission.countRoom, see effects.sql
 -- admission.noNegativeRoom, see effects.sql
@@ -38,7 +38,7 @@ WHERE (job_id, name) IN (
   WHERE j.mark = ?2
 );
 
--- limits.markRevived, see effects.sql
+-- limits.markPutBack, see effects.sql
 -- admission.becomeDue, see effects.sql
 -- admission.countRoom, see effects.sql
 -- admission.noNegativeRoom, see effects.sql
