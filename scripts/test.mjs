@@ -59,6 +59,7 @@ async function older(major) {
 const checks = [
   ["types", node, [bin("tsc"), "-p", "."]],
   ["format and lint", bin("biome"), ["ci", "--colors=off", "."]],
+  ["nothing unused: knip", node, [bin("knip"), "--no-progress"]],
   ["build", node, ["scripts/build.mjs"]],
   ["package: publint", node, [bin("publint"), "--strict"]],
   ["package: types resolve", node, [bin("attw"), "--pack", ".", "--profile", "esm-only"]],

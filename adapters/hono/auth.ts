@@ -22,7 +22,7 @@ import { readSigning, type SigningOptions, type SigningRule } from "./signature.
 export type Scope = "tick" | "work" | "read" | "admin";
 
 /** All scopes. */
-export const SCOPES: readonly Scope[] = ["tick", "work", "read", "admin"];
+const SCOPES: readonly Scope[] = ["tick", "work", "read", "admin"];
 
 /** A token that opens the app: plain, or as the SHA-256 of it (then the configuration holds no secret). */
 export type TokenRule = {
@@ -141,7 +141,7 @@ export function allows(scopes: ReadonlySet<Scope>, needed: readonly Scope[]): bo
 }
 
 /** Makes the refusal of a request without a token that we know. */
-export function unauthorized(presented: boolean): Refusal {
+function unauthorized(presented: boolean): Refusal {
   const error = presented ? ', error="invalid_token"' : "";
   return new Refusal(
     "UNAUTHORIZED",

@@ -79,7 +79,7 @@ const STATUS_OF: Partial<Record<ProblemCode, ProblemStatus>> = {
 };
 
 /** The status of a code. */
-export function statusOf(code: ProblemCode): ProblemStatus {
+function statusOf(code: ProblemCode): ProblemStatus {
   return STATUS_OF[code] ?? 500;
 }
 

@@ -19,7 +19,7 @@ export interface Codec {
 export const plainCodec: Codec = { encode: (json) => json, decode: (stored) => stored };
 
 /** Largest encoded payload by default: one MiB, under the value limit of every storage. */
-export const MAX_PAYLOAD_BYTES: number = 1_048_576;
+const MAX_PAYLOAD_BYTES: number = 1_048_576;
 
 /**
  * Writes a value as JSON, refusing what JSON would lose.

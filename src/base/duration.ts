@@ -18,7 +18,7 @@ const UNITS: readonly (readonly [unit: string, ms: number])[] = [
 ];
 
 /** The longest duration taken: a hundred years, far from where sums of instants lose precision. */
-export const MAX_DURATION_MS: number = 36_525 * 86_400_000;
+const MAX_DURATION_MS: number = 36_525 * 86_400_000;
 
 /**
  * Reads a duration.

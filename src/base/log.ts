@@ -19,7 +19,7 @@ export interface Logger {
 export type LogLevel = keyof Logger;
 
 /** Levels, from the most talkative to the most quiet. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly LogLevel[];
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly LogLevel[];
 
 /** Drops everything. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -8,7 +8,7 @@
 import { BelfryError } from "./error.ts";
 
 /** Longest name, in UTF-16 code units. */
-export const MAX_NAME_LENGTH = 256;
+const MAX_NAME_LENGTH = 256;
 
 /**
  * Checks a name.

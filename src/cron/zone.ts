@@ -68,7 +68,7 @@ export interface Zone {
 }
 
 /** Largest instant of a Date, in seconds. */
-export const MAX_SECOND = 8.64e12;
+const MAX_SECOND = 8.64e12;
 const BLOCK = 2 ** 25;
 /** How far before its block a list of periods begins; also how far `Intl` is trusted not to hide two changes. */
 const THREE_DAYS = 2 ** 18;

@@ -184,7 +184,7 @@ const MAX_PARSED = 5_000;
 const MAX_PARSED_LENGTH = 2_000;
 
 /** Reads the text of a definition; an error where this version does not understand all of it. */
-export function parseDefinition(text: string): ScheduleDefinition | Error {
+function parseDefinition(text: string): ScheduleDefinition | Error {
   const known = parsed.get(text);
   if (known !== undefined) return known;
   const value = fromJson(text) as Record<string, unknown>;

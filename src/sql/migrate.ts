@@ -23,7 +23,7 @@ export interface Migrated {
 }
 
 /** Reads the stored version. */
-export function versionQuery(t: Templates): Query {
+function versionQuery(t: Templates): Query {
   const time = t.dialect.serverTime === null ? "" : `, ${t.dialect.serverTime} AS time`;
   return { sql: t.sql(`SELECT value${time} FROM {meta} WHERE key = 'schema_version'`), args: {} };
 }

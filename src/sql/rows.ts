@@ -30,7 +30,7 @@ export function intOrNull(value: unknown): number | null {
 }
 
 /** Reads a text or null. */
-export function textOrNull(value: unknown): string | null {
+function textOrNull(value: unknown): string | null {
   return (value as string | null | undefined) ?? null;
 }
 

@@ -70,7 +70,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
 };
 
 /** One attempt and no more. */
-export const NO_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxAttempts: 1 };
+const NO_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxAttempts: 1 };
 
 /** An error after which trying again cannot help: the job (or step) fails at once. */
 export class FatalError extends Error {
@@ -197,6 +197,6 @@ const FATAL_CODES = new Set<string>([
 ]);
 
 /** Tells whether trying again cannot help. */
-export function isFatal(error: unknown): boolean {
+function isFatal(error: unknown): boolean {
   return error instanceof FatalError || (error instanceof BelfryError && FATAL_CODES.has(error.code));
 }

@@ -20,7 +20,7 @@
 import type { BeginTickReply, LeaseRecord } from "../storage/port.ts";
 
 /** The longest ttl that is taken; a lease that ends further ahead was written under a wrong clock. */
-export const MAX_LEASE_TTL_MS = 3_600_000;
+const MAX_LEASE_TTL_MS = 3_600_000;
 /** A lease that was not renewed while it was watched for this long (or four ttls) has no living holder. */
 const WATCH_MS = 60_000;
 

@@ -47,7 +47,7 @@ export async function maintain(engine: Engine, retention: Retention): Promise<bo
 }
 
 /** Makes broken schedules active again that can be read here. @returns their names */
-export async function heal(engine: Engine): Promise<string[]> {
+async function heal(engine: Engine): Promise<string[]> {
   const healed: string[] = [];
   let after: string | undefined;
   for (;;) {

@@ -123,7 +123,7 @@ function counted(storage: Storage, calls: string[]): Storage {
 }
 
 /** Writes outcomes as a table can hold them. */
-export function shortLog(rows: readonly OccurrenceRecord[]): string[] {
+function shortLog(rows: readonly OccurrenceRecord[]): string[] {
   const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
   const short = (at: number): string => {
     const text = new Date(at).toISOString();

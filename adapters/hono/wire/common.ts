@@ -113,7 +113,7 @@ export const failure: Field<wire.Failure> = named(
 );
 
 /** All codes of problems. */
-export const problemCode: Field<wire.ProblemCode> = named(
+const problemCode: Field<wire.ProblemCode> = named(
   "ProblemCode",
   "Stable code of a refusal.",
   oneOf([...ERROR_CODES, ...HTTP_CODES]),

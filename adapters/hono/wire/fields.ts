@@ -33,7 +33,7 @@ function note<T>(field: Field<T>, notes: FieldNotes): Field<T> {
 }
 
 /** Gives a schema the JSON Schema of what it takes. */
-export function described<T>(field: Field<T>, jsonSchema: JsonSchema): Field<T> {
+function described<T>(field: Field<T>, jsonSchema: JsonSchema): Field<T> {
   return note(field, { jsonSchema });
 }
 

@@ -163,11 +163,7 @@ const jobEntries = {
   finishedAt: maybeInstant,
 };
 /** A job without its history. */
-export const jobAnswer: Field<wire.JobAnswer> = named(
-  "JobAnswer",
-  "A job without its history.",
-  v.strictObject(jobEntries),
-);
+const jobAnswer: Field<wire.JobAnswer> = named("JobAnswer", "A job without its history.", v.strictObject(jobEntries));
 /** A page of jobs. */
 export const jobPage: Field<wire.JobPage> = named(
   "JobPage",

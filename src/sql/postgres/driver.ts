@@ -115,7 +115,7 @@ const NO_ANSWER = new Set([
 ]);
 
 /** What the storage is told about an error of a client. */
-export function explain(error: unknown): Error {
+function explain(error: unknown): Error {
   if (error instanceof BelfryError || error instanceof RangeError) return error;
   const { code, message } = error as { code?: unknown; message: string };
   const name = typeof code === "string" ? code : "";

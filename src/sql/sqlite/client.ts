@@ -55,7 +55,7 @@ const NAMES: Record<string, number> = {
 };
 
 /** SQLite's primary result code of an error; 0 where there is none. */
-export function codeOf(error: unknown): number {
+function codeOf(error: unknown): number {
   const { errcode, code, errno, message } = error as {
     errcode?: unknown;
     code?: unknown;

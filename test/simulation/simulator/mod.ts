@@ -5,8 +5,6 @@
  * that it needs. The command is `npm run simulate`; docs/reliability.md says what is simulated, what is checked, and what
  * was found.
  */
-export type { Action, ActionKind } from "./actions.ts";
-export type { Fault, FaultKind } from "./plan.ts";
 export { shrinkWorld } from "./shrink.ts";
-export { runWorld, type WorldOptions, type WorldReport } from "./world.ts";
+export { runWorld, type WorldReport } from "./world.ts";
 export type { MakeWorldStorage, RowWatcher, WorldStorage } from "./world_storage.ts";

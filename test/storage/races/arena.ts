@@ -18,7 +18,7 @@ import { freshSchema } from "../../engines/databases.ts";
 import type { AnswerMessage, CallMessage } from "./caller.ts";
 
 /** Competitors of a race. */
-export const COMPETITORS = 4;
+const COMPETITORS = 4;
 
 /** Starters of a migration. */
 export const STARTERS = 10;

@@ -22,12 +22,11 @@ interface CloudflareTest {
   env: { DB: D1Database; BELLS: { idFromName(name: string): object; get(id: object): Stub } };
   SELF: Stub;
   runInDurableObject<T>(stub: Stub, run: (bell: BelfryObject, state: State) => Promise<T>): Promise<T>;
-  runDurableObjectAlarm(stub: Stub): Promise<boolean>;
   evictDurableObject(stub: Stub): Promise<void>;
 }
 
 const name = "cloudflare:test";
-export const { env, SELF, runInDurableObject, runDurableObjectAlarm, evictDurableObject } = (await import(
+export const { env, SELF, runInDurableObject, evictDurableObject } = (await import(
   /* @vite-ignore */ name
 )) as CloudflareTest;
 

@@ -7,7 +7,7 @@
  * find work, no history, limits, wake-ups or expiry to look after. Each variant runs in a fresh process, the order alternates,
  * medians count. Beside the time stands the ratio of CPU time of the thread, which neighbours on the machine change less.
  *
- *     node bench/storage/speed.ts [rounds]
+ *     npm run bench -- storage [rounds]
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
