@@ -24,7 +24,7 @@ export interface OnlySkips {
 /** How many schedules are examined: each takes a round trip or two. */
 const MAX_EXAMINED = 50;
 /** Exclusions that leave nothing to fire for longer than this are no break. */
-export const LONG_BREAK_MS: number = 366 * 86_400_000;
+const LONG_BREAK_MS: number = 366 * 86_400_000;
 /** A job that could be claimed for longer than this has no worker. */
 const UNCLAIMED_MS = 90_000;
 
