@@ -1,9 +1,9 @@
 /**
- * Running occurrences of the past: those before a schedule existed, and those that were skipped.
+ * How are occurrences of the past run: those before a schedule existed, and those that were skipped?
  *
- * An occurrence that fired is left alone, and what the schedule has still to decide is left to it. Each job carries a key
- * made of schedule and occurrence, so a backfill that was cut short, or is asked for again, makes nothing twice. The log
- * keeps saying what became of the occurrence at its time; the backfilled job is found by its key.
+ * Occurrences that fired are left alone, and those that the schedule has not decided yet are left to it. Each job has a key
+ * made of schedule and occurrence, so a backfill that was interrupted, or is repeated, makes no job twice. The log of
+ * outcomes is not changed; the backfilled job is found by its key.
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
@@ -70,7 +70,7 @@ export async function backfillSchedule(engine: Engine, name: string, options: Ba
   ]);
   const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
   const apartMs = options.rate === undefined ? 0 : perJob(options.rate);
-  // Before its anchor @every has no occurrences; calendar expressions reach back as far as one likes.
+  // @every has no occurrences before its anchor; calendar expressions have them at any time.
   const first = timing.next(from - 1);
   const done: Backfilled = { enqueued: 0, existing: 0, excluded: 0 };
   if (first === null || first > to) return done;

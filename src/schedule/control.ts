@@ -1,5 +1,5 @@
 /**
- * Operating a schedule by hand: pause, resume, and run it now.
+ * How is a schedule operated by hand: paused, resumed, run now?
  *
  * A paused schedule keeps its place, so resuming with `missed: "fire"` can catch up by its policy. By default what it
  * missed is recorded as skipped, `paused`, in the put that makes it active, and nothing bursts. A triggered job is not an

@@ -1,9 +1,10 @@
 /**
  * How does what a user wrote become a definition? Every option is checked and made canonical before anything is written;
- * what contradicts itself, can never occur or would be lost on the way is refused with the remedy.
+ * options that contradict each other, expressions that never occur and inputs that JSON would lose are refused with the
+ * remedy.
  *
- * A list of a hundred thousand schedules goes through here at every deploy, so what nobody asked for costs nothing:
- * calendars are shared by text, warnings are looked for when something is written, and nothing is awaited that is there.
+ * `sync` defines a hundred thousand schedules at every deploy, so this does no more than it must: calendars are shared by
+ * text, warnings are computed only for schedules that are written, and no promise is made where none is needed.
  */
 import { encodeNow } from "../base/codec.ts";
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
@@ -38,25 +39,25 @@ import { readFrom, readUntil, type WhenContext } from "./when.ts";
 
 /** A schedule as it is written in code. */
 export interface ScheduleSpec<Input = unknown> {
-  /** Name: what it is known by for ever. */
+  /** Its name, unique on the storage. */
   readonly name: string;
-  /** When it occurs. */
+  /** When it occurs: cron text, `@every`, `@at`, or one instant. */
   readonly expression: Expression;
-  /** What it runs: a task, or the name of one whose code is elsewhere. */
+  /** The task to run, or the name of one whose code is in another program. */
   readonly task: TaskReference;
-  /** All else. */
+  /** Everything else. */
   readonly options?: ScheduleOptions<Input> | undefined;
-  /** When it was first registered, where it is: the anchor of `@every`. */
+  /** When it was first registered, where it is stored already: the anchor of `@every`. @default now */
   readonly createdAt?: Instant | undefined;
 }
 
-/** What {@link defineSchedule} made: a definition, checked and canonical. */
+/** A checked and canonical definition, as {@link defineSchedule} makes it. */
 export class DefinedSchedule {
   readonly name: string;
   readonly definition: ScheduleDefinition;
   /** The definition as it is stored. */
   readonly text: string;
-  /** The input as it was given, for comparison where a codec never writes the same text twice. */
+  /** The input as it was given, to compare with where a codec writes another text each time. */
   readonly input: unknown;
   readonly #engine: Engine;
   readonly #createdAt: Instant | undefined;
@@ -85,7 +86,7 @@ export class DefinedSchedule {
     return scheduleWarnings(this.name, this.definition, context);
   }
 
-  /** The same with some fields as they are stored already. */
+  /** Makes the same definition with some fields replaced by what is stored already. */
   keeping(fields: Partial<ScheduleDefinition>): DefinedSchedule {
     const { name, input } = this;
     const spec = { name, expression: this.#written, task: "", options: { input }, createdAt: this.#createdAt };
@@ -104,7 +105,7 @@ export async function defineSchedule(engine: Engine, spec: ScheduleSpec): Promis
   return await defineNow(engine, spec);
 }
 
-/** {@link defineSchedule}, without a promise where neither a schema nor a codec needs one. */
+/** Does {@link defineSchedule} without a promise where neither a schema nor a codec needs one. */
 export function defineNow(engine: Engine, spec: ScheduleSpec): DefinedSchedule | Promise<DefinedSchedule> {
   const { options = {} } = spec;
   const name = checkName(spec.name, "schedule");
@@ -135,7 +136,7 @@ function misspelt(option: string): BelfryError {
   );
 }
 
-/** Says in an error which schedule it was about. */
+/** Adds to an error which schedule it is about. */
 function inSchedule(name: string, error: unknown): unknown {
   if (!(error instanceof BelfryError)) return error;
   if (error instanceof CronSyntaxError) {
@@ -223,7 +224,7 @@ function checkBounds(
   }
 }
 
-/** Calendars that were found to have an occurrence. */
+/** Calendars that are known to have an occurrence. */
 const occurring = new WeakSet<Cron>();
 
 function occurs(cron: Cron): boolean {

@@ -1,9 +1,9 @@
 /**
- * What is stored of a schedule? Its definition as canonical text, in which the same schedule always looks the same: fields
- * in one order, defaults left out, `H` and `local` resolved. So registering again is a comparison of texts.
+ * How is a schedule's definition stored? As canonical text, equal for equal schedules: fields in one order, defaults left
+ * out, `H` and `local` resolved. So registering again is a comparison of two texts.
  *
- * Text with fields that this version does not know is refused, not half understood: the schedule becomes `broken` here
- * and heals when a version that understands it leads.
+ * Text with fields that this version does not know is refused rather than read in part: the schedule becomes `broken` here,
+ * and active again when a version that knows the fields leads.
  */
 import { fromJson } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
@@ -15,11 +15,11 @@ import { catchUpRule, type StoredCatchUp } from "./options.ts";
 import type { Overlap, PlanRules } from "./planner.ts";
 import { Timing, type TimingRule } from "./timing.ts";
 
-/** A schedule's definition, canonical: all that decides what it does, nothing of where it stands. */
+/** A schedule's canonical definition: everything that decides what it does, and nothing about where it stands. */
 export interface ScheduleDefinition extends TimingRule {
   /** Occurrences that are left out: see `schedule/exclude.ts`. */
   readonly exclude: readonly string[];
-  /** How many occurrences fire in all; null: no end. */
+  /** How many occurrences fire in all; null: no limit. */
   readonly maxFires: number | null;
   /** Name of the task. */
   readonly task: string;
@@ -29,29 +29,29 @@ export interface ScheduleDefinition extends TimingRule {
   readonly priority: number;
   /** Encoded input. */
   readonly input: string;
-  /** What becomes of missed occurrences. */
+  /** Which missed occurrences fire. */
   readonly catchUp: StoredCatchUp;
-  /** How long after its occurrence a job is wanted, ms; null: for ever. */
+  /** How long after its occurrence a job may still be begun, ms; null: without limit. */
   readonly expiresInMs: number | null;
   /** What to do while a job of the schedule is unfinished. */
   readonly overlap: Overlap;
   /** Each job is delayed by less than this, by a hash of schedule and occurrence, ms. */
   readonly jitterMs: number;
-  /** Null: the task's. */
+  /** How failed jobs are retried; null: as the task says. */
   readonly retry: RetryPolicy | null;
-  /** Null: the task's. */
+  /** How long a job may run, ms; null: as the task says. */
   readonly timeoutMs: number | null;
-  /** The task's rate, as it was when the schedule was registered; null: none, or the task was not known there. */
+  /** The task's rate when the schedule was registered; null: none, or the registering program did not know the task. */
   readonly rate: { readonly count: number; readonly perMs: number } | null;
-  /** Words to find it by, sorted. */
+  /** Its tags, sorted. */
   readonly tags: readonly string[];
-  /** After how many failed jobs in a row it pauses; null: never. */
+  /** After how many failed jobs in a row it pauses by itself; null: never. */
   readonly pauseAfterFailures: number | null;
   /** Whether it was registered paused. */
   readonly paused: boolean;
 }
 
-/** Fields in the order in which they are written, with the values that are left out. */
+/** All fields in the order in which they are written, with their defaults, which are left out. */
 export const DEFAULTS: ScheduleDefinition = {
   expression: "",
   timeZone: "UTC",
@@ -76,7 +76,7 @@ export const DEFAULTS: ScheduleDefinition = {
   pauseAfterFailures: null,
   paused: false,
 };
-/** What decides the occurrences: an edit of one of these plans anew. */
+/** Fields that decide the occurrences: a change of one of them plans anew. */
 const TIMING_FIELDS = ["expression", "days", "dst", "startAt"] as const;
 
 /**
@@ -87,7 +87,7 @@ const TIMING_FIELDS = ["expression", "days", "dst", "startAt"] as const;
 export function writeDefinition(d: ScheduleDefinition): string {
   const parts: string[] = [];
   const write = (field: keyof ScheduleDefinition, value: unknown): void => {
-    // An input seldom comes again.
+    // Inputs seldom repeat, so they are not cached.
     const json = typeof value === "string" && field !== "input" ? quoted(value) : JSON.stringify(value);
     parts.push(parts.length === 0 ? '{"' : ',"', field, '":', json);
   };
@@ -117,7 +117,7 @@ export function writeDefinition(d: ScheduleDefinition): string {
   return parts.join("");
 }
 
-/** Texts as JSON: expressions, zones and names of tasks come again and again. */
+/** JSON of texts: expressions, zones and task names repeat. */
 const quotes = new Map<string, string>();
 const MAX_QUOTES = 10_000;
 
@@ -178,12 +178,12 @@ export function rulesOf(
   };
 }
 
-/** Definitions by their text: a tick reads the same few thousand again and again. */
+/** Parsed definitions by their text: ticks read the same few thousand repeatedly. */
 const parsed = new Map<string, ScheduleDefinition>();
 const MAX_PARSED = 5_000;
 const MAX_PARSED_LENGTH = 2_000;
 
-/** Reads the text of a definition; an error where this version does not understand all of it. */
+/** Parses the text of a definition. @returns an error where this version does not know all of it */
 function parseDefinition(text: string): ScheduleDefinition | Error {
   const known = parsed.get(text);
   if (known !== undefined) return known;

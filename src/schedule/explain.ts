@@ -1,6 +1,6 @@
 /**
- * Why did it not run at 09:00? Looks the occurrence up in the log, its job, the schedule and its calendar, and says what
- * became of it in one sentence, with the facts beside it for programs.
+ * Why did it not run at 09:00? Looks up the occurrence in the log, its job, the schedule and its calendar, and says in one
+ * sentence how it ended or will end, with the facts beside it for programs.
  */
 
 import { formatDuration } from "../base/duration.ts";
@@ -15,25 +15,25 @@ import { readSchedule } from "./store.ts";
 import { decisionOf, endsBefore } from "./upcoming.ts";
 import { readSpan, type Span, type When } from "./when.ts";
 
-/** All answers to what became of an occurrence. */
+/** All outcomes that {@link explainOccurrence} tells. */
 export const OUTCOMES = ["fired", "skipped", "pending", "upcoming", "none", "unknown"] as const;
 
 /**
- * What became of an occurrence.
+ * How an occurrence ended, or where it is.
  *
  * - `fired`: it became a job (see its state); `skipped`: it did not, for a reason, or will not because it is excluded;
  *   `pending`: it is due and nothing has decided it yet; `upcoming`: it lies ahead and will fire.
- * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or nothing is known any more.
+ * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or its log no longer has it.
  */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** The answer of {@link explainOccurrence}. */
 export interface Explanation {
-  /** The schedule that was asked about. */
+  /** The name that was asked about. */
   readonly schedule: string;
   /** The occurrence that was meant; where there is none, the instant that was asked about. */
   readonly at: Instant;
-  /** What became of it. */
+  /** How it ended, or where it is. */
   readonly outcome: Outcome;
   /** Why it was skipped; null where it was not. */
   readonly reason: SkipReason | null;
@@ -47,12 +47,12 @@ export interface Explanation {
   readonly previousAt: Instant | null;
   /** The same of the nearest occurrence after. */
   readonly nextAt: Instant | null;
-  /** All of it in words. */
+  /** The same in words. */
   readonly text: string;
 }
 
 /**
- * Explains what became of an occurrence.
+ * Explains how an occurrence ended, or why there is none.
  *
  * @param at the occurrence, or the minute it lies in; text without offset is local time of the schedule's zone
  * @throws BelfryError `OPTION_INVALID` where `at` is no instant
@@ -116,12 +116,12 @@ class Inquiry {
         reason,
         job,
         availableAt: reason === null ? this.#availableAt(at) : null,
-        text: this.#tell(logged, at, job),
+        text: this.#describe(logged, at, job),
       };
     }
     const { outcome, reason = null, text } = this.#withoutRecord(at, exists, unreadable);
     const job = outcome === "none" || outcome === "unknown" ? await this.#job(null, at) : null;
-    const more = job === null ? "" : ` It was backfilled: ${this.#tellJob(job)}`;
+    const more = job === null ? "" : ` It was backfilled: ${this.#describeJob(job)}`;
     const availableAt = outcome === "upcoming" || outcome === "pending" ? this.#availableAt(at) : null;
     return { ...facts, record: null, outcome, reason, job, availableAt, text: text + more };
   }
@@ -143,7 +143,7 @@ class Inquiry {
     return at === null || this.#rules === null ? null : at + delayMs(this.#name, at, this.#rules.definition);
   }
 
-  /** An instant is asked for by the minute: the first occurrence in it is meant. */
+  /** Finds the occurrence that is meant: a whole minute means the first occurrence in it. */
   #nearby(asked: Instant): Instant {
     const timing = this.#rules?.timing;
     if (timing === undefined || timing.has(asked)) return asked;
@@ -164,7 +164,7 @@ class Inquiry {
     const at = this.#nearby(asked);
     const [exact] = await storage.listOccurrences({ schedule: this.#name, from: at, to: at, limit: 1 });
     if (exact !== undefined || asked % 60_000 !== 0) return exact ?? null;
-    // The timing may have been another then.
+    // The schedule may have had another timing then.
     const range = { from: asked, to: asked + 59_999 };
     const [within] = await storage.listOccurrences({ schedule: this.#name, ...range, limit: 1 });
     return within ?? null;
@@ -178,23 +178,23 @@ class Inquiry {
     return job ?? null;
   }
 
-  #tell(logged: OccurrenceRecord, at: Instant, job: JobRecord | null): string {
+  #describe(logged: OccurrenceRecord, at: Instant, job: JobRecord | null): string {
     const occurrence = `The occurrence of "${this.#name}" at ${this.#show(at)}`;
     const lateMs = logged.recordedAt - logged.untilAt;
     if (logged.reason === null) {
       const late = lateMs > 1_000 ? `, ${formatDuration(Math.round(lateMs / 1000) * 1000)} late` : "";
-      const end = job === null ? "Its job is no longer stored." : this.#tellJob(job);
+      const end = job === null ? "Its job is no longer stored." : this.#describeJob(job);
       return `${occurrence} fired${late}. ${end}`;
     }
     const many =
       logged.count > 1
         ? `, with ${logged.count - 1} others from ${this.#show(logged.at)} to ${this.#show(logged.untilAt)}`
         : "";
-    const end = job === null ? "" : ` It was backfilled: ${this.#tellJob(job)}`;
+    const end = job === null ? "" : ` It was backfilled: ${this.#describeJob(job)}`;
     return `${occurrence} was skipped${many}: ${SKIPPED[logged.reason]}. Decided at ${this.#show(logged.recordedAt)}.${end}`;
   }
 
-  #tellJob(job: JobRecord): string {
+  #describeJob(job: JobRecord): string {
     const { id, state, attempt } = job;
     const since = (from: Instant | null, to: Instant | null): string =>
       from === null || to === null ? "" : ` after ${formatDuration(Math.max(0, to - from))}`;

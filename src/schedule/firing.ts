@@ -1,5 +1,6 @@
 /**
- * How planned outcomes become rows: jobs for the occurrences that fire, log entries for all, one `Firing` a schedule.
+ * How do planned outcomes become rows? A job for each occurrence that fires, a log entry for each outcome, one `Firing` per
+ * schedule.
  */
 import { hashed } from "../cron/hash.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -21,7 +22,7 @@ export function delayMs(name: string, at: Instant, { jitterMs }: ScheduleDefinit
   return jitterMs === 0 ? 0 : hashed(`${name}@${at}`, JITTER, jitterMs);
 }
 
-/** Writes what the worker needs of a definition. */
+/** Writes the options that the worker reads from a job. */
 export function jobOptions({ retry, timeoutMs, tags }: ScheduleDefinition): string {
   const options: JobOptions = {};
   if (retry !== null) options.retry = retry;
@@ -30,13 +31,13 @@ export function jobOptions({ retry, timeoutMs, tags }: ScheduleDefinition): stri
   return JSON.stringify(options);
 }
 
-/** The limit that a schedule's jobs count against. */
+/** Tells which limit a schedule's jobs count against; null: none. */
 export function jobLimit(name: string, { overlap, rate, task }: ScheduleDefinition): JobLimit | null {
   if (overlap === "queue") return { key: `schedule:${name}`, concurrency: 1, rate: null };
   return rate === null ? null : { key: `task:${task}`, concurrency: null, rate: { ...rate } };
 }
 
-/** Makes the job of an occurrence. `options` is what {@link jobOptions} wrote. */
+/** Makes the job of an occurrence. @param context `options`: as {@link jobOptions} wrote them */
 export function occurrenceJob(
   name: string,
   definition: ScheduleDefinition,
@@ -60,7 +61,7 @@ export function occurrenceJob(
   };
 }
 
-/** Collects what a planner decides for one schedule. */
+/** Collects the decisions of a planner for one schedule. */
 export class FiringDraft {
   readonly jobs: NewJob[] = [];
   readonly #outcomes: (PlannedOutcome & { jobId: string | null })[] = [];
@@ -74,12 +75,12 @@ export class FiringDraft {
     this.#options = jobOptions(definition);
   }
 
-  /** How many bytes of batch one job of this schedule takes, about. */
+  /** Approximate bytes that one job of this schedule takes in a batch. */
   get jobBytes(): number {
     return this.#definition.input.length + this.#options.length + 2 * this.#name.length + 400;
   }
 
-  /** Adds a decision. */
+  /** Adds a decision, and the job of one that fires. */
   add(outcome: PlannedOutcome, engine: Engine, now: Instant): void {
     if (outcome.reason !== null) {
       merge(this.#outcomes, { ...outcome, jobId: null } as PlannedOutcome);
@@ -103,7 +104,7 @@ export class FiringDraft {
     }));
   }
 
-  /** The schedule moving on to where its planner stands. */
+  /** Makes the firing that moves the schedule on to where its planner stands. */
   firing(record: ScheduleRecord, planner: Planner, now: Instant): Firing {
     return {
       name: record.name,

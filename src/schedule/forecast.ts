@@ -1,10 +1,10 @@
 /**
- * What would a schedule do? Runs the planner that fires in production over a stretch of time that need not pass: nights on
- * which clocks change, outages, jobs that take long. Nothing is stored and no clock is read.
+ * What would a schedule do? Runs the planner that fires in production on virtual time: over nights on which clocks change,
+ * outages, and jobs that take long. Nothing is stored and no clock is read.
  *
- * Time goes from decision to decision: the next occurrence, or the end of the outage it fell into, or the next trigger
- * where ticks come only now and then. Jobs are taken to start when they become available (behind each other where the
- * schedule queues), and to run as long as `durations` says.
+ * Virtual time jumps from decision to decision: to the next occurrence, to the end of the outage that it falls into, or to
+ * the next trigger where ticks come at intervals. Jobs start when they become available (one after the other under overlap
+ * `queue`) and run as long as `durations` says.
  */
 import { CorrectedClock, systemClock } from "../base/clock.ts";
 import { plainCodec } from "../base/codec.ts";
@@ -24,21 +24,21 @@ import { readFrom, readUntil, type When, type WhenContext } from "./when.ts";
 
 /** What happens during a forecast. */
 export interface ForecastOptions {
-  /** When it is registered. */
+  /** When the schedule is registered. */
   readonly from: When;
-  /** When it ends, included; a day means through its end. */
+  /** When the forecast ends, included; a day means through its end. */
   readonly to: When;
   /** When nothing ticks: up to `to`, or through a day given as `to`. */
   readonly downtime?: readonly { readonly from: When; readonly to: When }[];
   /** How long each job runs, or each by its occurrence. @default 0 */
   readonly durations?: Duration | ((occurrence: Date) => Duration);
-  /** Ticks come only this often, counted from 1970 (an edge trigger: `"1m"`). @default whenever something is due */
+  /** Ticks come at multiples of this since 1970, as from an edge trigger (`"1m"`). @default whenever something is due */
   readonly tickEvery?: Duration;
   /** Stops after this many occurrences. @default 10,000 */
   readonly max?: number;
 }
 
-/** What would become of an occurrence, or of a run of skipped ones. */
+/** How an occurrence, or a run of skipped ones, would end. */
 export interface ForecastOccurrence {
   /** The occurrence, of a run the first; epoch ms. */
   readonly at: Instant;
@@ -56,13 +56,13 @@ export interface ForecastOccurrence {
   readonly startAt: Instant | null;
   /** When its job ends. */
   readonly endAt: Instant | null;
-  /** How a job that fired ended before its time: the next one cancelled it, or it expired in the queue. */
+  /** How its job ended early: the next one cancelled it, or it expired in its queue; null where it did not. */
   readonly fate: "cancelled" | "expired" | null;
 }
 
 /** The answer of {@link forecastSchedule}. */
 export interface Forecast {
-  /** What becomes of the occurrences, in order. */
+  /** How the occurrences end, in order. */
   readonly occurrences: ForecastOccurrence[];
   /** How many fire. */
   readonly fired: number;
@@ -80,7 +80,7 @@ export interface Forecast {
   readonly more: boolean;
 }
 
-/** Where names of tasks, the default zone and Temporal come from. */
+/** The parts of an engine that a forecast uses: tasks, the default zone, Temporal and the codec. */
 export type ForecastContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -90,7 +90,7 @@ const MAX_STEPS = 500_000;
 /**
  * Forecasts what a schedule would do.
  *
- * @param context the engine whose default zone and tasks count; none: UTC
+ * @param context the engine whose default zone and tasks are used; UTC and no tasks by default
  * @throws what `defineSchedule` throws
  *
  * @example

@@ -1,16 +1,17 @@
 /**
- * A stored schedule as users see it: where it stands, and its definition, if this version can read it.
+ * What do users see of a stored schedule? Where it stands, when it fires next, and its definition where this version can
+ * read it.
  */
 import type { Engine } from "../engine/engine.ts";
 import type { Instant, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { readDefinition, type ScheduleDefinition } from "./definition.ts";
 import { nextFire } from "./upcoming.ts";
 
-/** A schedule: where it stands and what it does. */
+/** A stored schedule. */
 export interface ScheduleInfo {
   /** The schedule's name. */
   readonly name: string;
-  /** Whether it fires. */
+  /** Its state; only an active one fires. */
   readonly state: ScheduleState;
   /**
    * When the next job becomes available, epoch ms: without excluded occurrences, jitter added. In the past where a tick is
@@ -27,9 +28,9 @@ export interface ScheduleInfo {
   readonly skips: number;
   /** How many of its jobs failed in a row, up to now. */
   readonly failures: number;
-  /** Why it is paused or broken. */
+  /** Why it is paused or broken; null otherwise. */
   readonly note: string | null;
-  /** Who declared it with `sync`. */
+  /** The owner that declared it with `sync`; null: none. */
   readonly owner: string | null;
   /** Grows with every change. */
   readonly revision: number;
@@ -37,7 +38,7 @@ export interface ScheduleInfo {
   readonly createdAt: Instant;
   /** When it last changed or moved on, epoch ms. */
   readonly updatedAt: Instant;
-  /** What it does; null where this version cannot read it. */
+  /** Its definition; null where this version cannot read it. */
   readonly definition: ScheduleDefinition | null;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Looking at schedules: page by page, and what lies ahead of one.
+ * Which schedules are stored, which occurrences will one fire next, and how did its occurrences end?
  */
 
 import { BelfryError } from "../base/error.ts";
@@ -49,7 +49,7 @@ export async function listSchedules(engine: Engine, options: ListSchedulesOption
   await engine.open();
   const schedules: ScheduleInfo[] = [];
   let { after } = options;
-  // The name before the first that could begin with the prefix is not known; an `after` at the prefix itself leaves it out.
+  // `after` leaves its own name out, so the schedule that is named like the prefix is read by itself.
   if (prefix !== "" && (after === undefined || after < prefix)) {
     const record = await readSchedule(engine, prefix);
     if (record !== null && after !== prefix && fits(record, engine, options))
@@ -83,7 +83,7 @@ function fits(record: ScheduleRecord, engine: Engine, { task, tag, state, owner 
   return (task === undefined || definition.task === task) && (tag === undefined || definition.tags.includes(tag));
 }
 
-/** Finds a schedule; null where there is none. */
+/** Reads a schedule. @returns null where none has this name */
 export async function getSchedule(engine: Engine, name: string): Promise<ScheduleInfo | null> {
   const record = await readSchedule(engine, name);
   return record === null ? null : scheduleInfo(record, engine);
@@ -170,7 +170,7 @@ async function find(
   return { name, read, standing: { nextAt: read.timing.next(now), fired: 0, lastAt: null } };
 }
 
-/** Which outcomes to list. */
+/** Which occurrences to list. */
 export interface OccurrenceOptions {
   /** Those at or after it; a day means from its beginning. */
   readonly from?: When;
@@ -178,12 +178,12 @@ export interface OccurrenceOptions {
   readonly to?: When;
   /** At most this many rows. @default 100 */
   readonly limit?: number;
-  /** In which order. @default true */
+  /** Whether the newest come first. @default true */
   readonly newestFirst?: boolean;
 }
 
 /**
- * Lists what became of a schedule's occurrences, also of one that was removed.
+ * Lists how a schedule's occurrences ended, also of one that was removed.
  *
  * @throws BelfryError `OPTION_INVALID`
  */

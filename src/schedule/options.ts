@@ -1,9 +1,8 @@
 /**
- * What a user may say about a schedule, and how each word is checked and made canonical.
+ * Which options does a schedule take, and how is each value checked and made canonical?
  *
- * The types are the public face; the functions turn what was written (`"1h30m"`, `["b", "a"]`, a Date) into the one form
- * that is stored, or refuse it with the option's name, what was found and what would fit. Nothing is written before all
- * of them have agreed.
+ * The functions turn what was written (`"1h30m"`, `["b", "a"]`) into the one form that is stored, or refuse it with the
+ * option's name, what was found and what would fit. All options are checked before anything is written.
  */
 
 import { type Duration, parseDuration } from "../base/duration.ts";
@@ -15,7 +14,7 @@ import type { CatchUpRule, Overlap } from "./planner.ts";
 import type { When } from "./when.ts";
 
 /**
- * What becomes of occurrences that were missed (nothing ran, or nothing could).
+ * Which occurrences fire that were missed because nothing ticked.
  *
  * - `"all"`: every one fires, oldest first.
  * - `"latest"`: only the newest fires.
@@ -38,7 +37,7 @@ export type Expression = string | { readonly at: When };
  * ```
  */
 export interface ScheduleOptions<Input = unknown> {
-  /** What the task gets. */
+  /** The input of its jobs. */
   readonly input?: Input;
   /** Zone of the expression, and of instants written without offset. @default the engine's, "UTC" */
   readonly timeZone?: string;
@@ -54,9 +53,9 @@ export interface ScheduleOptions<Input = unknown> {
   readonly maxFires?: number;
   /** Occurrences that are left out: days, instants, ranges of either. */
   readonly exclude?: readonly Exclusion[];
-  /** What becomes of missed occurrences. @default "all" */
+  /** Which missed occurrences fire. @default "all" */
   readonly catchUp?: CatchUp;
-  /** A job that was not begun this long after its occurrence is not wanted any more. @default never expires */
+  /** A job that has not begun this long after its occurrence expires. @default never */
   readonly expiresIn?: Duration;
   /**
    * What to do when a job of this schedule is unfinished: `"allow"` a second beside it, `"skip"` the occurrence,
@@ -76,11 +75,11 @@ export interface ScheduleOptions<Input = unknown> {
   readonly retry?: StorableRetry;
   /** How long a job may run. @default the task's */
   readonly timeout?: Duration;
-  /** Words to find schedules and jobs by. */
+  /** Tags to find schedules and jobs by. */
   readonly tags?: readonly string[];
   /** Pauses the schedule after this many failed jobs in a row. @default never */
   readonly pauseAfterFailures?: number;
-  /** Registers it paused; later registrations with the same value leave its state alone. @default false */
+  /** Registers it paused; registering again with the same value does not change its state. @default false */
   readonly paused?: boolean;
 }
 
@@ -107,7 +106,7 @@ export const OPTION_NAMES: ReadonlySet<string> = new Set([
   "paused",
 ]);
 
-/** How old an occurrence may be under catch-up `"none"`: triggers come once a minute at the finest on some platforms. */
+/** How old an occurrence may be under catch-up `"none"`: some platforms trigger at most once a minute. */
 const NONE_WITHIN_MS = 60_000;
 
 /** A catch-up policy as it is stored. */
@@ -138,7 +137,7 @@ export function catchUpRule(stored: StoredCatchUp): CatchUpRule {
   return { withinMs: stored.withinMs ?? Infinity, max: stored.max ?? Infinity };
 }
 
-/** Checks that a value is one of some words. */
+/** Checks that a value is one of a list of words. */
 export function oneOf<T extends string>(value: unknown, option: string, words: readonly T[]): T {
   if (!words.includes(value as T)) throw invalid(option, value, words.map((word) => `"${word}"`).join(", "));
   return value as T;

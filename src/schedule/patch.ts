@@ -1,5 +1,5 @@
 /**
- * A stored definition as options again, with some of them changed: what `update` registers.
+ * What does `update` register? The stored definition, turned back into options, with some of them changed.
  */
 import { decodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
@@ -11,7 +11,7 @@ import type { ScheduleSpec } from "./define.ts";
 import { readDefinition, type ScheduleDefinition } from "./definition.ts";
 import type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./options.ts";
 
-/** What to change; null takes an option back to its default. */
+/** Which options to change; null takes an option back to its default. */
 export type SchedulePatch = {
   readonly [Option in keyof ScheduleOptions]?: ScheduleOptions[Option] | null;
 } & {

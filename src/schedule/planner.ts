@@ -6,15 +6,15 @@
  * is expired, everything before the catch-up horizon is dropped), so a run is counted, not walked one outcome each,
  * and a week of missed seconds is a few steps. The caller decides how many steps it takes, from which schedule first.
  *
- * Pure: no clock, no storage, no chance. The same state and time give the same plan on every host, and a plan that is
- * cut short goes on from the place it reached.
+ * Pure: no clock, no storage, no random numbers. The same state and time give the same plan on every host, and a plan that
+ * stops early goes on from the place that it reached.
  */
 
 import type { ScheduleState, SkipReason } from "../storage/port.ts";
 import type { Excluded } from "./exclude.ts";
 import type { Timing } from "./timing.ts";
 
-/** How missed occurrences are made up for: those older than `withinMs`, and all but the newest `max`, are dropped. */
+/** Which missed occurrences fire: those older than `withinMs`, and all but the newest `max`, are dropped. */
 export interface CatchUpRule {
   /** How old an occurrence may be, ms; `Infinity`: any age. */
   readonly withinMs: number;
@@ -28,12 +28,12 @@ export const OVERLAPS = ["allow", "skip", "queue", "cancel"] as const;
 /** What to do when a job of the schedule is unfinished as the next occurrence comes. */
 export type Overlap = (typeof OVERLAPS)[number];
 
-/** What of a definition the planner looks at. */
+/** The parts of a definition that decide what fires. */
 export interface PlanRules {
   readonly timing: Timing;
   readonly excluded: Excluded | null;
   readonly catchUp: CatchUpRule;
-  /** How long after an occurrence its job is still wanted, ms; null: for ever. */
+  /** How long after an occurrence its job may begin, ms; null: without limit. */
   readonly expiresInMs: number | null;
   readonly overlap: Overlap;
   /** How many occurrences fire in all; null: no end. */
@@ -66,7 +66,7 @@ export class Planner {
   fired: number;
   /** The last occurrence that got an outcome. */
   lastAt: number | null;
-  /** A decided occurrence fires under overlap `cancel`: what ran before is to be cancelled. */
+  /** An occurrence fires under overlap `cancel`, so the unfinished jobs must be cancelled. */
   cancels = false;
   readonly #rules: PlanRules;
   readonly #now: number;
@@ -75,7 +75,7 @@ export class Planner {
   readonly #expiredUntil: number;
   /** Occurrences before it are dropped by the catch-up policy. */
   readonly #catchUpFrom: number;
-  /** Under overlap `cancel`: each newer occurrence would cancel the older, so only this one fires. */
+  /** The only one that fires under overlap `cancel`, since each newer occurrence would cancel the older. */
   readonly #newest: number;
 
   constructor(rules: PlanRules, state: PlanState, now: number) {
@@ -96,7 +96,7 @@ export class Planner {
     return this.at !== null && this.at <= this.#now;
   }
 
-  /** What an outcome cost to find, in steps: arithmetic counts any run at once. */
+  /** How many steps an outcome took to find: arithmetic counts a run of any length in one. */
   cost(outcome: PlannedOutcome): number {
     return this.#rules.timing.arithmetic && this.#rules.excluded === null ? 1 : outcome.count;
   }
@@ -123,7 +123,7 @@ export class Planner {
       if (this.#rules.overlap === "cancel") this.cancels = true;
     }
     this.at = this.#rules.timing.next(outcome.untilAt);
-    // What is due beyond the last fire is still recorded, as "ended"; what lies ahead never will be.
+    // What is due after the last fire is still recorded, as "ended"; what lies ahead is not.
     if (this.#spent && !this.due) this.at = null;
     return outcome;
   }
@@ -178,7 +178,7 @@ export class Planner {
       const at = timing.previous(before);
       if (at === null || at < oldest) return -Infinity;
       const range = excluded?.at(at);
-      // A whole excluded range is passed in one step.
+      // A whole excluded range is skipped in one step.
       before = range ? range.from : at;
       if (!range) left--;
     }

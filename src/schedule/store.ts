@@ -1,6 +1,6 @@
 /**
- * Reading and writing schedules without losing anybody's change: read, decide, put from the revision that was read, and
- * again from the start when somebody was faster.
+ * How are schedules read and written without losing another process's change? Read, decide, put from the revision that was
+ * read, and start again where another process was faster.
  */
 
 import { BelfryError, nearest } from "../base/error.ts";
@@ -8,10 +8,10 @@ import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage/port.ts";
 
-/** Races lost in a row before giving up; each means that somebody else moved the schedule meanwhile. */
+/** Lost races in a row before giving up; in each another process changed the schedule meanwhile. */
 const MAX_TRIES = 100;
 
-/** Reads a schedule; null where there is none. */
+/** Reads a schedule's row; null where there is none. */
 export async function readSchedule(engine: Engine, name: string): Promise<ScheduleRecord | null> {
   await engine.open();
   const [record] = await engine.storage.listSchedules({ names: [name], limit: 1 });
@@ -50,7 +50,7 @@ export function putSchedules(
 /**
  * Repeats a read-and-put until it wins its race.
  *
- * @param attempt answers undefined where it lost
+ * @param attempt returns undefined where it lost
  * @throws BelfryError `STORAGE_BUSY` where it lost a hundred times in a row
  */
 export async function untilWon<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
@@ -64,7 +64,7 @@ export async function untilWon<T>(what: string, attempt: () => Promise<T | undef
   );
 }
 
-/** Whether a job of the schedule is unfinished. */
+/** Tells whether a job of the schedule is unfinished. */
 export async function isBusy(engine: Engine, name: string): Promise<boolean> {
   const jobs = await engine.storage.listJobs({ schedule: name, states: ["ready", "running", "waiting"], limit: 1 });
   return jobs.length > 0;

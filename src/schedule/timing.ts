@@ -1,37 +1,37 @@
 /**
  * When does a schedule occur, by its expression, its anchor and its bounds?
  *
- * One face over the three kinds of expression: calendar (a `Cron`, shared by all schedules that write the same), `@every`
- * (arithmetic from an anchor) and `@at` (one instant). Counting a run of occurrences is what bounds a tick after a long
- * outage: a week of `@every 1s` is one division, a week of a calendar expression is walked at about 50 ns a step, and
- * the caller says how many steps it has.
+ * One interface for the three kinds of expression: calendar (a `Cron`, shared by all schedules with the same text), `@every`
+ * (arithmetic from an anchor) and `@at` (one instant). Counting runs of occurrences bounds the work of a tick after a long
+ * outage: a week of `@every 1s` is one division, a week of a calendar expression is walked at about 50 ns a step, and the
+ * caller sets how many steps may be taken.
  */
 import { Cron } from "../cron/cron.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { TemporalLike } from "../cron/zone.ts";
 
-/** What decides a schedule's occurrences, canonical: two equal ones have the same occurrences. */
+/** The canonical fields that decide a schedule's occurrences: equal rules have the same occurrences. */
 export interface TimingRule {
   /** Canonical text: a cron expression with `H` resolved, `@every 1h30m` or `@at 2026-12-24T18:00:00.000Z`. */
   readonly expression: string;
-  /** Its canonical name. */
+  /** Canonical name of the zone. */
   readonly timeZone: string;
   /** Whether one of two restricted day fields is enough. */
   readonly days: "or" | "and";
   /** What happens when clocks change. */
   readonly dst: DstRule;
-  /** No occurrence before it; null: none. */
+  /** No occurrence lies before it; null: no bound. */
   readonly startAt: number | null;
-  /** No occurrence after it; null: none. */
+  /** No occurrence lies after it; null: no bound. */
   readonly endAt: number | null;
 }
 
-/** A run of occurrences that were counted. */
+/** A counted run of occurrences. */
 export interface CountedRun {
   count: number;
   /** The last one counted. */
   untilAt: number;
-  /** The run goes on: the steps were used up. */
+  /** The run goes on: the allowed steps were used up. */
   more: boolean;
 }
 
@@ -42,13 +42,13 @@ export function writeAt(at: number): string {
   return AT + new Date(at).toISOString();
 }
 
-/** Makes a calendar, or finds the one made before: parsing takes microseconds, and thousands of schedules share texts. */
+/** Makes a calendar, or finds the one made before: parsing takes microseconds, and thousands of schedules share a text. */
 export function calendar(rule: Omit<TimingRule, "startAt" | "endAt">, temporal: TemporalLike | undefined): Cron {
   const { expression, timeZone, days, dst } = rule;
   const source = temporal ?? calendars;
   const zones = calendars.get(source) ?? new Map<string, Map<string, Cron>>();
   calendars.set(source, zones);
-  // Two maps of texts that are there already: making one key of all would cost more than parsing.
+  // Two nested maps by existing texts: building one key of all parts would cost more than parsing.
   const group = days === "or" && dst === "once" ? timeZone : `${timeZone} ${days} ${dst}`;
   let known = zones.get(group);
   if (known === undefined || known.size >= MAX_CALENDARS) {
@@ -67,7 +67,7 @@ const calendars = new WeakMap<object, Map<string, Map<string, Cron>>>();
 /** In each zone. */
 const MAX_CALENDARS = 5_000;
 
-/** Knows the occurrences of one schedule. */
+/** Finds and counts the occurrences of one schedule. */
 export class Timing {
   readonly #cron: Cron | null;
   readonly #intervalMs: number | null = null;

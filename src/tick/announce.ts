@@ -1,5 +1,6 @@
 /**
- * Who hears of a pass: listeners of events, and `onError` for schedules that broke. Counts what was skipped on the way.
+ * What is emitted and reported after a pass was written? One event for each occurrence that fired, each run that was
+ * skipped and each schedule that ended; schedules that broke also go to `onError`. Only for schedules that really moved.
  */
 
 import { BelfryError } from "../base/error.ts";
@@ -7,19 +8,19 @@ import type { Engine } from "../engine/engine.ts";
 import type { FireReply, Instant } from "../storage/port.ts";
 import type { PassPlan } from "./pass.ts";
 
-/** Tells what happened of a plan. @returns how many occurrences were skipped */
+/** Emits what a plan did. @returns how many occurrences were skipped */
 export function announce(engine: Engine, plan: PassPlan, reply: FireReply, now: Instant): number {
   const { events } = engine;
   const moved = reply.fired.length === plan.firings.length ? null : new Set(reply.fired);
   const inserted = events.heard("schedule:fired") ? new Set(reply.jobs) : null;
-  const told = events.heard("schedule:skipped");
+  const listened = events.heard("schedule:skipped");
   let skipped = 0;
   for (const { name: schedule, occurrences, state } of plan.firings) {
     if (moved?.has(schedule) === false) continue;
     for (const { at, untilAt, count, reason, jobId } of occurrences) {
       if (reason !== null) {
         skipped += count;
-        if (told) events.emit("schedule:skipped", { schedule, at, untilAt, count, reason });
+        if (listened) events.emit("schedule:skipped", { schedule, at, untilAt, count, reason });
       } else if (jobId !== null && inserted?.has(jobId)) {
         events.emit("schedule:fired", { schedule, at, jobId, lateMs: Math.max(0, now - at) });
       }

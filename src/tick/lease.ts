@@ -1,30 +1,30 @@
 /**
- * A term of leadership: who may fire, for how long this process may believe it, and when to ask again.
+ * May this process fire, for how long may it assume so, and when must it renew?
  *
  * ```text
- *   request sent                renew                stop trusting     the storage lets another in
+ *   request sent                renew                stop trusting     the storage grants it to others
  *        │<────── ttl / 3 ───────>│                        │                  │
  *        │<─────────────────── ttl - margin ──────────────>│<──── margin ────>│
  * ```
  *
  * **Who is authoritative.** The storage alone: it grants the lease, and its token, which grows with every grant, is
- * checked inside every batch that fires. What is kept here is an opinion, used to save work and to pace it, never to be
- * safe. **How it fails.** A leader that was frozen wakes up believing; its next batch carries an old token and nothing
- * of it happens. A reply that got lost leaves the token unknown; asking again as the same holder gives a new one.
+ * checked inside every batch that fires. What is kept here is an estimate that saves work and decides when to ask; safety
+ * never depends on it. **How it fails.** A leader that was frozen still assumes that it leads; its next batch carries an
+ * old token and is refused whole. After a lost reply the token is unknown; asking again as the same holder grants a new one.
  *
- * The opinion is measured on the monotonic clock, from the moment the request was *sent*, so a jump of the wall clock
- * neither prolongs nor ends it. The term's end in the storage is wall time, so a holder whose clock ran ahead can leave
- * a lease that no honest clock will outlive: `stuck` finds it (further ahead than any ttl, or never renewed while
- * others watched), and whoever sees it gives it up in the name of its holder.
+ * The estimate is measured on the monotonic clock, from the moment the request was *sent*, so a jump of the wall clock
+ * neither prolongs nor ends it. In the storage a term ends at a wall time, so a holder whose clock ran ahead can leave
+ * a lease that ends hours from now and that nobody renews. Such a lease looks abandoned ({@link Lease.looksAbandoned}): it
+ * ends further ahead than any ttl, or was not renewed while this process watched it. Whoever sees it releases it.
  */
 import type { BeginTickReply, LeaseRecord } from "../storage/port.ts";
 
 /** The longest ttl that is taken; a lease that ends further ahead was written under a wrong clock. */
 const MAX_LEASE_TTL_MS = 3_600_000;
-/** A lease that was not renewed while it was watched for this long (or four ttls) has no living holder. */
+/** A lease that was not renewed while it was watched for this long (or four ttls) looks abandoned. */
 const WATCH_MS = 60_000;
 
-/** Keeps this process's opinion of the lease. */
+/** Tracks whether this process leads. */
 export class Lease {
   readonly holder: string;
   readonly ttlMs: number;
@@ -41,7 +41,7 @@ export class Lease {
     this.ttlMs = ttlMs;
   }
 
-  /** The token of the term we have; null when we have none. */
+  /** The token of the term that this process holds; null when it holds none. */
   get token(): number | null {
     return this.#token;
   }
@@ -56,13 +56,13 @@ export class Lease {
     return this.#renewAtMs;
   }
 
-  /** Whether this process may believe that it leads. */
+  /** Tells whether this process may assume that it leads. */
   mayLead(monotonicMs: number): boolean {
     return this.#token !== null && monotonicMs < this.#trustedUntilMs;
   }
 
   /**
-   * Learns what the storage said.
+   * Takes in a reply of the storage.
    *
    * @param sentMs monotonic time at which the request was sent
    * @returns whether a term began or ended by it
@@ -75,7 +75,7 @@ export class Lease {
     this.#seen = lease;
     if (reply.leads && lease !== null) {
       this.#token = lease.token;
-      // A process may stall between its last look at the clock and the arrival of its batch: that is what the margin is for.
+      // The margin is for a process that stalls between its last look at the clock and the arrival of its batch.
       this.#trustedUntilMs = sentMs + this.ttlMs - Math.max(50, this.ttlMs / 10);
       this.#renewAtMs = sentMs + Math.floor(this.ttlMs / 3);
       return had === this.#token ? "same" : "began";
@@ -84,25 +84,26 @@ export class Lease {
     return had === null ? "same" : "ended";
   }
 
-  /** Drops the opinion: resigned, or lost. */
+  /** Forgets the term: it was resigned or lost. */
   forget(): void {
     this.#token = null;
     this.#trustedUntilMs = -Infinity;
     this.#renewAtMs = -Infinity;
   }
 
-  /** Learns that the lease was given up in a batch. */
+  /** Forgets the term and the lease: it was released in a batch. */
   resigned(): void {
     this.forget();
     this.#seen = null;
   }
 
   /**
-   * Whether the lease that was seen cannot have a living holder, although it has not run out.
+   * Tells whether the lease that was seen looks abandoned although it has not run out. Releasing it is safe in any case: a
+   * living holder's next batch carries an old token and is refused.
    *
    * @param now epoch ms
    */
-  stuck(now: number, monotonicMs: number): boolean {
+  looksAbandoned(now: number, monotonicMs: number): boolean {
     const seen = this.#seen;
     if (seen === null || this.#token !== null || seen.expiresAt <= now) return false;
     if (seen.expiresAt - now > MAX_LEASE_TTL_MS) return true;

@@ -1,17 +1,17 @@
 /**
- * What the leader does now and then: old history is cleared away in bounded chunks, and broken schedules are tried again,
- * since a newer version (or newer time zone data) may lead now and understand them.
+ * What does the leader do beside firing? It removes old history in bounded chunks, and tries broken schedules again, since
+ * a version or time zone data that can read them may lead by now.
  */
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import { readDefinition } from "../schedule/definition.ts";
 import type { SchedulePut, ScheduleRecord } from "../storage/port.ts";
 
-/** How long history is kept, ms. */
+/** How long history is kept, each in ms. */
 export interface Retention {
   /** Completed, cancelled and expired jobs. */
   readonly finishedMs: number;
-  /** Failed jobs: the dead letters. */
+  /** Failed jobs (the dead letters). */
   readonly failedMs: number;
   /** Outcomes of occurrences. */
   readonly occurrencesMs: number;
@@ -31,7 +31,7 @@ const CHUNK = 500;
 /** How many broken schedules are tried at once. */
 const BROKEN_PAGE = 200;
 
-/** Does one bounded round. @returns whether there is more to clear away */
+/** Does one bounded round. @returns whether more is left to remove */
 export async function maintain(engine: Engine, retention: Retention): Promise<boolean> {
   await engine.open();
   await heal(engine);
@@ -46,7 +46,7 @@ export async function maintain(engine: Engine, retention: Retention): Promise<bo
   return removed.jobs >= CHUNK || removed.occurrences >= CHUNK;
 }
 
-/** Makes broken schedules active again that can be read here. @returns their names */
+/** Makes those broken schedules active again that this process can read. @returns their names */
 async function heal(engine: Engine): Promise<string[]> {
   const healed: string[] = [];
   let after: string | undefined;
@@ -57,7 +57,7 @@ async function heal(engine: Engine): Promise<string[]> {
       ...(after === undefined ? {} : { after }),
     });
     const now = engine.clock.now();
-    const puts = page.map((record) => mended(record, engine, now)).filter((put) => put !== null);
+    const puts = page.map((record) => repaired(record, engine, now)).filter((put) => put !== null);
     if (puts.length > 0) {
       const request = { op: engine.ids.token(), now, puts, removes: [], owner: null };
       const reply = await timed(engine, () => engine.storage.putSchedules(request));
@@ -70,8 +70,8 @@ async function heal(engine: Engine): Promise<string[]> {
   }
 }
 
-/** A broken schedule as it is when it can be planned: where it was, so that what it missed is caught up. */
-function mended(record: ScheduleRecord, engine: Engine, now: number): SchedulePut | null {
+/** The put that makes a broken schedule active at the place where it stood, so that it catches up what it missed. */
+function repaired(record: ScheduleRecord, engine: Engine, now: number): SchedulePut | null {
   const read = readDefinition(record, engine.temporal);
   if (read instanceof Error) return null;
   const nextAt = record.nextAt ?? read.timing.next(now);

@@ -1,9 +1,9 @@
 /**
  * What does one pass over the due schedules write? Plans all of them within a budget of jobs, bytes and steps.
  *
- * Every due schedule gets a turn first, so one with a week of backlog starves nobody; then the oldest occurrence of all
- * is decided next, again and again, until the budget is used up. A schedule that cannot be read or planned becomes
- * `broken`, with the reason as its note, and the others go on.
+ * Each due schedule gets one decision first, so a schedule with a week of backlog does not starve the others; then the
+ * oldest occurrence of all is decided, again and again, until the budget is used up. A schedule that cannot be read or
+ * planned becomes `broken`, with the reason as its note, and the others go on.
  */
 import type { Engine } from "../engine/engine.ts";
 import { readDefinition } from "../schedule/definition.ts";
@@ -15,7 +15,7 @@ import type { DueSchedule, Firing, Instant, NewJob, OccurrenceRecord } from "../
 export interface PassBudget {
   /** Jobs. */
   readonly maxJobs: number;
-  /** Bytes of the batch, about; the first job is always taken. */
+  /** Approximate bytes of the batch; the first job always fits. */
   readonly maxBytes: number;
   /** Occurrences of calendar expressions that may be walked to count skipped ones. */
   readonly maxSteps: number;
@@ -56,7 +56,7 @@ class Pass {
   readonly #engine: Engine;
   readonly #now: Instant;
   readonly #turns: Turn[] = [];
-  /** Turns with more to decide, the oldest occurrence at the root. */
+  /** Schedules with more to decide, the oldest occurrence at the root. */
   readonly #heap: Turn[] = [];
   readonly #broken: { name: string; error: Error; firing: Firing }[] = [];
   #jobs: number;
@@ -71,7 +71,7 @@ class Pass {
     this.#steps = budget.maxSteps;
   }
 
-  /** Gives a schedule its first turn. */
+  /** Adds a schedule and makes its first decision. */
   take(record: DueSchedule): void {
     try {
       const read = readDefinition(record, this.#engine.temporal);
@@ -153,7 +153,7 @@ class Pass {
   }
 }
 
-/** Binary heap by the planner's place; ties by name, so that plans do not depend on the order of reading. */
+/** Orders the binary heap by the planner's place; ties by name, so that plans do not depend on the order of reading. */
 function before(a: Turn, b: Turn): boolean {
   const difference = a.planner.at! - b.planner.at!;
   return difference < 0 || (difference === 0 && a.record.name < b.record.name);

@@ -1,5 +1,5 @@
 /**
- * What a tick is asked and what it answers.
+ * What does a tick take and answer? The options and the report of one tick of the scheduler.
  */
 import type { Instant } from "../storage/port.ts";
 import type { Retention } from "./maintenance.ts";
@@ -9,13 +9,13 @@ export interface SchedulerOptions {
   readonly leaseTtlMs: number;
   /** How long history is kept. @default finished jobs 7 days, failed ones and outcomes 30 */
   readonly retention?: Partial<Retention> | undefined;
-  /** Called when jobs were made that can run at once, so that a worker in this process need not be told by the storage. */
+  /** Called when jobs were made that can run at once, so that a worker in this process polls without waiting for a push. */
   readonly onFired?: (() => void) | undefined;
 }
 
 /** Options of one tick. */
 export interface TickOptions {
-  /** Give the lease up at the end: nobody renews it afterwards. */
+  /** Release the lease at the end, because this process will not renew it. */
   readonly oneShot?: boolean | undefined;
   /** Begin no pass after this monotonic instant. */
   readonly untilMs?: number | undefined;
@@ -34,7 +34,7 @@ export interface TickReport {
   skipped: number;
   /** More is due: tick again at once. */
   more: boolean;
-  /** The next occurrence of any schedule; null where there is none. */
+  /** When a tick has something to decide next: the earliest boundary of any active schedule; null where there is none. */
   nextAt: Instant | null;
   /** The earliest instant at which a job could be claimed (now, where one is ready); null where none waits for time. */
   jobsAt: Instant | null;

@@ -1,13 +1,12 @@
 /**
- * One tick: ask for the lease and what is due, plan it, fire it; and the way it is repeated for as long as a server runs.
+ * What does one tick do? It asks for the lease and for what is due, plans it and fires it.
  *
  * A tick is one or more passes of two round trips: `beginTick` (elect, renew, read what is due, learn when to wake) and
  * `fire` (move on, record, insert jobs, under the lease's token). With nothing due it is the first alone. A one-shot
- * tick gives the lease up in its last batch, since on the edge nobody is there to renew it; `run` (in
- * `schedule/loop.ts`) keeps it. Passes of one scheduler come one after the other, so a tick by hand beside a running
- * loop is just another pass of it.
+ * tick releases the lease in its last batch, since on the edge no process would renew it; `run` (the loop in `loop.ts`)
+ * keeps it. Passes of one scheduler run one after the other, so a tick by hand beside a running loop is one more pass.
  *
- * Nothing here is needed for safety: a pass that lost its lease or its race fires nothing, and what is due stays due.
+ * Safety does not depend on this file: a pass that lost its lease or its race fires nothing, and what is due stays due.
  */
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
@@ -22,9 +21,9 @@ import { earliest, type SchedulerOptions, type TickOptions, type TickReport } fr
 const MAX_JOBS = 10_000;
 /** 50 ns each: what a pass may spend on counting skipped occurrences. */
 const MAX_STEPS = 500_000;
-/** A clock that is further off than this is worth a warning. */
+/** From this difference to the storage's clock on a warning is logged. */
 const SKEW_WARNING_MS = 5_000;
-/** Every how manyth one-shot tick that did something also clears history away. */
+/** One in so many one-shot ticks that did something also removes old history. */
 const ONE_SHOT_MAINTENANCE = 32;
 
 /** Elects, fires, and keeps doing so. */
@@ -33,7 +32,7 @@ export class Scheduler {
   readonly #engine: Engine;
   readonly #retention: Retention;
   readonly #onFired: () => void;
-  /** The pass that is under way, for the next to wait for. */
+  /** The current pass; the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
   #looping = 0;
   #wakes = new Set<() => void>();
@@ -47,12 +46,12 @@ export class Scheduler {
     this.#onFired = options.onFired ?? (() => {});
   }
 
-  /** Whether this scheduler believes that it leads. */
+  /** Whether this scheduler may assume that it leads. */
   get leads(): boolean {
     return this.lease.mayLead(this.#engine.clock.monotonic());
   }
 
-  /** Makes a running loop look again at once: schedules have changed. */
+  /** Makes a running loop tick at once, because schedules have changed. */
   wake(): void {
     for (const wake of this.#wakes) wake();
   }
@@ -60,7 +59,7 @@ export class Scheduler {
   /**
    * Fires what is due, within bounds.
    *
-   * @throws what the storage throws; what was asked may or may not have happened, and the next tick goes on from there
+   * @throws what the storage throws; the request may or may not have been applied, and the next tick goes on from there
    */
   tick(options: TickOptions = {}): Promise<TickReport> {
     const tick = this.#turn.then(() => this.#tick(options));
@@ -89,7 +88,7 @@ export class Scheduler {
     }
   }
 
-  /** Gives the lease up, if it is ours. Never throws: a lease that is not given up runs out. */
+  /** Releases the lease, if this process holds it. Never throws: a lease that is not released runs out. */
   async resign(): Promise<void> {
     await this.#turn;
     const { token, holder } = this.lease;
@@ -103,7 +102,7 @@ export class Scheduler {
     }
   }
 
-  /** Clears old history away and tries broken schedules again. @returns whether more is left to do at once */
+  /** Removes old history and tries broken schedules again. @returns whether more is left to do at once */
   maintain(): Promise<boolean> {
     return maintain(this.#engine, this.#retention);
   }
@@ -150,7 +149,7 @@ export class Scheduler {
     return total;
   }
 
-  /** One pass. `resigns` says, from what is left after the plan, whether its batch is the last of the tick. */
+  /** Does one pass. `resigns` tells from what is left after the plan whether its batch is the last of the tick. */
   async #pass(
     maxJobs: number,
     resigns: (more: boolean, fired: number) => boolean,
@@ -160,7 +159,7 @@ export class Scheduler {
     const asked = clock.now();
     const reply = await this.#begin(asked, resigns(false, 0));
     const { leads: leader, jobsAt } = reply;
-    // The reply may have shown that our clock was ahead: then less is due than we asked for.
+    // The reply may have shown that this clock was ahead: then less is due than was asked for.
     const now = Math.min(asked, clock.now());
     const unread = reply.nextAt !== null && reply.nextAt <= now;
     if (!leader || reply.due.length === 0) {
@@ -174,7 +173,7 @@ export class Scheduler {
       leader: moved !== null,
       fired,
       skipped,
-      // A schedule that somebody else moved is read again.
+      // A schedule that another process moved meanwhile is read again.
       more: more || moved === null || moved < plan.firings.length,
       nextAt: earliest(reply.nextAt, plan.nextAt),
       jobsAt: fired > 0 ? earliest(jobsAt, now) : jobsAt,
@@ -185,9 +184,9 @@ export class Scheduler {
     const { clock, logger, storage } = this.#engine;
     const reply = await this.#ask(now, resignIfIdle);
     const { seen } = this.lease;
-    if (reply.leads || seen === null || !this.lease.stuck(now, clock.monotonic())) return reply;
+    if (reply.leads || seen === null || !this.lease.looksAbandoned(now, clock.monotonic())) return reply;
     const { holder, token, expiresAt } = seen;
-    logger.warn(`The lease of ${holder} has no living holder: given up in its name`, { holder, token, expiresAt });
+    logger.warn(`The lease of ${holder} looks abandoned: releasing it`, { holder, token, expiresAt });
     await storage.resign({ holder, token, now });
     return await this.#ask(now, resignIfIdle);
   }
