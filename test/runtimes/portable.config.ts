@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 // `node:sqlite`, so they run those rooms and the smoke suite.
 const rooms = (process.env["BELFRY_STAGE"] ?? "").startsWith("node2")
   ? "{cron,smoke,belfry}"
-  : "{cron,smoke,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}";
+  : "{base,cron,smoke,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}";
 
 export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,

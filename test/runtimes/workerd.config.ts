@@ -24,7 +24,7 @@ export default defineConfig({
   test: {
     include: [
       "test/**/workerd/**/*.test.ts",
-      "test/{cron,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}/**/*.test.ts",
+      "test/{base,cron,belfry,task,engine,job,execution,schedule,tick,worker,memory,testing,adapters/hono}/**/*.test.ts",
       "test/adapters/memory.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/node/**", "test/long/**"],

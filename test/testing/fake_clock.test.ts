@@ -2,8 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { delay } from "../../src/base/clock.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
-import { countedIds } from "../../src/testing/ids.ts";
-import { seededRandom } from "../../src/testing/random.ts";
 
 describe("FakeClock", () => {
   test("advance() fires timers in order of time, then of setting", async () => {
@@ -71,44 +69,5 @@ describe("FakeClock", () => {
     await clock.advanceTo("2026-02-01T00:00:00Z");
     await clock.advanceTo("2026-01-15T00:00:00Z");
     expect(new Date(clock.now()).toISOString()).toBe("2026-02-01T00:00:00.000Z");
-  });
-});
-
-describe("seeded chance", () => {
-  test("the same seed draws the same, another seed draws other numbers, all in range", () => {
-    const draws = (seed: number): number[] => {
-      const random = seededRandom(seed);
-      return Array.from({ length: 50 }, () => random.next());
-    };
-    expect(draws(7)).toEqual(draws(7));
-    expect(draws(7)).not.toEqual(draws(8));
-    expect(draws(2 ** 40)).not.toEqual(draws(2 ** 41));
-    for (const draw of draws(123)) {
-      expect(draw).toBeGreaterThanOrEqual(0);
-      expect(draw).toBeLessThan(1);
-    }
-  });
-
-  test("draws are spread evenly over the range", () => {
-    const random = seededRandom(1);
-    const counts = Array.from({ length: 10 }, () => 0);
-    for (let i = 0; i < 10_000; i++) counts[random.below(10)]!++;
-    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
-  });
-
-  test("a fork does not shift its origin", () => {
-    const a = seededRandom(5);
-    const b = seededRandom(5);
-    const fork = a.fork();
-    b.fork();
-    for (let i = 0; i < 10; i++) fork.next();
-    expect(a.next()).toBe(b.next());
-  });
-
-  test("counted ids sort in order of making and differ by seed", () => {
-    const ids = countedIds();
-    const made = Array.from({ length: 100 }, () => ids.id(0));
-    expect([...made].sort()).toEqual(made);
-    expect(countedIds(2).token()).not.toBe(countedIds(3).token());
   });
 });
