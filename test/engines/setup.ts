@@ -1,6 +1,6 @@
 /**
- * Which real engines do the tests of the storages share? Vitest's global setup: one Postgres and one sqld for the run,
- * started side by side, their addresses provided to the tests.
+ * Which real servers do tests share? Vitest's global setup starts one PostgreSQL and one sqld for the run and provides their
+ * addresses to the tests.
  */
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "./postgres.ts";
@@ -13,7 +13,7 @@ declare module "vitest" {
   }
 }
 
-/** Starts the engines. @returns what ends them */
+/** Starts the servers. @returns a function that ends them */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [postgres, sqld] = await Promise.all([startPostgres(), startSqld()]);
   project.provide("postgresUrl", postgres.url);

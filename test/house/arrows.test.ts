@@ -1,4 +1,4 @@
-/** Holds the arrows of the house: which room may import which. */
+/** Checks which folder ("room") of the source may import which: see CONTRIBUTING.md. */
 import { describe, expect, it } from "vitest";
 import { type SourceFile, sourceFiles } from "./source.ts";
 
@@ -17,13 +17,13 @@ function strays(which: (file: SourceFile) => boolean, allowed: (to: string, file
 
 const isOurs = (to: string) => to.endsWith(".ts");
 
-describe("the arrows of the house", () => {
-  it("finds the house", () => {
+describe("imports of the source", () => {
+  it("are found by this test", () => {
     expect(files.length).toBeGreaterThan(20);
     expect(files.flatMap((file) => file.imports).filter(isOurs).length).toBeGreaterThan(40);
   });
 
-  /** The rooms by floor: a file imports its own room and floors further left, types included. */
+  /** The rooms in order: a file imports its own room and rooms further left, types included. */
   const FLOORS = [
     ["base"],
     ["cron", "storage"],
@@ -35,18 +35,18 @@ describe("the arrows of the house", () => {
     ["belfry"],
     ["adapters", "cli", "testing"],
   ];
-  /** `src/tick/loop.ts` is in `tick`; the files right below `src` are the roof, `belfry`. */
+  /** `src/tick/loop.ts` is in `tick`; the files directly in `src` are the room `belfry`. */
   const roomOf = (path: string) => (/^src\/(\w+)\//.exec(path) ?? /^(adapters|cli)\//.exec(path))?.[1] ?? "belfry";
   const floorOf = (path: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)));
 
-  it("each room imports only rooms to its left", () => {
+  it("go only to the own room or to rooms further left", () => {
     expect(files.filter((file) => floorOf(file.path) < 0).map((file) => file.path)).toEqual([]);
     const inside = (to: string, file: SourceFile) =>
       !isOurs(to) || roomOf(to) === roomOf(file.path) || floorOf(to) < floorOf(file.path);
     expect(strays(() => true, inside)).toEqual([]);
   });
 
-  it("finds no circle, type imports included", () => {
+  it("form no cycle, type imports included", () => {
     const byPath = new Map(files.map((file) => [file.path, file]));
     const circles: string[] = [];
     const done = new Set<string>();
@@ -60,11 +60,11 @@ describe("the arrows of the house", () => {
     expect(circles).toEqual([]);
   });
 
-  it("src imports no package", () => {
+  it("of src name no package", () => {
     expect(strays(inside("src/", "mod.ts"), isOurs)).toEqual([]);
   });
 
-  it("storage adapters import the port and the sql core, not the engine", () => {
+  it("of storage adapters go to the port and the SQL core, not to the engine", () => {
     const storages = files.filter((file) =>
       /^adapters\/(memory|sqlite|libsql|d1|durable_object|postgres)\.ts$/.test(file.path),
     );
@@ -84,7 +84,7 @@ describe("the arrows of the house", () => {
     expect(found).toEqual([]);
   });
 
-  it("each adapter imports only its own packages", () => {
+  it("of an adapter name only its own packages", () => {
     const own: Record<string, RegExp> = {
       "adapters/sqlite.ts": /^node:/,
       "adapters/hono/": /^(hono|hono\/.+|valibot)$/,

@@ -1,4 +1,4 @@
-/** Holds the two export lists equal: npm's in package.json, JSR's in deno.json. */
+/** Checks that the two export lists are equal: npm's in package.json, JSR's in deno.json. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,22 +1,22 @@
-/** Holds what every file owes the reader and the clock: a header, and no time, chance or timer outside their rooms. */
+/** Checks rules for every source file: a header, and no clock, timer or randomness outside the files that may use them. */
 import { describe, expect, it } from "vitest";
 import { sourceFiles } from "./source.ts";
 
 const files = sourceFiles();
 
-/** What only one file may touch. */
-const rooms: [what: string, pattern: RegExp, allowed: RegExp][] = [
+/** Globals that only few files may use. */
+const rules: [what: string, pattern: RegExp, allowed: RegExp][] = [
   ["the wall clock", /\bDate\.now\b|\bTemporal\.Now\b/, /^src\/base\/clock\.ts$/],
   ["today", /\bnew Date(\(\)|(?!\w|\())/, /^src\/(base\/clock|cron\/calendar)\.ts$/],
   ["elapsed time", /\bperformance\.now\b/, /^src\/base\/clock\.ts$/],
   ["timers", /(?<![.\w])(setTimeout|setInterval|setImmediate)\(/, /^src\/base\/clock\.ts$/],
-  ["chance", /\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b/, /^src\/base\/(id|codec_aes)\.ts$/],
+  ["randomness", /\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b/, /^src\/base\/(id|codec_aes)\.ts$/],
   ["Temporal", /\bglobalThis\.Temporal\b/, /^src\/cron\/zone\.ts$/],
 ];
 
-describe("every file of the product", () => {
-  for (const [what, pattern, allowed] of rooms) {
-    it(`leaves ${what} to its room`, () => {
+describe("every source file", () => {
+  for (const [what, pattern, allowed] of rules) {
+    it(`does not use ${what}, except where that is allowed`, () => {
       const strays = files
         .filter((file) => pattern.test(file.code) && !allowed.test(file.path))
         .map((file) => file.path);
@@ -29,7 +29,7 @@ describe("every file of the product", () => {
     });
   }
 
-  it("starts with a header that says what it is for", () => {
+  it("starts with a header", () => {
     const bare = files.filter((file) => {
       const header = /^\/\*\*[\s\S]*?\*\/|^(\/\/.*\n)+/.exec(file.text)?.[0] ?? "";
       return header.replace(/[/*\s]/g, "").length < 30;
@@ -37,7 +37,7 @@ describe("every file of the product", () => {
     expect(bare.map((file) => file.path)).toEqual([]);
   });
 
-  it("has no escape from the type checker", () => {
+  it("does not bypass the type checker", () => {
     const pattern = /\bas any\b|: any\b|<any>|@ts-(ignore|expect-error|nocheck)/;
     const isProse = (line: string) => /^\s*(\*|\/\*\*)/.test(line);
     const strays = files.flatMap((file) =>

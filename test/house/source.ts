@@ -1,4 +1,4 @@
-/** Reads the product's own source for the tests that hold the house: files, their imports, their code without comments. */
+/** Reads the source for tests about it: files, their imports, their code without comments. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { transformSync } from "esbuild";
 /** The repository's root. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A source file of the product. */
+/** A source file. */
 export interface SourceFile {
   /** Path from the root, with slashes: `src/cron/zone.ts`. */
   path: string;
@@ -18,7 +18,7 @@ export interface SourceFile {
   code: string;
 }
 
-/** All files of the product: mod.ts, src/ and adapters/. */
+/** All source files: mod.ts, src/ and adapters/. */
 export function sourceFiles(): SourceFile[] {
   const paths = ["mod.ts"];
   for (const folder of ["src", "adapters"]) {

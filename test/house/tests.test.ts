@@ -1,4 +1,4 @@
-/** Holds the rules of the tests themselves: which may run again after a failure, and how long a file may be. */
+/** Checks rules for the tests themselves: which may run again after a failure, and how long a file may be. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** Runs the example's programs as real processes on a folder of their own, and reads what they left. */
+/** Runs the example's programs as real processes on a folder of their own, and reads the files and rows that they wrote. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -127,7 +127,7 @@ export async function comeToRest(place: Place): Promise<void> {
   await until(() => countUnfinished(place) === 0, "all jobs completed");
 }
 
-/** Asks the database itself. */
+/** Reads rows of the database directly. */
 export function query<Row>(place: Place, sql: string): Row[] {
   const db = new DatabaseSync(place.db, { readOnly: true, timeout: 5_000 });
   try {

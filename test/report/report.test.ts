@@ -1,7 +1,6 @@
 /**
- * The main job as real processes on one SQLite file: killed with -9 between two steps, led by two, registered again.
- *
- * These wait for real time, since a process that is killed has no clock that could be moved; ttls are 1 s.
+ * Does the example of `npm start` work as real processes on one SQLite file: killed with -9 between two steps, with two
+ * workers, registered again? Real time passes, as a process that is killed has no clock that could be moved; ttls are 1 s.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { sqlite } from "../../adapters/sqlite.ts";
@@ -95,7 +94,7 @@ async function registerEarlier(place: Place, agoMs: number): Promise<void> {
 
 describe("examples/report", RETRY_ONCE, () => {
   it(
-    `survives ${ROUNDS} kill -9 between two steps: nothing doubled, nothing lost, finished steps not run again`,
+    `survives ${ROUNDS} kill -9 between two steps: nothing doubled, nothing lost, no finished step runs again`,
     async () => {
       const place = makePlace();
       for (let round = 0; round < ROUNDS; round++) {
@@ -145,7 +144,7 @@ describe("examples/report", RETRY_ONCE, () => {
     expectExactlyOnce(place);
   });
 
-  it("two workers on one file: a killed leader is followed within ttl + 1 s, a stopped one at once, each occurrence once", async () => {
+  it("two workers: a killed leader is replaced within ttl + 1 s, a stopped one within 1 s, each occurrence fires once", async () => {
     const place = makePlace();
     const registering = launch("register", place);
     await until(() => registering.child.exitCode === 0, "registering ends");
@@ -174,7 +173,7 @@ describe("examples/report", RETRY_ONCE, () => {
     expectExactlyOnce(place);
   }, 180_000);
 
-  it("registering again, at any moment, moves no next occurrence", async () => {
+  it("registering again does not move the next occurrence", async () => {
     const place = makePlace();
     const registering = launch("register", place);
     await until(() => registering.child.exitCode === 0, "registering ends");

@@ -1,6 +1,6 @@
 /**
- * The smoke suite: schedule, tick, job, crash, resume. Small and whole: every runtime and every kind of storage runs it.
- * Breadth is covered by the suites of the rooms.
+ * Does the whole way work: schedule, tick, job, crash, resume? A small suite that runs on every runtime and every storage;
+ * the details are covered by the tests of each folder.
  */
 import { describe, expect, it } from "vitest";
 import { Belfry } from "../../mod.ts";
@@ -9,7 +9,7 @@ import { countedIds, FakeClock } from "../../src/testing/mod.ts";
 
 const MONDAY = Date.UTC(2026, 0, 5, 8, 59, 30);
 
-/** Opens a storage that is empty, as often as asked: each time another connection to the same data. */
+/** Opens another connection to the same data, which is empty at first. */
 export type Connect = () => Storage | Promise<Storage>;
 
 /** Runs the smoke suite on one kind of storage. */
@@ -24,7 +24,7 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       onError: (error) => expect.fail(String(error)),
     });
 
-  describe(`on ${name}`, () => {
+  describe(`Belfry on ${name}`, () => {
     it("a schedule fires each occurrence once, and the job knows it", async () => {
       const clock = new FakeClock(MONDAY);
       const belfry = await engine(await fresh(), clock);
@@ -48,7 +48,7 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       await belfry.close();
     });
 
-    it("missed occurrences are caught up in order, and registering again moves nothing", async () => {
+    it("missed occurrences fire in order, and registering again does not move the next occurrence", async () => {
       const connect = await fresh();
       const clock = new FakeClock(MONDAY);
       const order: number[] = [];
@@ -101,7 +101,7 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       await alive.close();
     });
 
-    it("a sleeping job holds nothing and resumes where it was", async () => {
+    it("a sleeping job holds no claim and resumes where it was", async () => {
       const connect = await fresh();
       const clock = new FakeClock(MONDAY);
       const define = (belfry: Belfry) =>
@@ -124,7 +124,7 @@ export function smokeSuite(name: string, fresh: () => Connect | Promise<Connect>
       await two.close();
     });
 
-    it("a failing job is tried again later, and ends among the dead letters", async () => {
+    it("a failing job is tried again later, and ends as failed", async () => {
       const clock = new FakeClock(MONDAY);
       const belfry = await engine(await fresh(), clock);
       let tries = 0;

@@ -16,9 +16,9 @@ smokeSuite("D1", () => {
   return () => untimed(d1(env.DB, { prefix }));
 });
 
-describe("through the app of a Worker", () => {
+describe("the app of a Worker in workerd", () => {
   const call = caller((request) => SELF.fetch(request));
-  /** The Worker's own handler, in its own isolate's terms; test/adapters/hono/node/wrangler.test.ts rings from outside. */
+  /** Calls the Worker's scheduled handler; test/adapters/hono/node/wrangler.test.ts triggers it from outside. */
   const ring = () => worker.scheduled({ cron: "* * * * *", scheduledTime: 0 }, env, { waitUntil: () => {} });
   const until = async <T>(look: () => Promise<T | false>): Promise<T> => {
     for (let i = 0; i < 200; i++) {
@@ -42,7 +42,7 @@ describe("through the app of a Worker", () => {
     expect(new Set(instants).size).toBe(items.length);
     expect(items.map((found: { state: string }) => found.state)).toEqual(items.map(() => "completed"));
     expect((await job(items[0].id)).output).toMatchObject({ schedule: "second", at: items[0].scheduledAt });
-    // Platforms say when they wanted to ring (here: 1970); it is not listened to.
+    // The time that the platform gives for its trigger (here: 1970) is ignored.
     expect(items[0].scheduledAt).toBeGreaterThan(Date.now() - 60_000);
   });
 
@@ -55,7 +55,7 @@ describe("through the app of a Worker", () => {
     const { id } = (
       await call("POST", "/jobs", { json: { task: "steps", input: { crash: true }, queue: "default", delay: "3s" } })
     ).body;
-    // What is due within two seconds the Worker itself runs after the request; this one is left to whoever claims it.
+    // The Worker itself runs what is due within two seconds after the request; this job is due later, for the claim below.
     const claimed = await until(async () => {
       const { body } = await call("POST", "/queues/default/claim", { json: { worker: "dies", for: "4s" } });
       return body.jobs.length > 0 && body;
@@ -77,7 +77,7 @@ describe("through the app of a Worker", () => {
     expect([late.status, late.body.code]).toEqual([409, "CLAIM_LOST"]);
   });
 
-  it("strangers are refused, in workerd too", async () => {
+  it("requests without a valid token are refused", async () => {
     expect((await call("POST", "/tick", { as: null })).status).toBe(401);
     expect((await call("POST", "/tick", { token: "another-token-012345678" })).status).toBe(401);
   });
