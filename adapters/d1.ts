@@ -1,8 +1,8 @@
 /**
  * A storage in Cloudflare D1, over the binding that a Worker has (`env.DB`).
  *
- * Each operation is one `batch()`: one subrequest, one transaction. D1's clock is the one that counts. Other Workers'
- * writes are not pushed, so what others enqueue is found at the next tick.
+ * Each operation is one `batch()`: one subrequest, one transaction. D1's clock is the one that counts. D1 does not report
+ * writes of other Workers, so jobs that they enqueue are found at the next tick.
  */
 
 import { BelfryError } from "../src/base/error.ts";
@@ -18,12 +18,12 @@ export type { SqlOptions } from "../src/sql/storage.ts";
 export type D1Options = SqlOptions;
 
 /**
- * Bindings whose schema this isolate has seen to be current, with their table prefixes. A Worker makes its engine anew
- * for every event; the schema need not be asked for every time.
+ * Bindings whose schema this isolate has found up to date, with their table prefixes. A Worker makes its engine anew for
+ * every event; so the schema is not read each time.
  */
 const current = new WeakMap<D1Database, Map<string, MigrateReply>>();
 
-/** Remembers per isolate that a schema is current. */
+/** The SQL storage, which remembers per isolate that its schema is up to date. */
 class D1Storage extends SqlStorage {
   readonly #db: D1Database;
   readonly #prefix: string;

@@ -1,6 +1,6 @@
 /**
- * A storage in libSQL or Turso, over an `@libsql/client` object that you have: a file, a server over HTTP or WebSocket, or
- * an embedded replica. `@libsql/client/web` fits too, for Workers and Deno.
+ * A storage in libSQL or Turso, over an `@libsql/client` object that you have: a file, a server over HTTP or WebSocket,
+ * or an embedded replica. `@libsql/client/web` fits too, for Workers and Deno.
  *
  * Every operation is one batch: libSQL's interactive transactions lose their lock after five seconds. Where a server
  * runs the batch, its clock is the one that counts. A client on a file needs its `timeout` option
@@ -18,7 +18,7 @@ export type { SqlOptions } from "../src/sql/storage.ts";
 
 /** Options of {@link libsql}. */
 export interface LibsqlOptions extends SqlOptions {
-  /** The client is an embedded replica (`syncUrl`): its writes run on the primary, whose clock counts. @default false */
+  /** The client is an embedded replica (`syncUrl`): its batches run on the primary, whose clock counts. @default false */
   replica?: boolean;
   /** How long to wait for another writer, or a server that has too much to do, before `STORAGE_BUSY`. @default "15s" */
   busyTimeout?: Duration;
@@ -52,7 +52,7 @@ export function libsql(client: LibsqlClient, options: LibsqlOptions = {}): SqlSt
     client,
     clock: options.clock ?? systemClock,
     where,
-    // A replica reads in write mode too: what it has copied lags behind what other programs wrote.
+    // A replica reads in write mode too: its own copy may not have the latest writes of other programs.
     remote: server,
     busyTimeoutMs: parseDuration(options.busyTimeout ?? "15s", "busyTimeout"),
   });

@@ -1,9 +1,9 @@
 /**
  * A storage in this process's memory: for tests, for trials, and as the model of what the port means.
  *
- * Several Belfry objects may share one memory storage, as several processes share a database; it ends with the process. The work is
- * done in `src/memory`: `storage` has the methods of the port, `jobs` and `schedules` keep and index rows, `batch` applies the
- * effects of ended jobs, `claim`, `save` and `limits` do what their names say.
+ * Several Belfry objects may share one memory storage, as several processes share a database; it ends with the process.
+ * The work is done in `src/memory`: `storage` has the methods of the port, `jobs` and `schedules` keep and index rows,
+ * `batch` applies the effects of ended jobs, `claim`, `save` and `limits` do what their names say.
  */
 import { type MemoryOptions, newTables, storageOf } from "../src/memory/storage.ts";
 import type { Storage } from "../src/storage/port.ts";

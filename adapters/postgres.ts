@@ -1,9 +1,9 @@
 /**
  * A storage in PostgreSQL (13 or later), over a client that you have: a Pool or Client of `pg`, or postgres.js.
  *
- * Each batch is one message and one transaction, so it works through poolers in transaction mode too. Wake-ups come over
- * LISTEN/NOTIFY, which needs a session: behind such a pooler, give a direct connection, or workers poll. The server's
- * clock is the one that counts.
+ * Each batch is one message and one transaction, so it works through poolers in transaction mode too. Wake-ups come
+ * over LISTEN/NOTIFY, which needs a session: behind such a pooler, give a direct connection, or workers poll. The
+ * server's clock is the one that counts.
  */
 import { systemClock } from "../src/base/clock.ts";
 import { BelfryError } from "../src/base/error.ts";

@@ -1,10 +1,10 @@
 /**
  * A storage in a SQLite file: one machine, any number of processes, no server.
  *
- * `node:sqlite` is in Node >= 22.13, Deno and Bun with one API; it is loaded when the storage is opened, so bundles for
- * runtimes without it stay whole. An open database of node:sqlite, better-sqlite3 or bun:sqlite can be given instead of a
- * path, and then jobs can be enqueued inside the user's own transactions. The file is put in WAL mode; by default each
- * commit is synced to the disk (`durability: "disk"`).
+ * `node:sqlite` is in Node >= 22.13, Deno and Bun with one API. It is loaded when the storage is opened, so a bundle also
+ * runs where it is missing. An open database of node:sqlite, better-sqlite3 or bun:sqlite can be given instead of
+ * a path, and then jobs can be enqueued inside the user's own transactions. The file is put in WAL mode; by default
+ * each commit is synced to the disk (`durability: "disk"`).
  */
 import { systemClock } from "../src/base/clock.ts";
 import { type Duration, parseDuration } from "../src/base/duration.ts";
@@ -21,8 +21,8 @@ export type { SqlOptions } from "../src/sql/storage.ts";
 /** Options of {@link sqlite}. */
 export interface SqliteOptions extends SqlOptions {
   /**
-   * What a commit survives: `"disk"` (SQLite's synchronous FULL) the loss of power, `"process"` (NORMAL, several times
-   * as many commits a second) only the end of the process: a loss of power may take the last commits back, all of each.
+   * What a commit survives: `"disk"` (SQLite's synchronous FULL) a loss of power; `"process"` (NORMAL, several times as
+   * many commits a second) only the end of the process, since a loss of power may undo the last commits, each as a whole.
    *
    * @default "disk"
    */
@@ -42,9 +42,9 @@ interface NodeSqlite {
 /**
  * Makes a storage in a SQLite file.
  *
- * @param database path of the file (made when it is not there; `":memory:"` for none), or an open database of
- *   node:sqlite, better-sqlite3 or bun:sqlite, which stays the caller's to close
- * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`; the file itself is looked at when the storage is opened
+ * @param database path of the file (made when it is missing; `":memory:"` for none), or an open database of node:sqlite,
+ *   better-sqlite3 or bun:sqlite, which stays the caller's to close
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`; the file itself is checked when the storage is opened
  *
  * @example
  * ```ts
@@ -96,8 +96,8 @@ export function sqlite(database: string | SqliteDatabase, options: SqliteOptions
     },
     prepare(opened) {
       const warnings: string[] = [];
-      // A write that is taken back: a file that cannot be written to is found here, before anything is tried. The lock
-      // alone would not tell, since SQLite grants it on read-only databases too.
+      // A write that is rolled back, to find a file that cannot be written to before anything is written. The lock alone
+      // does not show it, since SQLite grants it on read-only databases too.
       const version = pragma(opened, "user_version");
       opened.exec("BEGIN IMMEDIATE");
       try {
@@ -138,7 +138,7 @@ function pragma(database: SqliteDatabase, text: string): unknown {
 }
 
 async function loadSqlite(): Promise<NodeSqlite> {
-  // A name that bundlers cannot see through, so that they leave the import to the runtime.
+  // Bundlers cannot resolve this name, so they leave the import to the runtime.
   const name = ["node", "sqlite"].join(":");
   try {
     return (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as NodeSqlite;

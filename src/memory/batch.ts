@@ -1,9 +1,9 @@
 /**
  * What follows from the end of jobs? One batch of writes to a memory storage, and the effects of what it ended.
  *
- * A batch first makes its own writes and notes which jobs ended and which limits have room. Then `finish` applies the effects for all
- * of them, so the order of writes within a batch does not matter: unfinished descendants of jobs that did not complete are
- * cancelled, waiting parents become ready, schedules count failures, limits admit jobs.
+ * A batch first makes its own writes and notes which jobs ended and which limits have room. Then `finish` applies the
+ * effects for all of them, so the order of writes within a batch does not matter: unfinished descendants of jobs that
+ * did not complete are cancelled, waiting parents become ready, schedules count failures, limits admit jobs.
  */
 import type { JobLimit, JobRecord, JobState, NewJob, OccurrenceRecord, ScheduleRecord, Wake } from "../storage/port.ts";
 import { isFinished, type Job, type JobTable } from "./jobs.ts";

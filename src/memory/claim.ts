@@ -1,9 +1,9 @@
 /**
  * Which job runs next? Claiming, and when there will be a job to claim.
  *
- * First a claim makes the changes that are due by time, in all queues: delayed jobs and timed-out waits become ready, claims that
- * have run out are freed, jobs past `expiresAt` expire. Then the queues take turns, each giving its first job in claim order, until
- * the limit is reached or no queue has a job and room.
+ * First a claim makes the changes that are due by time, in all queues: delayed jobs and timed-out waits become ready,
+ * claims that have run out are freed, jobs past `expiresAt` expire. Then the queues take turns, each giving its first
+ * job in claim order, until the limit is reached or no queue has a job and room.
  */
 import type { ClaimReply, ClaimRequest } from "../storage/port.ts";
 import { Batch, EXPIRY_ERROR, type Tables } from "./batch.ts";
@@ -103,8 +103,8 @@ function takeTurns(
 }
 
 /**
- * When a worker that knows these tasks could first claim from a queue: `now` when it can at once, else the next instant at which
- * time changes a job of it.
+ * When a worker that knows these tasks could first claim from a queue: `now` when it can at once, else the next instant
+ * at which time changes a job of it.
  */
 function claimableAt(queue: Queue, tasks: ReadonlySet<string> | null, now: number): number | null {
   if (queue.settings?.paused) return null;

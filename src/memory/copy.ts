@@ -1,8 +1,8 @@
 /**
  * How is a memory storage exported and imported? In pages.
  *
- * Each table is read in order of its key, and a cursor is the key at which the last page ended, so writes between two pages shift
- * nothing. Steps and signals are read job by job.
+ * Each table is read in order of its key, and a cursor is the key at which the last page ended, so writes between two
+ * pages shift nothing. Steps and signals are read job by job.
  */
 import type {
   JobLimit,

@@ -1,10 +1,10 @@
 /**
  * How are jobs stored and found? The jobs of a memory storage with an index for each order in which they are read.
  *
- * By its state a job is in at most one index: of its queue and task, the ready jobs in claim order, or those that time alone makes
- * claimable (delayed jobs, timeouts of waiting ones, claims that run out); or an index of its limit, while it is held. So a claim
- * reads the first entries of indexes and never finished, future or held jobs. Every change of a job goes through
- * {@link JobTable.change}, which moves it to its index.
+ * By its state a job is in at most one index: of its queue and task, the ready jobs in claim order, or those that time
+ * alone makes claimable (delayed jobs, timeouts of waiting ones, claims that run out); or an index of its limit, while
+ * it is held. So a claim reads the first entries of indexes and never finished, future or held jobs. Every change of a
+ * job goes through {@link JobTable.change}, which moves it to its index.
  */
 import type {
   ChildOutcome,
@@ -167,7 +167,10 @@ export class JobTable {
     return job;
   }
 
-  /** Changes a job and moves it to the index in which it then belongs. The id, task, queue, key, schedule and parent stay. */
+  /**
+   * Changes a job and moves it to the index in which it then belongs. The id, task, queue, key, schedule and parent
+   * stay.
+   */
   change(job: Job, now: number, mutate: (row: JobRecord) => void): void {
     const before = this.watch && { ...job.row };
     this.#leave(job);

@@ -1,10 +1,11 @@
 /**
- * Which held jobs are admitted? Global limits by key bound how many jobs of a key are unfinished at once, and how many start in a
- * while.
+ * Which held jobs are admitted? Global limits by key bound how many jobs of a key are unfinished at once, and how many
+ * start in a while.
  *
- * A job with a limit is inserted held, and admitted in the first batch that finds it available, a place free and the rate not used
- * up; from then on it counts until it is finished. Time alone can admit a job too (a delayed job becomes due, the rate's window
- * moves on). Each limit has the next such instant, and limits are kept in order of it, so a claim reads only those that are due.
+ * A job with a limit is inserted held, and admitted in the first batch that finds it available, a place free and the
+ * rate not used up; from then on it counts until it is finished. Time alone can admit a job too (a delayed job becomes
+ * due, the rate's window moves on). Each limit has the next such instant, and limits are kept in order of it, so a
+ * claim reads only those that are due.
  */
 import { byClaimOrder, byTime, type Job, type JobTable } from "./jobs.ts";
 import { compareText, SortedSet } from "./sorted_set.ts";
@@ -39,7 +40,10 @@ export function forgetStarts(starts: number[], until: number): void {
   if (old > 0) starts.splice(0, old);
 }
 
-/** When a rate allows the next start: the count-th most recent one must have left the window. `-Infinity` when there is none. */
+/**
+ * When a rate allows the next start: the count-th most recent one must have left the window. `-Infinity` when there is
+ * none.
+ */
 export function rateFreeAt(starts: number[], rate: Rate | null): number {
   if (rate === null || starts.length < rate.count) return Number.NEGATIVE_INFINITY;
   if (rate.count <= 0) return Number.POSITIVE_INFINITY;

@@ -1,8 +1,8 @@
 /**
  * How many jobs and schedules are stored, and which are purged? Counts, and the removal of what is past its retention.
  *
- * Counting reads unfinished and failed jobs only. Finished jobs are indexed by their end, so a purge reads the oldest and stops at the
- * first that is too young.
+ * Counting reads unfinished and failed jobs only. Finished jobs are indexed by their end, so a purge reads the oldest
+ * and stops at the first that is too young.
  */
 import type { PurgeReply, PurgeRequest, StatsReply } from "../storage/port.ts";
 import type { Tables } from "./batch.ts";

@@ -1,8 +1,9 @@
 /**
  * What does an exported row look like? Every storage exports and imports rows of this form.
  *
- * A column is the `snake_case` of the record's field, booleans are 0 and 1, a rate is two columns. Tables are in an order in which no
- * row refers to a later one. Private columns of a storage (op marks, columns for its indexes) are not exported.
+ * A column is the `snake_case` of the record's field, booleans are 0 and 1, a rate is two columns. Tables are in an
+ * order in which no row refers to a later one. Private columns of a storage (op marks, columns for its indexes) are not
+ * exported.
  */
 import type { StoragePage } from "../storage/port.ts";
 

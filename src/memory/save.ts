@@ -1,8 +1,8 @@
 /**
  * How are jobs written while they run, and from outside? Saving, signals, cancelling and putting back.
  *
- * A write is taken only while its claim is the current one. The `op` on the jobs that a batch wrote shows when the same batch is sent
- * again; then it changes nothing and gives the same answer.
+ * A write is taken only while its claim is the current one. The `op` on the jobs that a batch wrote shows when the same
+ * batch is sent again; then it changes nothing and gives the same answer.
  */
 import type {
   CancelRequest,

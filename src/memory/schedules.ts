@@ -1,8 +1,8 @@
 /**
  * How are schedules, outcomes and the lease of a memory storage stored?
  *
- * Active schedules are indexed by `nextAt`, so reading what is due costs no more than what is due. The lease keeps its token when it
- * is given up, since a fencing number never goes back.
+ * Active schedules are indexed by `nextAt`, so reading what is due costs no more than what is due. The lease keeps its
+ * token when it is given up, since a fencing number never goes back.
  */
 import type { LeaseRecord, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { ONLY_SKIPS_FROM } from "../storage/states.ts";

@@ -1,9 +1,9 @@
 /**
  * How does the memory storage keep items in order? In a set that is sorted by a comparison, and cheap at any size.
  *
- * The items are in short sorted chunks, and the chunks in order: finding a place takes two binary searches, inserting and removing
- * move at most the references of one chunk. The place of an item must not change while it is in a set: remove it, change it, add it
- * again. Two items that compare equal are the same item.
+ * The items are in short sorted chunks, and the chunks in order: finding a place takes two binary searches, inserting
+ * and removing move at most the references of one chunk. The place of an item must not change while it is in a set:
+ * remove it, change it, add it again. Two items that compare equal are the same item.
  */
 
 /** Negative when `a` comes first, positive when `b` does, 0 when they are the same. */

@@ -1,8 +1,8 @@
 /**
  * How do schedules move on? The lease with what is due, firing, and writing schedules.
  *
- * A schedule is written only from the revision that was read, and gets the op of the batch that wrote it. A second send of the batch
- * finds its op and changes nothing.
+ * A schedule is written only from the revision that was read, and gets the op of the batch that wrote it. A second send
+ * of the batch finds its op and changes nothing.
  */
 import type {
   BeginTickReply,

@@ -1,9 +1,9 @@
 /**
- * What is a batch made of, and how is its reply found? A batch is statements in order. A statement whose rows are read has a name,
- * and its rows are found by that name, wherever the statement stands and whatever else is sent with it.
+ * What is a batch made of, and how is its reply found? A batch is statements in order. A statement whose rows are read
+ * has a name, and its rows are found by that name, wherever the statement stands and whatever else is sent with it.
  *
- * A batch is built, sent, answered and read. For another send after a lost reply it is built anew, with a new op mark (trick 2 of
- * docs/sql.md).
+ * A batch is built, sent, answered and read. For another send after a lost reply it is built anew, with a new op mark
+ * (trick 2 of docs/sql.md).
  */
 import type { Args, Query, Row, Sql } from "./driver.ts";
 

@@ -45,15 +45,15 @@ export interface Dialect {
   /** Statement that makes batches with the same text in a parameter wait for each other; null where all batches do. */
   lockText(param: string): string | null;
   /**
-   * The first jobs of each group, in order (trick 16). `outer` is a table of groups with the columns `key` and `room` (how many
-   * jobs); `where` selects jobs and names their group as `outer_row.key`.
+   * The first jobs of each group, in order (trick 16). `outer` is a table of groups with the columns `key` and `room`
+   * (how many jobs); `where` selects jobs and names their group as `outer_row.key`.
    *
    * @returns a query of job ids
    */
   topJobs(options: { jobs: string; outer: string; where: string; order: string }): string;
   /**
-   * Joins the first rows of another table to a single row (trick 17): `join` goes behind the FROM of the single row, `end` ends
-   * the query. Where the other table gives none, the single row comes with nulls.
+   * Joins the first rows of another table to a single row (trick 17): `join` goes behind the FROM of the single row,
+   * `end` ends the query. Where the other table gives none, the single row comes with nulls.
    */
   firstOf(options: { table: string; alias: string; where: string; order: string; limit: string }): {
     join: string;
@@ -69,7 +69,10 @@ export interface Dialect {
   fold(name: string): string;
   /** Type names of the schema. */
   readonly types: Readonly<Record<ColumnType, string>>;
-  /** Goes behind NOT NULL: a row whose column is null is not inserted, without an error; only used with `rowByRow` (trick 10). */
+  /**
+   * Goes behind NOT NULL: a row whose column is null is not inserted, without an error; only used with `rowByRow`
+   * (trick 10).
+   */
   readonly ignoreNull: string;
   /** Ends a CREATE TABLE. */
   readonly tableOptions: string;

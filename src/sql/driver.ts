@@ -1,10 +1,10 @@
 /**
  * How do statements reach a database? Through a driver, in batches: all or nothing, in one round trip.
  *
- * A driver knows its client and nothing of schedules and jobs; the rest of `src/sql` knows nothing of clients. A new SQL
- * database needs a driver and, where its SQL differs, entries in `dialect.ts`. A driver turns errors of its client into a
- * {@link BelfryError}: `STORAGE_BUSY` when a lock was not released in time, `STORAGE_UNAVAILABLE` when there was no answer (the
- * batch may have happened), `STORAGE_UNUSABLE` when the database refuses and will refuse again.
+ * A driver knows its client and nothing of schedules and jobs; the rest of `src/sql` knows nothing of clients. A new
+ * SQL database needs a driver and, where its SQL differs, entries in `dialect.ts`. A driver turns errors of its client
+ * into a {@link BelfryError}: `STORAGE_BUSY` when a lock was not released in time, `STORAGE_UNAVAILABLE` when there was
+ * no answer (the batch may have happened), `STORAGE_UNUSABLE` when the database refuses and will refuse again.
  */
 import { BelfryError } from "../base/error.ts";
 import type { CallOptions, Wake } from "../storage/port.ts";
@@ -84,11 +84,14 @@ export interface Sql {
 export interface Query {
   readonly sql: Sql;
   readonly args: Args;
-  /** It returns no rows when that query of the batch has changed so many rows; a driver that counts them may leave it out (trick 4). */
+  /**
+   * It returns no rows when that query of the batch has changed so many rows; a driver that counts them may leave it
+   * out (trick 4).
+   */
   readonly unless?: { query: Query; changes: number };
   /**
-   * It changes nothing and returns no rows when this look returns none (trick 3). Neighbours share one look, taken before the
-   * first of them; a driver that cannot decide within a batch runs them all.
+   * It changes nothing and returns no rows when this look returns none (trick 3). Neighbours share one look, taken
+   * before the first of them; a driver that cannot decide within a batch runs them all.
    */
   readonly when?: Query;
 }
@@ -110,8 +113,8 @@ export interface Driver {
   readonly name: string;
   readonly counters: Counters;
   /**
-   * Runs all statements in order in one transaction. When `options.signal` aborts, the caller no longer waits for the answer:
-   * the driver destroys the connection that the batch went over, and rejects.
+   * Runs all statements in order in one transaction. When `options.signal` aborts, the caller no longer waits for the
+   * answer: the driver destroys the connection that the batch went over, and rejects.
    *
    * @returns the rows of each statement
    */
@@ -121,8 +124,8 @@ export interface Driver {
   /** Gives the text of a SELECT that notifies listeners on other connections; absent where they find out by themselves. */
   notification?(wake: Wake): string;
   /**
-   * Sets the database up (WAL mode), once its schema is known to be ours and before anything is written to it; absent where
-   * there is nothing to set.
+   * Sets the database up (WAL mode), once its schema is known to be ours and before anything is written to it; absent
+   * where there is nothing to set.
    */
   prepare?(): Promise<void>;
   /** Gives sentences on settings of the database that are wrong but not fatal. */

@@ -2,9 +2,9 @@
  * How do records travel to the database? As a list: rows of cells, in one parameter of a statement (trick 2 of
  * docs/sql.md).
  *
- * A kind of list says each column once: its name, its type, and its value in a record. Statements name the columns of the
- * current row through an {@link Item}, so that one statement serves both forms in which a list arrives: as JSON that the
- * database expands, or row by row.
+ * A kind of list says each column once: its name, its type, and its value in a record. Statements name the columns of
+ * the current row through an {@link Item}, so that one statement serves both forms in which a list arrives: as JSON
+ * that the database expands, or row by row.
  */
 import type { ColumnType, Dialect, ListColumns } from "./dialect.ts";
 import { type Cell, List } from "./driver.ts";

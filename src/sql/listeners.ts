@@ -1,6 +1,7 @@
 /**
- * How do listeners learn of changes? Those of this storage object are called at once for what it writes itself; for what others
- * write the driver has a connection or a poller, which starts with the first listener and stops with the last.
+ * How do listeners learn of changes? Those of this storage object are called at once for what it writes itself; for
+ * what others write the driver has a connection or a poller, which starts with the first listener and stops with the
+ * last.
  *
  * A call is only a hint: one may be lost, or come although nothing changed that matters.
  */

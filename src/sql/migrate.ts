@@ -1,9 +1,10 @@
 /**
- * How does a database get its tables? The stored version says which migrations are left. Each is one batch that also writes its
- * version under a unique key, so that of many processes that start at once one applies it and the rest see it applied.
+ * How does a database get its tables? The stored version says which migrations are left. Each is one batch that also
+ * writes its version under a unique key, so that of many processes that start at once one applies it and the rest see
+ * it applied.
  *
- * A database that is up to date costs one read. Tables with our names but without our version row belong to another program:
- * the error names one, and nothing is changed.
+ * A database that is up to date costs one read. Tables with our names but without our version row belong to another
+ * program: the error names one, and nothing is changed.
  */
 import { BelfryError } from "../base/error.ts";
 import type { CallOptions } from "../storage/port.ts";

@@ -2,8 +2,8 @@
  * How does a batch know the rows that it won? By the op mark that its first statement writes on them (tricks 1 and 2 of
  * docs/sql.md).
  *
- * The mark of an op is `op#nonce` on rows that the batch was asked to write and `op+nonce` on rows that followed (cancelled
- * descendants), with a new nonce each time the batch is sent.
+ * The mark of an op is `op#nonce` on rows that the batch was asked to write and `op+nonce` on rows that followed
+ * (cancelled descendants), with a new nonce each time the batch is sent.
  */
 import { systemIds } from "../base/id.ts";
 import type { Args } from "./driver.ts";
@@ -20,7 +20,8 @@ export class OpMarks {
       op,
       mark: `${op}#${nonce}`,
       cascade: `${op}+${nonce}`,
-      // "#" < "$" < "+" < ",": from `from` to `to` are rows that were asked for, from `from` to `allTo` also those that followed.
+      // "#" < "$" < "+" < ",": from `from` to `to` are rows that were asked for, from `from` to `allTo` also those that
+      // followed.
       from: `${op}#`,
       to: `${op}$`,
       allTo: `${op},`,

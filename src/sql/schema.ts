@@ -36,16 +36,20 @@
  * limits_mark       admission: limits that a batch has marked
  * ```
  *
- * Indexes are partial, so finished, future and held jobs cost a claim nothing (trick 12). Columns that the port does not show:
+ * Indexes are partial, so finished, future and held jobs cost a claim nothing (trick 12). Columns that the port does
+ * not show:
  *
  * - `due` (jobs): 1 when the time of a `ready` job has come; a claim turns it to 1.
  * - `held` (jobs): 1 while its limit keeps the job back.
  * - `resuming` (jobs): 1 when the next claim goes on with the same attempt.
  * - `alarm_at` (jobs): when time alone changes the job (available, timeout, claim run out, expired); null: never.
- * - `tied` (jobs): bits for what the end of the job affects: 1 a schedule, 2 a parent, 4 a limit, 8 children; 0: nothing.
- * - `inserted_by` (jobs): the op that inserted it. `mark`: the op mark of the batch that last wrote the row (`op_marks.ts`).
+ * - `tied` (jobs): bits for what the end of the job affects: 1 a schedule, 2 a parent, 4 a limit, 8 children; 0:
+ *   nothing.
+ * - `inserted_by` (jobs): the op that inserted it. `mark`: the op mark of the batch that last wrote the row
+ *   (`op_marks.ts`).
  * - `first_at` (lease): when the first schedule was due when the lease was last taken.
- * - `room` (limits): how many jobs the running admission may still admit. `next_at`: when time alone may next open the limit.
+ * - `room` (limits): how many jobs the running admission may still admit. `next_at`: when time alone may next open the
+ *   limit.
  */
 import type { ColumnType, Dialect } from "./dialect.ts";
 

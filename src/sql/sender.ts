@@ -1,10 +1,10 @@
 /**
- * How does an operation get its answer? It is sent, and sent again when no reply came, a few times with growing pauses; then the
- * error goes to the caller.
+ * How does an operation get its answer? It is sent, and sent again when no reply came, a few times with growing pauses;
+ * then the error goes to the caller.
  *
- * After a lost reply the batch may have happened. So for each send the operation is built anew, with a new op mark (trick 2 of
- * docs/sql.md): a batch that did happen changes nothing more and gives the same answer. Behind the operation, in the same batch,
- * listeners on other connections are notified and the server's time is read.
+ * After a lost reply the batch may have happened. So for each send the operation is built anew, with a new op mark
+ * (trick 2 of docs/sql.md): a batch that did happen changes nothing more and gives the same answer. Behind the
+ * operation, in the same batch, listeners on other connections are notified and the server's time is read.
  */
 import { type Clock, delay } from "../base/clock.ts";
 import { systemIds } from "../base/id.ts";

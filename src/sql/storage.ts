@@ -55,7 +55,11 @@ export interface SqlStorageParts {
   capabilities: port.StorageCapabilities;
   /** The database, for messages: `the file "app.db"`. */
   where: string;
-  /** Whether other programs' writes reach listeners; where they do not, there is no `listen`, and callers poll. @default true */
+  /**
+   * Whether other programs' writes reach listeners; where they do not, there is no `listen`, and callers poll.
+   *
+   * @default true
+   */
   pushes?: boolean;
   options: SqlOptions;
 }

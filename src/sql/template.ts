@@ -1,9 +1,9 @@
 /**
  * How does a text become a statement? `{jobs}` becomes the table with its prefix, and `:name` a numbered placeholder.
  *
- * `:jobs.id` is the column `id` of a row of the list `jobs`, in a statement that is run once per row; `each.ts` writes those.
- * A text is compiled once per storage and its statement kept, so that drivers can key prepared statements by it. Texts write
- * `LIMIT (SELECT :limit)` (trick 21 of docs/sql.md).
+ * `:jobs.id` is the column `id` of a row of the list `jobs`, in a statement that is run once per row; `each.ts` writes
+ * those. A text is compiled once per storage and its statement kept, so that drivers can key prepared statements by it.
+ * Texts write `LIMIT (SELECT :limit)` (trick 21 of docs/sql.md).
  */
 import type { Dialect } from "./dialect.ts";
 import type { Sql } from "./driver.ts";

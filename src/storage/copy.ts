@@ -1,11 +1,11 @@
 /**
- * How does a live installation move to another storage? It is brought to rest, copied page by page, and left at rest.
+ * How does a running installation move to another storage? It is paused, copied page by page, and left paused.
  *
- * At rest means: every active schedule is paused with a note that says why, every queue is paused, and no job runs. Then
- * nothing changes any more but what programs enqueue or signal; a second reading finds that out, and the copy is refused.
- * The copy wakes up as the original was: schedules with their next occurrence, waiting and sleeping jobs with their
- * history, keys, limits, and a lease whose token goes on, so that fencing numbers never go back. What fails gives the
- * original back as it was; what is killed is finished by calling it again.
+ * First every active schedule is paused with a note that says why, every queue is paused, and running jobs are waited
+ * for. From then on only enqueued jobs and signals change the original; a second reading finds such changes, and the
+ * copy is refused. The copy has the state that the original had: schedules with their next occurrence, waiting and
+ * sleeping jobs with their history, keys, limits, and a lease whose token goes on, so that fencing numbers never go
+ * back. A copy that fails resumes the original; one that was killed is finished by calling it again.
  */
 import { type Clock, delay, systemClock } from "../base/clock.ts";
 import { type Duration, parseDuration } from "../base/duration.ts";
@@ -23,12 +23,12 @@ const MAX_ROUNDS = 100;
 /** Options of {@link copyStorage}. */
 export interface CopyOptions {
   /**
-   * How long to wait for running jobs to end or suspend. Their workers may go on meanwhile; they are given nothing new.
+   * How long to wait for running jobs to end or suspend. Their workers may go on meanwhile; they get no new jobs.
    *
    * @default "1m"
    */
   drain?: Duration;
-  /** Told after each page: the table and how many rows of it are copied. */
+  /** Called after each page with the table and how many rows of it are copied. */
   onProgress?: (table: string, rows: number) => void;
   /** @default the runtime's */
   clock?: Clock;
@@ -42,18 +42,18 @@ export interface CopyReport {
   schedules: number;
 }
 
-/** What a copy changed in the original, to be put right in the copy. */
-interface Rest {
+/** What a copy has paused in the original, and resumes in the copy. */
+interface Paused {
   /** Names of the queues that were not paused before. */
   queues: Set<string>;
   schedules: number;
 }
 
 /**
- * Moves everything from one storage to another, empty one. Afterwards the original stays paused: point your programs at
- * the copy, then delete the original.
+ * Moves everything from one storage to an empty one. Afterwards the original stays paused: point your programs at the
+ * copy, then delete the original.
  *
- * Stop what enqueues and signals meanwhile; workers and tickers may run on.
+ * Stop programs that enqueue or signal meanwhile; workers and tickers may run on.
  *
  * @throws BelfryError `STORAGE_BUSY` when jobs still run after `drain`, or when something wrote while it was copied;
  *   `SCHEMA_INVALID` when the target holds other schedules or jobs
@@ -73,12 +73,12 @@ export async function copyStorage(from: Storage, to: Storage, options: CopyOptio
   await from.migrate({ now: clock.now() });
   await to.migrate({ now: clock.now() });
   await refuseOthers(from, to);
-  const rest = await bringToRest(from, clock);
+  const stopped = await pause(from, clock);
   try {
     await drain(from, clock, drainMs);
     const rows: Record<string, number> = {};
     const sent = await eachPage(from, async (page) => {
-      await to.importPage({ page: awake(page, rest) });
+      await to.importPage({ page: resumed(page, stopped) });
       rows[page.table] = (rows[page.table] ?? 0) + page.rows.length;
       onProgress?.(page.table, rows[page.table]!);
     });
@@ -90,39 +90,39 @@ export async function copyStorage(from: Storage, to: Storage, options: CopyOptio
           "empty the target, and copy again",
       );
     }
-    return { rows, schedules: rest.schedules };
+    return { rows, schedules: stopped.schedules };
   } catch (error) {
-    await wakeUp(from, rest, clock);
+    await resume(from, stopped, clock);
     throw error;
   }
 }
 
-/** Pauses what fires and what is claimed. */
-async function bringToRest(from: Storage, clock: Clock): Promise<Rest> {
-  const rest: Rest = { queues: new Set(), schedules: 0 };
+/** Pauses schedules and queues. */
+async function pause(from: Storage, clock: Clock): Promise<Paused> {
+  const stopped: Paused = { queues: new Set(), schedules: 0 };
   const { queues: depths } = await from.stats({ now: clock.now() });
   const settings = new Map((await from.listQueues()).map((queue) => [queue.name, queue]));
   for (const { queue } of depths) {
     if (!settings.has(queue)) settings.set(queue, { name: queue, paused: false, concurrency: null, rate: null });
   }
-  const resumed = await pauseSchedules(from, clock, rest);
+  const resumed = await pauseSchedules(from, clock, stopped);
   const open: QueueRecord[] = [];
   for (const queue of settings.values()) {
-    // A copy that was killed had paused them; which of them were paused before, nobody knows any more.
-    if (!queue.paused || resumed) rest.queues.add(queue.name);
+    // A copy that was killed has paused the queues; which of them were paused before is not known.
+    if (!queue.paused || resumed) stopped.queues.add(queue.name);
     if (!queue.paused) open.push({ ...queue, paused: true });
   }
   if (open.length > 0) await from.putQueues({ now: clock.now(), queues: open });
-  return rest;
+  return stopped;
 }
 
 /** Pauses active schedules. @returns whether an earlier copy had begun */
-async function pauseSchedules(from: Storage, clock: Clock, rest: Rest): Promise<boolean> {
+async function pauseSchedules(from: Storage, clock: Clock, stopped: Paused): Promise<boolean> {
   let begun = false;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let left = 0;
     let after: string | undefined;
-    rest.schedules = 0;
+    stopped.schedules = 0;
     for (;;) {
       const records = await from.listSchedules({ limit: PAGE, ...(after === undefined ? {} : { after }) });
       if (records.length === 0) break;
@@ -130,10 +130,10 @@ async function pauseSchedules(from: Storage, clock: Clock, rest: Rest): Promise<
       const paused = records.filter((record) => record.state === "paused" && record.note === COPIED_NOTE);
       if (round === 0 && paused.length > 0) begun = true;
       const active = records.filter((record) => record.state === "active");
-      rest.schedules += paused.length + active.length;
+      stopped.schedules += paused.length + active.length;
       left += active.length - (await rewrite(from, clock, active, { state: "paused", note: COPIED_NOTE }));
     }
-    // One that moved between the reading and the writing is read again.
+    // A schedule that changed between the reading and the writing is read again.
     if (left === 0) return begun;
   }
   throw new BelfryError("STORAGE_BUSY", `Cannot copy ${from.name}: its schedules keep changing`);
@@ -157,17 +157,17 @@ async function rewrite(
   return written.length;
 }
 
-/** Waits until no job runs. A claim that has run out is nobody's. */
+/** Waits until no job runs. A claim that has run out does not count. */
 async function drain(from: Storage, clock: Clock, drainMs: number): Promise<void> {
   const since = clock.monotonic();
   for (;;) {
     const running = await from.listJobs({ states: ["running"], limit: PAGE });
-    const held = running.filter((job) => job.claimExpiresAt! > clock.now());
-    if (held.length === 0) return;
+    const claimed = running.filter((job) => job.claimExpiresAt! > clock.now());
+    if (claimed.length === 0) return;
     if (clock.monotonic() - since >= drainMs) {
       throw new BelfryError(
         "STORAGE_BUSY",
-        `Cannot copy ${from.name}: ${held.length} jobs still run, the first is ${held[0]!.id} (${held[0]!.task}); ` +
+        `Cannot copy ${from.name}: ${claimed.length} jobs still run, the first is ${claimed[0]!.id} (${claimed[0]!.task}); ` +
           'stop their workers, or raise the option "drain"',
       );
     }
@@ -175,7 +175,7 @@ async function drain(from: Storage, clock: Clock, drainMs: number): Promise<void
   }
 }
 
-/** Reads all pages. @returns a digest of all rows but the lease, which changes by itself */
+/** Reads all pages. @returns a digest of all rows but those of the lease, which changes by itself */
 async function eachPage(from: Storage, use: (page: StoragePage) => Promise<void>): Promise<number> {
   let digest = 0x811c9dc5;
   let cursor: string | null = null;
@@ -191,18 +191,18 @@ async function eachPage(from: Storage, use: (page: StoragePage) => Promise<void>
   return digest >>> 0;
 }
 
-/** A page as it is to be in the copy: awake, and led by nobody. */
-function awake(page: StoragePage, rest: Rest): StoragePage {
+/** A page as the copy gets it: what was paused for the copy is active, and the lease is free. */
+function resumed(page: StoragePage, stopped: Paused): StoragePage {
   const change = (row: StoragePage["rows"][number]): StoragePage["rows"][number] => {
     if (page.table === "lease") return { ...row, holder: null, expires_at: 0 };
-    if (page.table === "queues" && rest.queues.has(row["name"] as string)) return { ...row, paused: 0 };
+    if (page.table === "queues" && stopped.queues.has(row["name"] as string)) return { ...row, paused: 0 };
     if (page.table === "schedules" && row["note"] === COPIED_NOTE) return { ...row, state: "active", note: null };
     return row;
   };
   return { table: page.table, rows: page.rows.map(change) };
 }
 
-/** Refuses a target that has schedules or jobs of its own: they would be mixed. */
+/** Refuses a target that has other schedules or jobs: they would be mixed. */
 async function refuseOthers(from: Storage, to: Storage): Promise<void> {
   const [schedule] = await to.listSchedules({ limit: 1 });
   const [job] = await to.listJobs({ limit: 1 });
@@ -219,9 +219,9 @@ function mixed(from: Storage, to: Storage, what: string): BelfryError {
   );
 }
 
-/** Undoes what {@link bringToRest} did. */
-async function wakeUp(from: Storage, rest: Rest, clock: Clock): Promise<void> {
-  const queues = (await from.listQueues()).filter((queue) => rest.queues.has(queue.name));
+/** Resumes what {@link pause} paused, in the original. */
+async function resume(from: Storage, stopped: Paused, clock: Clock): Promise<void> {
+  const queues = (await from.listQueues()).filter((queue) => stopped.queues.has(queue.name));
   if (queues.length > 0) {
     await from.putQueues({ now: clock.now(), queues: queues.map((queue) => ({ ...queue, paused: false })) });
   }

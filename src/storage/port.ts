@@ -1,19 +1,19 @@
 /**
- * The storage port: what the engine asks of a database. Types and contract prose, no code.
+ * What does the engine ask of a database? The storage port: types and their contract, no code.
  *
- * Every method is one intention of the domain and **one atomic batch in one round trip**: all of it happens or none,
- * and nobody sees a half. There are no interactive transactions.
+ * Every method is one operation of the domain and **one atomic batch in one round trip**: all of it happens or nothing,
+ * and no other caller sees a part of it. There are no interactive transactions.
  *
  * - **A lost race is a value** (`null`, `false`, a shorter list), never an exception. An exception means that the
- *   database is broken, unreachable or refuses; then what was asked may or may not have happened.
- * - **Every write may be sent twice**, and must do nothing the second time and answer as it did the first time as
- *   nearly as it can. `op` names the write: the first statement of a batch decides, locks and writes `op` as a mark on
- *   the rows it won; the rest of the batch, and the answer, follow the mark.
- * - **`now` is an argument** (epoch ms, an integer). A storage that is a server also reports its own time as `time`;
- *   the engine corrects its clock by it. No method reads a clock of its own for a decision.
- * - Instants are epoch milliseconds, durations milliseconds, payloads text that the engine has encoded already.
- * - Ids, tokens and ops come from the caller, each from the same source of chance: an op never equals a claim's token.
- *   Names are compared byte for byte.
+ *   database is broken, unreachable or refuses; then the operation may or may not have happened.
+ * - **Every write may be sent twice**. The second send must change nothing and give the same answer as the first, as
+ *   far as that is still known. `op` names the write: the first statement of a batch decides, locks and writes the op
+ *   as a mark on the rows that it won; the rest of the batch, and the answer, follow the mark.
+ * - **`now` is an argument** (epoch ms, an integer). A storage that is a server also reports its own time as `time`, by
+ *   which the engine corrects its clock. No method decides by a clock of its own.
+ * - Instants are epoch milliseconds, durations are milliseconds, payloads are text that the engine has encoded.
+ * - Ids, tokens and ops come from the caller and from one random source: an op never equals a claim's token. Names are
+ *   compared byte for byte.
  */
 
 import type { JobState, ScheduleState, SkipReason, StepKind, StepState } from "./states.ts";
@@ -23,13 +23,13 @@ export type { JobState, ScheduleState, SkipReason, StepKind, StepState } from ".
 /** Epoch milliseconds. */
 export type Instant = number;
 
-/** What an adapter can do beyond the port's minimum; the engine and the conformance kit ask here, never by name. */
+/** What an adapter can do beyond the minimum of the port; the engine and the conformance kit read this, never the name. */
 export interface StorageCapabilities {
   /** The database is a server with a clock of its own, which `time` in replies reports. */
   readonly serverClock: boolean;
-  /** What is stored outlives the process. */
+  /** The data outlives the process. */
   readonly durable: boolean;
-  /** Several processes may use the same stored data at once. */
+  /** Several processes may use the same data at once. */
   readonly shared: boolean;
   /** {@link Storage.enqueueStatements} works: jobs can be enqueued inside the user's own transaction or batch. */
   readonly statements: boolean;
@@ -50,12 +50,12 @@ export interface Timed {
 /** A schedule as it is stored. */
 export interface ScheduleRecord {
   name: string;
-  /** Canonical JSON of the definition; storages compare it and hand it back, and never look inside. */
+  /** Canonical JSON of the definition; storages compare it and return it, and never parse it. */
   definition: string;
   state: ScheduleState;
   /** The next occurrence to fire; null when there is none. */
   nextAt: Instant | null;
-  /** Grows by one with every change of this row; every change names the revision it was made from. */
+  /** Grows by one with every change of this row; every change names the revision that it was made from. */
   revision: number;
   /** How many occurrences have fired. */
   fired: number;
@@ -112,10 +112,10 @@ export interface LeaseRecord {
   expiresAt: Instant;
 }
 
-/** Asks to lead, and for what is due. */
+/** Asks for the lease, and for what is due. */
 export interface BeginTickRequest {
   holder: string;
-  /** The token of the term this holder believes it has; null when it asks for a new one. */
+  /** The token of the lease that this holder believes it has; null when it asks for a new one. */
   token: number | null;
   now: Instant;
   ttlMs: number;
@@ -125,9 +125,9 @@ export interface BeginTickRequest {
   resignIfIdle: boolean;
 }
 
-/** What beginTick found. */
+/** What {@link Storage.beginTick} found. */
 export interface BeginTickReply extends Timed {
-  /** The lease as it is after the batch. Ours when `holder` is the one that asked. Null only after `resignIfIdle`. */
+  /** The lease after the batch; the caller's when `holder` is its own. Null only after `resignIfIdle`. */
   lease: LeaseRecord | null;
   /** Whether the caller leads (or led, and resigned because nothing was due). */
   leads: boolean;
@@ -142,10 +142,13 @@ export interface BeginTickReply extends Timed {
   jobsAt: Instant | null;
 }
 
-/** One schedule moving on: its new place, the jobs and outcomes of the occurrences it passed. */
+/** One schedule that moves on: its new state, and the jobs and outcomes of the occurrences that it passes. */
 export interface Firing {
   name: string;
-  /** The revision that was read; another one now means that somebody else moved it, and nothing of this happens. */
+  /**
+   * The revision that was read; when the stored one differs, another caller changed the schedule, and nothing of this
+   * happens.
+   */
   revision: number;
   state: ScheduleState;
   nextAt: Instant | null;
@@ -155,23 +158,26 @@ export interface Firing {
   note: string | null;
   /** Cancel the unfinished jobs of this schedule (overlap `cancel`), before the new ones are inserted. */
   cancelUnfinished: boolean;
-  /** A job is inserted only if its occurrence's outcome was not recorded before. */
+  /** A job is inserted only if its occurrence has no outcome yet. */
   jobs: NewJob[];
   occurrences: OccurrenceRecord[];
 }
 
-/** Fires: moves schedules on and inserts their jobs, under the lease. */
+/** Moves schedules on and inserts their jobs, under the lease. */
 export interface FireRequest {
   op: string;
   now: Instant;
-  /** Nothing at all happens unless this holder and token are the current lease's. Null: fire without lease (trigger, backfill, close-out of an edit), by revision alone. */
+  /**
+   * Nothing happens unless this holder and token are those of the current lease. Null: without lease (trigger,
+   * backfill, the outcomes that an edit decides), by revision alone.
+   */
   lease: { holder: string; token: number } | null;
   firings: Firing[];
   /** Give the lease up in this batch (the last one of a one-shot tick). */
   resign: boolean;
 }
 
-/** What of a fire happened. */
+/** What a fire changed. */
 export interface FireReply extends Timed {
   /** Whether the lease was still the caller's (always true without lease). */
   leads: boolean;
@@ -185,9 +191,9 @@ export interface FireReply extends Timed {
 export interface SchedulePut {
   /** The revision that was read; null: there was none, so it is created. */
   revision: number | null;
-  /** The row to write; `revision` in it is ignored (the storage sets it: 1, or one more than read). */
+  /** The row to write; its `revision` is ignored (the storage sets 1, or one more than was read). */
   record: ScheduleRecord;
-  /** Outcomes that the change decides (what an edited or resumed schedule had missed). */
+  /** Jobs and outcomes of occurrences that the change decides (those that an edited or resumed schedule had missed). */
   jobs: NewJob[];
   occurrences: OccurrenceRecord[];
 }
@@ -200,17 +206,17 @@ export interface PutSchedulesRequest {
   /** Names to remove, each at the revision that was read. Unfinished jobs stay and run. */
   removes: { name: string; revision: number }[];
   /**
-   * The batch of a `sync`: nothing at all happens when this owner has already synced a later generation; otherwise the
+   * For the batch of a `sync`: nothing happens when this owner has already synced a later generation; otherwise the
    * generation is recorded. Null outside `sync`.
    */
   owner: { owner: string; generation: number } | null;
 }
 
-/** What of the puts happened. */
+/** What of a {@link PutSchedulesRequest} was written. */
 export interface PutSchedulesReply extends Timed {
-  /** False when a later generation of the owner was here first: nothing was written. */
+  /** False when the owner has synced a later generation: nothing was written. */
   current: boolean;
-  /** Names that were written; a name that is missing lost its race and must be read again. */
+  /** Names that were written; one that is missing was changed by another caller and must be read again. */
   written: string[];
   removed: string[];
 }
@@ -227,7 +233,7 @@ export interface ListSchedulesRequest {
   limit: number;
 }
 
-/** What of a stored schedule tells whether it is as its owner wants it. */
+/** The fields of a stored schedule that a sync compares. */
 export type StoredDefinition = Pick<ScheduleRecord, "name" | "definition" | "state">;
 
 /** Which outcomes to list. */
@@ -247,7 +253,10 @@ export interface ListOccurrencesRequest {
 /** A global limit that a job counts against while it is admitted (from admission until it is finished). */
 export interface JobLimit {
   key: string;
-  /** How many unfinished jobs of this key are admitted at once; the others are held, oldest first, highest priority first. */
+  /**
+   * How many unfinished jobs of this key are admitted at once; others are held until one ends, highest priority first,
+   * then oldest.
+   */
   concurrency: number | null;
   /** At most `count` jobs of this key become available in any `perMs`; null: no rate. */
   rate: { count: number; perMs: number } | null;
@@ -267,12 +276,12 @@ export interface NewJob {
   key: string | null;
   /** Encoded input. */
   input: string;
-  /** JSON of what the engine needs when it runs the job (retry policy, timeout, version, tags, trace); opaque here. */
+  /** JSON of what the engine needs to run the job (retry policy, timeout, version, tags, trace); opaque to storages. */
   options: string;
   schedule: string | null;
   /** The occurrence; null without schedule. */
   scheduledAt: Instant | null;
-  /** The job that invoked it and is woken when it ends; null for one of its own. */
+  /** The job that invoked it and is notified of its end; null for a job without parent. */
   parentId: string | null;
   limit: JobLimit | null;
 }
@@ -297,9 +306,9 @@ export interface JobRecord {
   held: boolean;
   /** Number of the try, 1-based; 0 before the first. */
   attempt: number;
-  /** How often it was claimed: only grows, so it serves as fencing number. */
+  /** How often it was claimed; only grows, so it serves as fencing number. */
   claims: number;
-  /** How many signals and ended children have reached it. */
+  /** How many signals and ends of children have reached it. */
   arrivals: number;
   claimToken: string | null;
   claimExpiresAt: Instant | null;
@@ -368,7 +377,7 @@ export interface ChildOutcome {
   finishedAt: Instant;
 }
 
-/** A job with all that running it needs. */
+/** A job with everything that is needed to run it. */
 export interface ClaimedJob extends JobRecord {
   /** All steps of the job, in no particular order. */
   steps: StepRecord[];
@@ -387,7 +396,7 @@ export interface EnqueueRequest {
   claim?: ClaimRequest;
 }
 
-/** What became of each job asked for, in the order asked. */
+/** What became of each job, in the order of the request. */
 export interface EnqueueReply extends Timed {
   /** The id of the stored job: the given one, or that of the job that had the key before. */
   jobs: { id: string; created: boolean }[];
@@ -397,10 +406,13 @@ export interface EnqueueReply extends Timed {
 
 /** Claims jobs for a worker. */
 export interface ClaimRequest {
-  /** Names this claim; the same token sent again returns the same jobs (those whose claim is still kept), and claims no others. */
+  /**
+   * Names this claim; the same token sent again returns the same jobs (those whose claim is still kept), and claims no
+   * others.
+   */
   token: string;
   worker: string;
-  /** Queues in order of preference for the first turn; turns go round, so that no queue starves. */
+  /** Queues, in the order of their first turn; they take turns, so no queue starves. */
   queues: string[];
   /** The tasks this worker can run now; null: any. */
   tasks: string[] | null;
@@ -411,20 +423,23 @@ export interface ClaimRequest {
 
 /** What was claimed. */
 export interface ClaimReply extends Timed {
-  /** In the order they should start. Each is `running`, holds `token`, `attempt` and `claims` already counted. */
+  /**
+   * In the order in which they should start. Each is `running` under `token`, with this claim counted in `attempt` and
+   * `claims`.
+   */
   jobs: ClaimedJob[];
   /** The earliest instant at which another job of these queues could be claimed: see {@link BeginTickReply.jobsAt}. */
   nextAt: Instant | null;
 }
 
-/** Keeps claims alive. */
+/** Prolongs claims. */
 export interface RenewRequest {
   now: Instant;
   claimMs: number;
   claims: { id: string; token: string }[];
 }
 
-/** Which claims live on. */
+/** Which claims were kept. */
 export interface RenewReply extends Timed {
   /** Ids of claims that were kept; a missing one is lost: run out and taken, cancelled, or settled by another. */
   kept: string[];
@@ -432,15 +447,19 @@ export interface RenewReply extends Timed {
 
 /** How a running job goes on. */
 export type JobTransition =
-  /** Over, with its encoded result. */
+  /** It ended, with its encoded result. */
   | { to: "completed"; result: string }
-  /** Over, for good: attempts used up or fatal. */
+  /** It ended without a result: attempts used up, a fatal error, cancelled or expired. */
   | { to: "failed" | "cancelled" | "expired"; error: string }
-  /** To be claimed again at `availableAt`. `resuming`: the next claim goes on with the same attempt (a sleep, a job given back). */
+  /**
+   * It can be claimed again at `availableAt`. `resuming`: the next claim goes on with the same attempt (a sleep, a job
+   * given back).
+   */
   | { to: "ready"; availableAt: Instant; resuming: boolean; error: string | null }
   /**
-   * Until a signal or an ended child wakes it, or `availableAt` (the nearest timeout; null: none) is reached; always
-   * resuming. Becomes `ready` at once when the job's `arrivals` is no longer the one given here: something came meanwhile.
+   * It waits until a signal or the end of a child reaches it, or until `availableAt` (the nearest timeout; null: none);
+   * always resuming. It becomes `ready` at once when its stored `arrivals` differs from the one given here: something
+   * has reached it since.
    */
   | { to: "waiting"; availableAt: Instant | null; arrivals: number };
 
@@ -449,11 +468,11 @@ export interface JobWrite {
   id: string;
   token: string;
   /**
-   * Steps to insert or to overwrite by name; one that is stored as done stays as it is (unless this write forgets it), so
-   * that an older write of the same claim which arrives late undoes nothing.
+   * Steps to insert, or to overwrite by name. A step that is stored as done stays as it is unless this write forgets
+   * it, so an older write of the same claim that arrives late undoes nothing.
    */
   steps: StepRecord[];
-  /** Names of steps to forget (a failed tail that the next attempt runs again). */
+  /** Names of steps to delete (failed ones, which the next attempt runs again). */
   forget: string[];
   /** Children to insert (ids that exist already are left alone). */
   children: NewJob[];
@@ -465,7 +484,7 @@ export interface JobWrite {
   transition: JobTransition | null;
 }
 
-/** Saves steps and settles jobs: the one write of running jobs, many together. */
+/** Saves steps and transitions of running jobs, many jobs together. */
 export interface SaveRequest {
   op: string;
   now: Instant;
@@ -475,9 +494,9 @@ export interface SaveRequest {
   claim?: ClaimRequest;
 }
 
-/** Which writes were taken. */
+/** Which writes were saved. */
 export interface SaveReply extends Timed {
-  /** State after the write of each job whose claim was still kept; a missing id lost its claim and wrote nothing. */
+  /** The state of each job whose claim was still owned; a missing id lost its claim and wrote nothing. */
   saved: { id: string; state: JobState; arrivals: number }[];
   /** What the piggybacked claim found, without a time of its own; absent without one. */
   claimed?: ClaimReply;
@@ -553,7 +572,7 @@ export interface PurgeReply {
   occurrences: number;
 }
 
-/** Depths, for people and metrics; counts unfinished and failed jobs only, so that it does not slow as history grows. */
+/** Counts, for dashboards and metrics; of unfinished and failed jobs only, so that they do not slow as history grows. */
 export interface StatsReply extends Timed {
   queues: {
     queue: string;
@@ -578,13 +597,13 @@ export interface StatsReply extends Timed {
   lease: LeaseRecord | null;
 }
 
-/** What migrate found and did. */
+/** What {@link Storage.migrate} found and did. */
 export interface MigrateReply extends Timed {
   /** Schema version before; 0 where there was none. */
   from: number;
   /** Schema version now. */
   to: number;
-  /** What the adapter found wrong with its footing but can live with, in sentences for the log. */
+  /** Sentences for the log on settings of the database that are wrong but not fatal. */
   warnings: string[];
 }
 
@@ -594,10 +613,10 @@ export interface Statement {
   params: (string | number | null)[];
 }
 
-/** What woke a listener. */
+/** What has changed when a listener is called. */
 export type Wake = "schedules" | "jobs" | "any";
 
-/** Every row that {@link Storage.exportPage} hands out and {@link Storage.importPage} takes: a table's name and its rows. */
+/** A page of {@link Storage.exportPage} and {@link Storage.importPage}: the name of a table, and rows of it. */
 export interface StoragePage {
   table: string;
   rows: Record<string, string | number | null>[];
@@ -606,8 +625,8 @@ export interface StoragePage {
 /** What goes with a call besides its request. */
 export interface CallOptions {
   /**
-   * Aborts when the caller no longer waits for the answer. An adapter over a network then ends the call and throws away
-   * the connection that it went over, since nothing may ever come back on it. What was asked may have happened.
+   * Aborts when the caller no longer waits for the answer. An adapter over a network then ends the call and destroys
+   * the connection that it went over, since an answer may never come on it. The operation may have happened.
    */
   readonly signal: AbortSignal;
 }
@@ -623,37 +642,37 @@ export interface Storage {
   readonly capabilities: StorageCapabilities;
 
   /**
-   * Opens: checks the footing, and brings the schema up to date, forward only. Safe when many start at once: each
-   * returns when the schema is current. One round trip when there is nothing to do.
+   * Opens the database: checks its settings, and brings the schema up to date, forward only. Safe when many processes
+   * start at once: each returns when the schema is current. One round trip when there is nothing to do.
    *
    * @throws `SCHEMA_NEWER` the stored schema is of a newer Belfry; `SCHEMA_INVALID`, `STORAGE_UNUSABLE`: see there
    */
   migrate(request: { now: Instant }, options?: CallOptions): Promise<MigrateReply>;
 
   /**
-   * Acquires or renews the lease and reads what is due. It is granted when nobody holds it, when it has run out
+   * Acquires or renews the lease and reads what is due. The lease is granted when it is free, when it has run out
    * (`expiresAt <= now`), or when `holder` and `token` are the current ones (then the token stays; otherwise it grows).
-   * A holder that asks with a token that is no longer current, and the lease is another's, does not lead.
-   * Sent again by the same holder with `token: null` while its first request was granted: granted again, token grown.
+   * A holder whose token is no longer current does not lead while another holds the lease. When the same holder asks
+   * again with `token: null` after it was granted the lease, it is granted again, with a grown token.
    */
   beginTick(request: BeginTickRequest, options?: CallOptions): Promise<BeginTickReply>;
 
   /**
    * Moves schedules on, records their outcomes and inserts their jobs: each schedule only at the revision that was read
    * and all of them only under the lease. An occurrence that has an outcome already gets no second one and no job; its
-   * schedule still moves. Sent again with the same `op`: nothing changes, the same `fired` comes back.
+   * schedule still moves. Sent again with the same `op`: nothing changes, and the same `fired` is returned.
    */
   fire(request: FireRequest, options?: CallOptions): Promise<FireReply>;
 
-  /** Gives the lease up, so that another may take it at once. @returns false when it was not this holder's any more */
+  /** Gives the lease up, so that another holder can take it at once. @returns false when this holder had it no more */
   resign(request: { holder: string; token: number; now: Instant }, options?: CallOptions): Promise<boolean>;
 
   /** Creates, replaces and removes schedules, each only from the revision that was read. */
   putSchedules(request: PutSchedulesRequest, options?: CallOptions): Promise<PutSchedulesReply>;
   listSchedules(request: ListSchedulesRequest, options?: CallOptions): Promise<ScheduleRecord[]>;
   /**
-   * Lists an owner's schedules in order of name, and of each only what tells whether it is as its owner wants it: a sync of
-   * very many reads nothing else of those that are. Absent where that is no cheaper than {@link listSchedules}.
+   * Lists an owner's schedules in order of name, with only the fields that a sync compares. Absent where that is no
+   * cheaper than {@link listSchedules}.
    */
   listDefinitions?(
     request: { owner: string; after?: string; limit: number },
@@ -662,8 +681,9 @@ export interface Storage {
   listOccurrences(request: ListOccurrencesRequest, options?: CallOptions): Promise<OccurrenceRecord[]>;
 
   /**
-   * Inserts jobs; one whose id exists, or whose `(task, key)` is stored, is left as it is. With `claim`, a claim follows in
-   * the same batch: all of it happens or nothing. Sent again with the same `op` and the same claim's token: nothing changes.
+   * Inserts jobs; a job whose id or whose `(task, key)` is stored already is left as it is. With `claim`, a claim
+   * follows in the same batch: all of it happens or nothing. Sent again with the same `op` and the same token of the
+   * claim: nothing changes.
    */
   enqueue(request: EnqueueRequest, options?: CallOptions): Promise<EnqueueReply>;
 
@@ -671,32 +691,36 @@ export interface Storage {
   enqueueStatements?(request: EnqueueRequest): Statement[];
 
   /**
-   * Claims up to `limit` jobs, highest priority first, then earliest `availableAt`, then id, going round the queues, and
-   * reads their history in the same batch. Before that, in the same batch: makes ready what has become available (also
-   * waiting jobs whose timeout has come), frees claims that have run out, and expires what is past `expiresAt`.
-   * Paused queues and full limits give nothing. Work of a claim is bounded by `limit`, not by what is stored.
+   * Claims up to `limit` jobs, highest priority first, then earliest `availableAt`, then id, taking turns between the
+   * queues, and reads their history in the same batch. Before that, in the same batch, it makes ready the jobs that
+   * have become available (also waiting jobs whose timeout has come), frees claims that have run out, and expires jobs
+   * that are past `expiresAt`. Paused queues and full limits give no job. The work of a claim is bounded by `limit`,
+   * not by what is stored.
    */
   claim(request: ClaimRequest, options?: CallOptions): Promise<ClaimReply>;
 
-  /** Prolongs claims to `now + claimMs`. A claim that has run out but that nobody took is prolonged too. */
+  /**
+   * Prolongs claims to `now + claimMs`. A claim that has run out is prolonged too, unless the job was freed or claimed
+   * since.
+   */
   renew(request: RenewRequest, options?: CallOptions): Promise<RenewReply>;
 
   /**
-   * Saves what running jobs wrote, each only while `(id, token)` is its current claim. Where a job ends: its parent is
-   * woken, its limit admits the next, its schedule counts the failure (or forgets earlier ones), and, unless it
-   * completed, its unfinished children are cancelled with theirs. Sent again with the same `op`: nothing changes, the
-   * same answer comes back as long as nobody else has written the job since. With `claim`, a claim follows in the same
-   * batch, also where no write was taken.
+   * Saves what running jobs wrote, each only while `(id, token)` is its current claim. Where a job ends, its parent
+   * becomes ready if it waits, its limit admits the next job, its schedule counts the failure (or forgets earlier
+   * ones), and, unless it completed, its unfinished descendants are cancelled. Sent again with the same `op`: nothing
+   * changes, and the answer is the same as long as no other batch has written the job since. With `claim`, a claim
+   * follows in the same batch, also when no write was saved.
    */
   save(request: SaveRequest, options?: CallOptions): Promise<SaveReply>;
 
-  /** Stores signals and wakes their jobs; a job that is running finds it when it next suspends. */
+  /** Stores signals; a job that waits becomes ready, a job that is running finds them when it next suspends. */
   signal(request: SignalRequest, options?: CallOptions): Promise<SignalReply>;
 
-  /** Cancels. Claims of running ones are lost by it. @returns the ids cancelled, descendants included */
+  /** Cancels jobs; running ones lose their claims. @returns the ids that were cancelled, descendants included */
   cancel(request: CancelRequest, options?: CallOptions): Promise<string[]>;
 
-  /** Puts jobs back. @returns the ids that went back */
+  /** Puts jobs back. @returns the ids that were put back */
   retry(request: RetryRequest, options?: CallOptions): Promise<string[]>;
 
   /** One job with its history; null when there is none. */
@@ -711,19 +735,24 @@ export interface Storage {
   stats(request: { now: Instant }, options?: CallOptions): Promise<StatsReply>;
 
   /**
-   * Calls back soon after schedules were registered or jobs became claimable, whoever did it; may also call for nothing.
-   * Only a hint: the engine polls as well. @returns a function that stops listening
+   * Calls back soon after schedules were registered or jobs became claimable, in this process or another. Only a hint:
+   * a call may be missing, or come although nothing changed, and the engine polls as well. @returns a function that
+   * stops listening
    */
   listen?(onWake: (wake: Wake) => void): Promise<() => Promise<void>>;
 
-  /** Reads all that is stored, page by page: null when the cursor is at the end. For `copyStorage`. */
+  /**
+   * Exports all rows, page by page. For `copyStorage`.
+   *
+   * @returns the page, and the cursor of the next; null after the last page
+   */
   exportPage(
     request: { cursor: string | null; limit: number },
     options?: CallOptions,
   ): Promise<{ page: StoragePage; cursor: string | null }>;
-  /** Writes a page as it is; rows that exist already are left alone. For `copyStorage`. */
+  /** Imports a page; rows that exist already are left as they are. For `copyStorage`. */
   importPage(request: { page: StoragePage }, options?: CallOptions): Promise<void>;
 
-  /** Releases what the adapter holds; a client that the user passed in stays open. Calling it again does nothing. */
+  /** Releases what the adapter opened; a client that the user passed in stays open. A second call does nothing. */
   close(): Promise<void>;
 }

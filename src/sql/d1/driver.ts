@@ -1,8 +1,8 @@
 /**
  * How does a batch run on Cloudflare D1? As `db.batch()`: one request, one transaction.
  *
- * D1 reports errors as text only, so they are recognized by their words. When it did not answer (it was reset, overloaded, or the
- * connection broke) the batch may have happened; the sender sends it again with a new op mark.
+ * D1 reports errors as text only, so they are recognized by their words. When it did not answer (it was reset,
+ * overloaded, or the connection broke) the batch may have happened; the sender sends it again with a new op mark.
  */
 import { BelfryError } from "../../base/error.ts";
 import { type Cell, type Counters, counters, type Driver, DriverError, type Query, type Row, sent } from "../driver.ts";

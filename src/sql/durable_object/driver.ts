@@ -1,5 +1,6 @@
 /**
- * How does a batch run in a Durable Object? Synchronously, inside `transactionSync`, which rolls back when a statement throws.
+ * How does a batch run in a Durable Object? Synchronously, inside `transactionSync`, which rolls back when a statement
+ * throws.
  */
 import { BelfryError } from "../../base/error.ts";
 import {

@@ -1,11 +1,11 @@
 /**
- * How does a batch run through a libSQL client? As `client.batch(statements, mode)`: one transaction, and over the network one
- * request.
+ * How does a batch run through a libSQL client? As `client.batch(statements, mode)`: one transaction, and over the
+ * network one request.
  *
- * A batch to a server is sent in write mode even when it only reads: BEGIN IMMEDIATE makes it run on the primary, and a replica may
- * not have what the same client has just written. A server that refuses for the moment (429, 503) has done nothing, so the batch
- * is sent again after growing pauses. When there was no answer the batch may have happened, or may still happen; the sender sends
- * it again with a new op mark.
+ * A batch to a server is sent in write mode even when it only reads: BEGIN IMMEDIATE makes it run on the primary, and a
+ * replica may not have what the same client has just written. A server that refuses for the moment (429, 503) has done
+ * nothing, so the batch is sent again after growing pauses. When there was no answer the batch may have happened, or
+ * may still happen; the sender sends it again with a new op mark.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";

@@ -1,6 +1,6 @@
 /**
- * Which Postgres clients can Belfry use? The parts of `pg` (a Pool or a Client) and of postgres.js that it needs, and one function
- * over both that sends a text of many statements in one message.
+ * Which Postgres clients can Belfry use? The parts of `pg` (a Pool or a Client) and of postgres.js that it needs, and
+ * one function over both that sends a text of many statements in one message.
  */
 import { Sockets } from "./sockets.ts";
 

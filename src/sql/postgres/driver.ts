@@ -1,9 +1,11 @@
 /**
- * How does a batch run on Postgres in one round trip? As one message of the simple protocol: statements joined by semicolons are
- * one implicit transaction. At READ COMMITTED each statement sees what was committed when it began, as the batches expect.
+ * How does a batch run on Postgres in one round trip? As one message of the simple protocol: statements joined by
+ * semicolons are one implicit transaction. At READ COMMITTED each statement sees what was committed when it began, as
+ * the batches expect.
  *
- * After a deadlock or a serialization failure nothing has happened, so the batch is sent again at once. After a broken connection it
- * may have happened. Notifications go out in the batch as `pg_notify` and come in over one connection that listens.
+ * After a deadlock or a serialization failure nothing has happened, so the batch is sent again at once. After a broken
+ * connection it may have happened. Notifications go out in the batch as `pg_notify` and come in over one connection
+ * that listens.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";

@@ -1,8 +1,9 @@
 /**
- * How do notifications of other processes come in? Over one connection that stays on LISTEN, and comes back when it breaks.
+ * How do notifications of other processes come in? Over one connection that stays on LISTEN, and comes back when it
+ * breaks.
  *
- * A connection that the network has forgotten stays open and silent, which is what LISTEN looks like on a quiet day. So a
- * heartbeat asks it for something every few seconds, and a connection that does not answer is destroyed and replaced.
+ * A connection that the network has forgotten stays open and silent, which is what LISTEN looks like on a quiet day. So
+ * a heartbeat asks it for something every few seconds, and a connection that does not answer is destroyed and replaced.
  * After each connection but the first the listener is called once, for what was notified while none was open.
  */
 import { type Clock, delay } from "../../base/clock.ts";

@@ -1,8 +1,10 @@
 /**
- * How is a value written into the text of a Postgres statement, safely? Quoted so that every setting of the server reads it alike.
+ * How is a value written into the text of a Postgres statement, safely? Quoted so that every setting of the server
+ * reads it alike.
  *
  * Text without a backslash is a plain literal; text with one is written as E'...', whose escapes do not depend on
- * `standard_conforming_strings`. The NUL character, which Postgres cannot store and which would end the message, is refused.
+ * `standard_conforming_strings`. The NUL character, which Postgres cannot store and which would end the message, is
+ * refused.
  */
 import { BelfryError } from "../../base/error.ts";
 import { type Query, sent, type Value } from "../driver.ts";

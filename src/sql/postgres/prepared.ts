@@ -1,10 +1,11 @@
 /**
- * How does Postgres avoid planning the same statements for each batch? They are prepared under names made from their text
- * (trick 30 of docs/sql.md).
+ * How does Postgres avoid planning the same statements for each batch? They are prepared under names made from their
+ * text (trick 30 of docs/sql.md).
  *
- * Which connection a batch meets need not be known (one of a pool, or of a pooler behind the client): the batch executes by name,
- * and when the connection does not know a name nothing has happened, and the batch is sent again behind a block that prepares what
- * is missing. Queries behind a look (`when`) go as one block that executes them, by name too, only where the look finds a row.
+ * Which connection a batch meets need not be known (one of a pool, or of a pooler behind the client): the batch
+ * executes by name, and when the connection does not know a name nothing has happened, and the batch is sent again
+ * behind a block that prepares what is missing. Queries behind a look (`when`) go as one block that executes them, by
+ * name too, only where the look finds a row.
  */
 import type { Query, Sql } from "../driver.ts";
 import { literal, textOf } from "./literal.ts";

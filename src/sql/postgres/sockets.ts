@@ -1,6 +1,6 @@
 /**
- * How is a stuck connection of postgres.js destroyed? The client has no call for it, and a query on a connection that the
- * network has forgotten waits for ever, with its place in the pool.
+ * How is a stuck connection of postgres.js destroyed? The client has no call for it, and a query on a connection that
+ * the network has forgotten waits for ever, with its place in the pool.
  *
  * But it takes a function that makes its sockets. Ours makes the same sockets as the client would and remembers them. A
  * call that is given up destroys those on which nothing has arrived since it was sent: the stuck one, and perhaps idle

@@ -1,6 +1,6 @@
 /**
- * What do the SQLite clients in one process have in common? The parts of node:sqlite, better-sqlite3 and bun:sqlite that Belfry
- * uses, and what their errors mean. All three prepare, run and return rows synchronously.
+ * What do the SQLite clients in one process have in common? The parts of node:sqlite, better-sqlite3 and bun:sqlite
+ * that Belfry uses, and what their errors mean. All three prepare, run and return rows synchronously.
  */
 import { BelfryError } from "../../base/error.ts";
 import { DriverError } from "../driver.ts";

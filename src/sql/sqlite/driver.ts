@@ -1,10 +1,10 @@
 /**
- * How does a batch run on a SQLite database in this process? Synchronously, inside BEGIN IMMEDIATE, with statements that
- * were prepared once.
+ * How does a batch run on a SQLite database in this process? Synchronously, inside BEGIN IMMEDIATE, with statements
+ * that were prepared once.
  *
- * Waiting for another writer's lock must not stop the event loop: SQLite itself waits a few milliseconds, then the batch
- * is tried again after a random pause, for `busyTimeoutMs` in all. A transaction that the user has open on the same
- * object is waited for in the same way.
+ * Waiting for another writer's lock must not stop the event loop: SQLite itself waits a few milliseconds, then the
+ * batch is tried again after a random pause, for `busyTimeoutMs` in all. A transaction that the user has open on the
+ * same object is waited for in the same way.
  */
 import { type Clock, delay } from "../../base/clock.ts";
 import { BelfryError } from "../../base/error.ts";

@@ -1,10 +1,11 @@
 /**
- * How does a process learn that another wrote to the same SQLite file? It polls `PRAGMA data_version`, which takes a few
- * microseconds, reads no table and changes only when another connection has committed.
+ * How does a process learn that another wrote to the same SQLite file? It polls `PRAGMA data_version`, which takes a
+ * few microseconds, reads no table and changes only when another connection has committed.
  *
- * The version does not say what was written, and most writes change nothing that a loop acts on: other tables, claims, finished
- * jobs. So after a change one query, served by three indexes, reads what loops act on: who leads, the earliest next occurrence, and
- * whether a job can be claimed. Listeners are called only when that differs, so 500 foreign rows a second call none.
+ * The version does not say what was written, and most writes change nothing that a loop acts on: other tables, claims,
+ * finished jobs. So after a change one query, served by three indexes, reads what loops act on: who leads, the earliest
+ * next occurrence, and whether a job can be claimed. Listeners are called only when that differs, so 500 foreign rows a
+ * second call none.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Wake } from "../../storage/port.ts";

@@ -1,8 +1,8 @@
 /**
  * How is a row read by name without being copied? As an array of values behind an object with a getter for each column.
  *
- * node:sqlite makes a hash table of each row that it returns by name. As an array a row is made in two thirds of the time and read in
- * a sixth of it. All rows of a statement share one prototype with the getters.
+ * node:sqlite makes a hash table of each row that it returns by name. As an array a row is made in two thirds of the
+ * time and read in a sixth of it. All rows of a statement share one prototype with the getters.
  */
 import type { Row } from "../driver.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What happens to a job that a signal or the end of a child reaches? Its `arrivals` are counted in any case; where it waits,
- * it becomes ready.
+ * What happens to a job that a signal or the end of a child reaches? Its `arrivals` are counted in any case; where it
+ * waits, it becomes ready.
  */
 
 /** Assignments that make a waiting job ready, and leave every other job as it is. @param job alias of the job's table */

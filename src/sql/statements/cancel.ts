@@ -1,7 +1,7 @@
 /**
- * How are jobs cancelled by a user, and put back? Cancelling ends and marks the unfinished jobs of a list; their descendants are
- * cancelled as an effect of that (`ending_effects.ts`). Putting back makes failed, cancelled and expired jobs ready and admits
- * them to their limits anew.
+ * How are jobs cancelled by a user, and put back? Cancelling ends and marks the unfinished jobs of a list; their
+ * descendants are cancelled as an effect of that (`ending_effects.ts`). Putting back makes failed, cancelled and
+ * expired jobs ready and admits them to their limits anew.
  */
 import type { CancelRequest, RetryRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

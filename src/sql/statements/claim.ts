@@ -1,10 +1,10 @@
 /**
  * How does a worker get its jobs, with all they need, in one batch?
  *
- * First a bounded number of jobs whose alarm has come become ready, or expire with all effects of that. Then the next jobs of
- * each queue are claimed, as many as the queue has room for, taking turns between the queues. The caller's token tells which:
- * steps, signals and ended children are read for the jobs that have it. A token that is on a job already claims no more, so a
- * claim whose reply was lost can be sent again.
+ * First a bounded number of jobs whose alarm has come become ready, or expire with all effects of that. Then the next
+ * jobs of each queue are claimed, as many as the queue has room for, taking turns between the queues. The caller's
+ * token tells which: steps, signals and ended children are read for the jobs that have it. A token that is on a job
+ * already claims no more, so a claim whose reply was lost can be sent again.
  */
 import type { ClaimedJob, ClaimReply, ClaimRequest } from "../../storage/port.ts";
 import { Batch, type Operation, type SentBatch } from "../batch.ts";
@@ -169,8 +169,8 @@ export function claim(s: ClaimStatements, request: ClaimRequest, marks: Args): C
 }
 
 /**
- * An operation with a piggybacked claim behind it. The claim's locks go first: every batch that claims locks queues before
- * jobs and limits.
+ * An operation with a piggybacked claim behind it. The claim's locks go first: every batch that claims locks queues
+ * before jobs and limits.
  *
  * @param claim null: the operation as it is
  */

@@ -1,6 +1,6 @@
 /**
- * How are all rows exported and imported? In pages, in order of key, without the columns that only the SQL core knows; the import
- * works those out.
+ * How are all rows exported and imported? In pages, in order of key, without the columns that only the SQL core knows;
+ * the import works those out.
  *
  * Imported jobs are not due and have an alarm at the instant of theirs, so the next claim makes due what is.
  */

@@ -1,10 +1,11 @@
 /**
- * What follows from the end of jobs? Statements behind the mark (trick 1 of docs/sql.md), shared by all batches that end jobs.
+ * What follows from the end of jobs? Statements behind the mark (trick 1 of docs/sql.md), shared by all batches that
+ * end jobs.
  *
- * The batch has written its mark on the jobs that it ended. Then unfinished descendants of those that did not complete are
- * cancelled (and marked too), waiting parents become ready, schedules count failures and pause themselves, limits admit the
- * next jobs. Only jobs that are tied to something (`tied`) are in the index by mark: for the end of a plain job one look finds
- * nothing, and a driver that can decide within a batch leaves out the rest.
+ * The batch has written its mark on the jobs that it ended. Then unfinished descendants of those that did not complete
+ * are cancelled (and marked too), waiting parents become ready, schedules count failures and pause themselves, limits
+ * admit the next jobs. Only jobs that are tied to something (`tied`) are in the index by mark: for the end of a plain
+ * job one look finds nothing, and a driver that can decide within a batch leaves out the rest.
  */
 import type { Batch } from "../batch.ts";
 import type { Sql } from "../driver.ts";
@@ -66,7 +67,8 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
     countFailures,
     inOrder: [
       cancelDescendants,
-      // Trick 6: a descendant that was saving children of its own while the first pass waited for it has them stored now.
+      // Trick 6: a descendant that was saving children of its own while the first pass waited for it has them stored
+      // now.
       ...(t.dialect.concurrent ? [cancelDescendants] : []),
       reachParents,
       countFailures,
@@ -77,8 +79,8 @@ export function endingEffectStatements(t: Templates): EndingEffectStatements {
 }
 
 /**
- * Adds the effects of what the batch ended. Its parameter `error` is the error of cancelled descendants; null: one that names how
- * their parent ended.
+ * Adds the effects of what the batch ended. Its parameter `error` is the error of cancelled descendants; null: one that
+ * names how their parent ended.
  */
 export function addEndingEffects<Name extends string>(batch: Batch<Name>, statements: EndingEffectStatements): void {
   batch.runWhere(statements.found, statements.inOrder);

@@ -1,9 +1,9 @@
 /**
  * How does an occurrence become exactly one job? In the batch of a fire.
  *
- * The first statement moves and marks the schedules that still have the revision that was read, and only under the lease (trick 1
- * of docs/sql.md). Jobs of marked schedules are inserted where their occurrence has no outcome yet; then the outcomes are recorded.
- * No other batch can record one in between, since the row of the schedule is locked.
+ * The first statement moves and marks the schedules that still have the revision that was read, and only under the
+ * lease (trick 1 of docs/sql.md). Jobs of marked schedules are inserted where their occurrence has no outcome yet; then
+ * the outcomes are recorded. No other batch can record one in between, since the row of the schedule is locked.
  */
 import type { FireReply, FireRequest, Firing } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

@@ -1,6 +1,6 @@
 /**
- * How is a job read with its history? Its row, its steps, its signals and its ended children, in four statements of one batch.
- * Steps are forgotten here too.
+ * How is a job read with its history? Its row, its steps, its signals and its ended children, in four statements of one
+ * batch. Steps are forgotten here too.
  */
 import type { ChildOutcome, ClaimedJob, SignalRecord, StepRecord } from "../../storage/port.ts";
 import type { Batch } from "../batch.ts";

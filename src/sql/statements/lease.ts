@@ -1,5 +1,6 @@
 /**
- * Who leads, and what is due? One write takes or renews the lease, one read finds what is due (tricks 17 and 28 of docs/sql.md).
+ * Who leads, and what is due? One write takes or renews the lease, one read finds what is due (tricks 17 and 28 of
+ * docs/sql.md).
  */
 import type { BeginTickReply, BeginTickRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

@@ -1,10 +1,10 @@
 /**
  * Which held jobs are admitted? Those that the global limit of their key has room for.
  *
- * A batch that may open a limit marks its row, which also locks it, so two batches never admit to one key at once. Then, for all
- * marked keys: held jobs whose time has come become due, the room is counted (free places, and starts that the rate's window
- * still allows), the first due jobs are admitted, and `next_at` says when time alone may next open the limit. In a batch that marks
- * no key the six statements find nothing.
+ * A batch that may open a limit marks its row, which also locks it, so two batches never admit to one key at once.
+ * Then, for all marked keys: held jobs whose time has come become due, the room is counted (free places, and starts
+ * that the rate's window still allows), the first due jobs are admitted, and `next_at` says when time alone may next
+ * open the limit. In a batch that marks no key the six statements find nothing.
  */
 import type { Sql } from "../driver.ts";
 import type { Values } from "../each.ts";
@@ -42,7 +42,10 @@ export interface AdmissionStatements {
 
 /** Statements of limits. */
 export interface LimitStatements {
-  /** Marks the limits of jobs of the list `jobs` that this batch inserted; the last job of each key gives the settings (trick 11). */
+  /**
+   * Marks the limits of jobs of the list `jobs` that this batch inserted; the last job of each key gives the settings
+   * (trick 11).
+   */
   readonly markInserted: Sql;
   /** Marks the limits of jobs that this batch ended. */
   readonly markEnded: Sql;

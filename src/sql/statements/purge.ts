@@ -1,8 +1,9 @@
 /**
- * How is history deleted? A bounded chunk at a time: jobs that ended long ago with their steps and signals, and old outcomes.
+ * How is history deleted? A bounded chunk at a time: jobs that ended long ago with their steps and signals, and old
+ * outcomes.
  *
- * The jobs of the chunk are marked first, oldest ends first; then everything of marked jobs is deleted. So a job that is put back at
- * the same moment keeps its steps.
+ * The jobs of the chunk are marked first, oldest ends first; then everything of marked jobs is deleted. So a job that
+ * is put back at the same moment keeps its steps.
  */
 import type { PurgeReply, PurgeRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

@@ -1,8 +1,8 @@
 /**
  * How are schedules created, changed and removed? Each only from the revision that was read.
  *
- * In the batch of a `sync` the first statement records the owner's generation, unless a later one is recorded, and marks the
- * owner's row. Everything else asks for that mark, so a process with an older list writes nothing at all.
+ * In the batch of a `sync` the first statement records the owner's generation, unless a later one is recorded, and
+ * marks the owner's row. Everything else asks for that mark, so a process with an older list writes nothing at all.
  */
 import type { PutSchedulesReply, PutSchedulesRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

@@ -1,6 +1,6 @@
 /**
- * When could a job of a queue be claimed? It depends on whether the queue has a claimable job, whether its settings leave room for
- * one more, and when time next changes one of its jobs.
+ * When could a job of a queue be claimed? It depends on whether the queue has a claimable job, whether its settings
+ * leave room for one more, and when time next changes one of its jobs.
  */
 import type { Row, Sql } from "../driver.ts";
 import { int, intOrNull } from "../rows.ts";
@@ -53,8 +53,9 @@ export function walkQueues(name: string, where: string): string {
 }
 
 /**
- * Expression of the instant at which a job of any queue could first be claimed, limits left aside; at or before `:now`: at once.
- * Where no job is ready and none waits for time, as in most ticks, it looks into two empty indexes and at no queue.
+ * Expression of the instant at which a job of any queue could first be claimed, limits left aside; at or before `:now`:
+ * at once. Where no job is ready and none waits for time, as in most ticks, it looks into two empty indexes and at no
+ * queue.
  */
 export function jobsAt(t: Templates): string {
   const { room, free } = stateOf(t);
@@ -89,7 +90,10 @@ export function queueStateStatements(t: Templates): QueueStateStatements {
   };
 }
 
-/** Reads the earliest instant at which a job could be claimed: `now` when one can be at once, null when none waits for time. */
+/**
+ * Reads the earliest instant at which a job could be claimed: `now` when one can be at once, null when none waits for
+ * time.
+ */
 export function earliestOf(rows: readonly Row[], now: number): number | null {
   let earliest: number | null = null;
   const take = (at: number | null): void => {

@@ -1,6 +1,6 @@
 /**
- * How is a rate kept? Starts are counted in rows of `starts` by scope, instant and op; of a window that slides, a rate allows
- * `rate_count` in any `rate_per_ms`.
+ * How is a rate kept? Starts are counted in rows of `starts` by scope, instant and op; of a window that slides, a rate
+ * allows `rate_count` in any `rate_per_ms`.
  */
 
 /** Expressions about a row that has `rate_count` and `rate_per_ms`. */

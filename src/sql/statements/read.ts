@@ -1,7 +1,8 @@
 /**
  * How are schedules, outcomes, jobs and queues listed, and one job read with its history?
  *
- * The SQL of a list has only the filters that are given, so that each can use its index. All lists are bounded by `limit`.
+ * The SQL of a list has only the filters that are given, so that each can use its index. All lists are bounded by
+ * `limit`.
  */
 import type {
   ClaimedJob,

@@ -1,8 +1,8 @@
 /**
  * How do running jobs write? Steps, progress, children and how each job goes on, many jobs in one batch.
  *
- * The first statements write only jobs whose claim is still the given one, and mark them (tricks 1 and 2 of docs/sql.md). Only the
- * statements that the writes need are sent. What follows from an end is in `ending_effects.ts`.
+ * The first statements write only jobs whose claim is still the given one, and mark them (tricks 1 and 2 of
+ * docs/sql.md). Only the statements that the writes need are sent. What follows from an end is in `ending_effects.ts`.
  */
 import type { JobState, JobWrite, RenewReply, RenewRequest, SaveReply, SaveRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

@@ -1,8 +1,9 @@
 /**
- * How does a signal reach its job? It is stored with its place in the order of arrivals, and the job becomes ready if it waits.
+ * How does a signal reach its job? It is stored with its place in the order of arrivals, and the job becomes ready if
+ * it waits.
  *
- * A signal is new when its `seq` is above the job's `arrivals`. It is stored and counted in one batch, so none is counted twice; one
- * that is sent again is already stored.
+ * A signal is new when its `seq` is above the job's `arrivals`. It is stored and counted in one batch, so none is
+ * counted twice; one that is sent again is already stored.
  */
 import type { SignalReply, SignalRequest } from "../../storage/port.ts";
 import { Batch, type Operation, operation } from "../batch.ts";

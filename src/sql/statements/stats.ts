@@ -1,6 +1,6 @@
 /**
- * How many jobs of each queue are ready, scheduled, held, running, waiting and failed? Counted in the partial indexes that hold
- * just those.
+ * How many jobs of each queue are ready, scheduled, held, running, waiting and failed? Counted in the partial indexes
+ * that hold just those.
  */
 import type { ScheduleState, StatsReply } from "../../storage/port.ts";
 import { ONLY_SKIPS_FROM } from "../../storage/states.ts";
