@@ -138,3 +138,22 @@ function shortLog(rows: readonly OccurrenceRecord[]): string[] {
         : `${short(at)}..${short(untilAt)} ${count} ${reason}`,
   );
 }
+
+/** Ticks as a platform's trigger does, once every so long. */
+export async function trigger(b: Bench, everyMs: number, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await b.clock.advance(everyMs);
+    await b.scheduler.tick({ oneShot: true });
+  }
+}
+
+/** A storage with some of its methods replaced by those of `over`. */
+export function bound(over: Storage, storage: Storage): Storage {
+  return new Proxy(over, {
+    get(target, key) {
+      const own = Object.hasOwn(target, key);
+      const value: unknown = Reflect.get(own ? target : storage, key);
+      return typeof value === "function" ? value.bind(own ? target : storage) : value;
+    },
+  });
+}

@@ -34,7 +34,7 @@ describe("sync()", () => {
     });
   });
 
-  test("leaves alone what others declared, adopts what nobody owns, and keeps a pause", async () => {
+  test("does not touch schedules of other owners, adopts those without owner, and keeps a pause", async () => {
     const b = bench();
     await syncSchedules(b.engine, list("theirs"), { owner: "other" });
     await b.add("free", "0 * * * *");
@@ -56,7 +56,7 @@ describe("sync()", () => {
     ]);
   });
 
-  test("only tells what it would do with dryRun, and keeps what is gone without prune", async () => {
+  test("writes nothing with dryRun, and keeps what the list has no more with prune: false", async () => {
     const b = bench();
     await syncSchedules(b.engine, list("a", "b"), { owner: "app" });
     const before = await b.storage.listSchedules({ limit: 9 });
@@ -98,7 +98,7 @@ describe("sync()", () => {
     expect((await b.storage.listSchedules({ names: ["a"], limit: 1 }))[0]!.nextAt).toBe(START + 2.5 * HOUR);
   });
 
-  test("many schedules go in batches, and a page at a time is compared", async () => {
+  test("compares many schedules page by page and writes them in batches", async () => {
     const b = bench({ storage: memory({ maxBatchRows: 50 }) });
     const many = list(...Array.from({ length: 420 }, (_, i) => `s${i}`));
     expect((await syncSchedules(b.engine, many, { owner: "app" })).created.length).toBe(420);
@@ -143,5 +143,35 @@ describe("a rolling deploy", () => {
       expect(late).toMatchObject({ current: false, created: [], updated: [], removed: [] });
       expect(await storage.listSchedules({ limit: 99 })).toEqual(stored);
     }
+  });
+});
+
+describe("an error of sync() names the schedule", () => {
+  test.each([
+    ["an expression", { expression: "61 * * * *" }, "CRON_SYNTAX", 'Cannot schedule "bad": cannot read the expression'],
+    [
+      "an option",
+      { options: { catchup: "all" } },
+      "OPTION_INVALID",
+      'Cannot schedule "bad": no option is named "catchup"',
+    ],
+    ["a zone", { options: { timeZone: "Mars/Base" } }, "ZONE_UNKNOWN", 'Cannot schedule "bad"'],
+    ["a task", { task: undefined }, "NAME_INVALID", 'Cannot schedule "bad"'],
+    ["a name", { name: "" }, "NAME_INVALID", "entry 1 of the list"],
+  ])("%s", async (_, change, code, says) => {
+    const b = bench();
+    const good = { name: "good", expression: "* * * * *", task: "work" };
+    const list = [good, { ...good, name: "bad", ...change }] as Parameters<typeof syncSchedules>[1];
+    const error = await syncSchedules(b.engine, list, { owner: "o" }).catch((error: unknown) => error);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
+    expect(b.calls).toEqual([]);
+  });
+
+  test("an entry that is no schedule", async () => {
+    const list = [null] as unknown as Parameters<typeof syncSchedules>[1];
+    await expect(syncSchedules(bench().engine, list, { owner: "o" })).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+      message: expect.stringContaining("entry 0 of the list"),
+    });
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { BelfryError } from "../../src/base/error.ts";
-import type { Storage } from "../../src/storage/port.ts";
-import { type Bench, type BenchOptions, bench, DAY, HOUR, MINUTE, SECOND, START } from "../schedule/kit.ts";
+import type { Storage, Wake } from "../../src/storage/port.ts";
+import { type Bench, type BenchOptions, bench, bound, DAY, HOUR, MINUTE, SECOND, START } from "../schedule/kit.ts";
 
 interface Runner extends Bench {
   stop(): Promise<void>;
@@ -42,7 +42,7 @@ describe("run()", () => {
     expect(b.errors).toEqual([]);
   });
 
-  test("goes on at once while more is due", async () => {
+  test("ticks again at once while more is due", async () => {
     const storage = memory({ maxBatchRows: 10 });
     const b = bench({ storage });
     await b.add("s", "@every 1s");
@@ -97,7 +97,7 @@ describe("run()", () => {
     await b.stop();
   });
 
-  test("leads again after the storage was away, without missing anything", async () => {
+  test("leads again after the storage failed for a while, and misses no occurrence", async () => {
     const storage = memory();
     let away = false;
     const flaky = new Proxy(storage, {
@@ -167,7 +167,7 @@ describe("run()", () => {
     await done;
   });
 
-  test("clears old history away, in chunks, while it leads", async () => {
+  test("removes old history in chunks while it leads", async () => {
     const b = bench();
     await b.add("s", "@every 1m", { maxFires: 1_300 });
     await b.clock.advance(1_300 * MINUTE);
@@ -187,7 +187,7 @@ describe("run()", () => {
     await done;
   });
 
-  test("heals what an older version marked broken", async () => {
+  test("makes schedules active again that an older version marked broken", async () => {
     const b = bench();
     await b.add("s", "* * * * *");
     const [record] = await b.storage.listSchedules({ limit: 1 });
@@ -200,6 +200,33 @@ describe("run()", () => {
     expect((await b.log("s")).length).toBe(3);
     controller.abort();
     await done;
+  });
+
+  test("ticks when schedules change, not on every commit of the file", async () => {
+    const storage = memory();
+    let push: (wake: Wake) => void = () => {};
+    const listening = Object.assign(Object.create(storage), {
+      listen: (onWake: (wake: Wake) => void) => {
+        push = onWake;
+        return Promise.resolve(() => Promise.resolve());
+      },
+    }) as Storage;
+    const b = bench({ storage: bound(listening, storage) });
+    await b.add("s", "0 * * * *");
+    const stop = new AbortController();
+    const running = b.scheduler.run(stop.signal);
+    await b.clock.settle();
+    b.calls.length = 0;
+    for (let i = 0; i < 500; i++) {
+      push(i % 2 === 0 ? "jobs" : "any");
+      await b.clock.advance(2);
+    }
+    expect(b.calls).toEqual([]);
+    push("schedules");
+    await b.clock.advance(10);
+    expect(b.calls).toEqual(["beginTick"]);
+    stop.abort();
+    await running;
   });
 });
 

@@ -34,7 +34,7 @@ describe("tick()", () => {
     ]);
   });
 
-  test("gives the lease up when it is one-shot, so that the next host is not held off", async () => {
+  test("releases the lease at the end of a one-shot tick, so that the next host can lead at once", async () => {
     const storage = memory();
     const a = bench({ storage, holder: "a" });
     const b = bench({ storage, holder: "b", clock: a.clock });
@@ -47,7 +47,7 @@ describe("tick()", () => {
     expect((await storage.stats({ now: a.clock.now() })).lease).toBeNull();
   });
 
-  test("does nothing while another holds the lease, and says when to come again", async () => {
+  test("does nothing while another process holds the lease, and answers when to tick again", async () => {
     const storage = memory();
     const a = bench({ storage, holder: "a" });
     const b = bench({ storage, holder: "b", clock: a.clock });
@@ -70,7 +70,7 @@ describe("tick()", () => {
     expect(at).toEqual(Array.from({ length: 25 }, (_, i) => START + (i + 1) * SECOND));
   });
 
-  test("gives every due schedule a turn before one with a huge backlog goes on", async () => {
+  test("decides one occurrence of every due schedule before one with a huge backlog goes on", async () => {
     const { add, scheduler, clock, log } = bench();
     await add("backlog", "@every 1s");
     await clock.advance(HOUR);
@@ -108,7 +108,7 @@ describe("tick()", () => {
     }
   });
 
-  test("one broken row is marked, reported, and stops nothing", async () => {
+  test("a row that cannot be read is marked broken and reported, and the others fire", async () => {
     const { add, scheduler, clock, storage, errors, log } = bench();
     await add("good", "* * * * *");
     await add("bad", "* * * * *");
@@ -134,5 +134,32 @@ describe("tick()", () => {
     // Registering it anew makes it active, and what it missed is caught up.
     expect(await add("bad", "* * * * *")).toMatchObject({ status: "updated", nextAt: START + MINUTE });
     expect(await scheduler.tick({ oneShot: true })).toMatchObject({ fired: 2 });
+  });
+
+  test("a backlog larger than maxJobs is fired by the ticks that follow, none of it dropped", async () => {
+    const b = bench();
+    await b.add("s", "* * * * *");
+    await b.clock.advance(10 * HOUR);
+    let fired = 0;
+    for (let more = true; more; ) {
+      const report = await b.scheduler.tick({ oneShot: true, maxJobs: 64 });
+      fired += report.fired;
+      more = report.more;
+    }
+    expect(fired).toBe(600);
+    expect(new Set((await b.jobs("s")).map((job) => job.scheduledAt)).size).toBe(600);
+  });
+
+  test("an unreadable expression in one row stops no other schedule", async () => {
+    const b = bench();
+    await b.add("bad", "* * * * *");
+    await b.add("good", "* * * * *");
+    const [bad] = await b.storage.listSchedules({ names: ["bad"], limit: 1 });
+    const record = { ...bad!, definition: '{"expression":"@@@","task":"work"}' };
+    const put = { revision: bad!.revision, record, jobs: [], occurrences: [] };
+    await b.storage.putSchedules({ op: "x", now: START, puts: [put], removes: [], owner: null });
+    await b.clock.advance(MINUTE);
+    expect(await b.scheduler.tick({ oneShot: true })).toMatchObject({ fired: 1 });
+    expect(await b.log("good")).toEqual(["00:01 fired"]);
   });
 });

@@ -1,21 +1,11 @@
-/** Schedules that can never run say so: at registration where it can be known, in health, and as a number for metrics. */
+/** What health finds: the ticker, rows, clocks, and schedules that only skip. */
+
 import { describe, expect, test } from "vitest";
 import { cancelJob } from "../../src/job/control.ts";
 import { pauseSchedule, resumeSchedule } from "../../src/schedule/control.ts";
-import { forecastSchedule } from "../../src/schedule/forecast.ts";
 import { checkHealth } from "../../src/schedule/health.ts";
-import type { ScheduleOptions } from "../../src/schedule/options.ts";
 import { updateSchedule } from "../../src/schedule/register.ts";
-import { syncSchedules } from "../../src/schedule/sync.ts";
-import { type Bench, bench, DAY, HOUR, MINUTE, SECOND, START } from "./kit.ts";
-
-/** Ticks as a platform does: once every so long, some seconds after the minute. */
-async function trigger(b: Bench, everyMs: number, times: number): Promise<void> {
-  for (let i = 0; i < times; i++) {
-    await b.clock.advance(everyMs);
-    await b.scheduler.tick({ oneShot: true });
-  }
-}
+import { type Bench, bench, DAY, HOUR, MINUTE, SECOND, START, trigger } from "./kit.ts";
 
 async function skipping(b: Bench, options?: Parameters<typeof checkHealth>[1]): Promise<[string | null, string][]> {
   const { problems } = await checkHealth(b.engine, options);
@@ -34,6 +24,85 @@ async function suspend(b: Bench, availableAt: number | null): Promise<string> {
   await b.storage.save({ op: b.engine.ids.token(), now, claimMs: 30_000, writes });
   return id;
 }
+
+describe("health()", () => {
+  test("is ok when all is well", async () => {
+    const b = bench();
+    await b.add("s", "0 * * * *");
+    expect(await checkHealth(b.engine, { deep: true })).toMatchObject({
+      ok: true,
+      problems: [],
+      nextAt: START + HOUR,
+      lagMs: 0,
+      schedules: { active: 1 },
+    });
+  });
+
+  test("names a missing ticker, a lagging one, broken rows, those that paused themselves", async () => {
+    const b = bench();
+    await b.add("s", "0 * * * *");
+    await b.add("failing", "0 * * * *", { pauseAfterFailures: 1 });
+    await b.clock.advance(2 * HOUR);
+    expect((await checkHealth(b.engine)).problems).toMatchObject([
+      { code: "no-ticker", message: expect.stringContaining("due for 1h and no process ticks") },
+    ]);
+    await b.scheduler.tick();
+    await b.finish("failing", "failed");
+    const [record] = await b.storage.listSchedules({ names: ["s"], limit: 1 });
+    const put = {
+      revision: record!.revision,
+      record: { ...record!, definition: '{"newer":1}' },
+      jobs: [],
+      occurrences: [],
+    };
+    await b.storage.putSchedules({ op: "x", now: START, puts: [put], removes: [], owner: null });
+    expect(
+      (await checkHealth(b.engine, { deep: true })).problems.map(({ code, schedule }) => [code, schedule]),
+    ).toEqual([
+      ["failing", "failing"],
+      ["broken", "s"],
+    ]);
+    await b.clock.advance(2 * HOUR);
+    await b.scheduler.tick();
+    const { problems, ok } = await checkHealth(b.engine);
+    expect(ok).toBe(false);
+    expect(problems.find(({ code }) => code === "broken")!.message).toContain(
+      'the field "newer", which this version of Belfry does not know',
+    );
+  });
+
+  test("names an active schedule with no next occurrence", async () => {
+    const b = bench();
+    await b.add("s", "0 * * * *");
+    const [record] = await b.storage.listSchedules({ limit: 1 });
+    const put = { revision: record!.revision, record: { ...record!, nextAt: null }, jobs: [], occurrences: [] };
+    await b.storage.putSchedules({ op: "x", now: START, puts: [put], removes: [], owner: null });
+    expect((await checkHealth(b.engine)).problems).toMatchObject([{ code: "stopped", schedule: "s" }]);
+  });
+
+  test("names a schedule that is silent because a clock ran ahead; nothing of that time is lost or fires twice", async () => {
+    const b = bench();
+    await b.add("s", "* * * * *");
+    await b.clock.advance(MINUTE);
+    await b.scheduler.tick({ oneShot: true });
+    b.clock.jump(HOUR);
+    await b.scheduler.tick({ oneShot: true });
+    b.clock.jump(-HOUR);
+    // The hour's occurrences have fired, early; none of them is lost, none fires again, and the next real one fires.
+    expect((await b.log("s")).length).toBe(61);
+    // health names the schedule and for how long it will be silent.
+    expect((await checkHealth(b.engine, { deep: true })).problems).toMatchObject([
+      { code: "ahead", schedule: "s", message: expect.stringContaining("up to 1h from now") },
+    ]);
+    for (let minute = 0; minute < 70; minute++) {
+      await b.clock.advance(MINUTE);
+      await b.scheduler.tick({ oneShot: true });
+    }
+    expect((await b.jobs("s")).map((job) => job.scheduledAt).reverse()).toEqual(
+      Array.from({ length: 71 }, (_, i) => START + (i + 1) * MINUTE),
+    );
+  });
+});
 
 describe("health() names a schedule that only skips", () => {
   test("expiresIn shorter than the ticker's period: found too late each time", async () => {
@@ -142,123 +211,5 @@ describe("health() names a schedule that only skips", () => {
     await pauseSchedule(b.engine, "s");
     expect(await checkHealth(b.engine)).toMatchObject({ ok: true, onlySkips: 0 });
     expect(await resumeSchedule(b.engine, "s")).toMatchObject({ skips: 0 });
-  });
-});
-
-describe("registering warns", () => {
-  const warnings = async (b: Bench, expression: string, options: ScheduleOptions): Promise<string[]> =>
-    (await b.add("s", expression, options)).warnings;
-
-  test.each<[string, string, ScheduleOptions, RegExp | null]>([
-    [
-      "every occurrence is excluded",
-      "0 9 * * *",
-      { exclude: ["2026-01-01/2026-12-31"], endAt: "2026-12-31" },
-      /every occ/,
-    ],
-    [
-      "years are excluded",
-      "0 9 * * *",
-      { exclude: ["2026-01-01/2029-12-31"] },
-      /before 2030-01-01 09:00:00 UTC are excl/,
-    ],
-    ["one day is excluded", "0 9 * * *", { exclude: ["2026-01-01"] }, null],
-    ["a yearly day is excluded once", "0 9 25 12 *", { exclude: ["2026-12-25"] }, null],
-    ["a Date hits no occurrence", "0 9 * * *", { exclude: [new Date("2026-12-25")] }, /whole day write "2026-12-25"/],
-    ["a Date hits one", "0 9 * * *", { exclude: [new Date("2026-12-25T09:00:00Z")] }, null],
-    [
-      "a Date hits none, in a zone",
-      "0 9 * * *",
-      { exclude: [new Date("2026-12-24T23:00:00Z")], timeZone: "Europe/Berlin" },
-      /whole day write "2026-12-25"/,
-    ],
-    ["a range hits none", "0 9 * * *", { exclude: [{ from: "2026-12-25T10:00", to: "2026-12-25T12:00" }] }, null],
-    ["the end lies behind", "0 9 * * *", { endAt: "2025-12-31" }, /no occurrence after now/],
-  ])("%s", async (_, expression, options, says) => {
-    const found = await warnings(bench(), expression, options);
-    if (says === null) expect(found).toEqual([]);
-    else expect(found).toEqual([expect.stringMatching(says)]);
-  });
-
-  test("of a maxFires that is used up, in sync too", async () => {
-    const b = bench();
-    await b.add("s", "* * * * *");
-    await trigger(b, MINUTE, 3);
-    const says = expect.stringContaining("has fired 3 times and maxFires is 2");
-    expect(await b.add("s", "* * * * *", { maxFires: 2 })).toMatchObject({ nextAt: null, warnings: [says] });
-    expect(await b.add("s", "* * * * *", { maxFires: 2 })).toMatchObject({ status: "unchanged", warnings: [says] });
-    const list = [{ name: "s", expression: "* * * * *", task: "work", options: { maxFires: 1 } }];
-    expect((await syncSchedules(b.engine, list, { owner: "o" })).warnings).toMatchObject([
-      { name: "s", warnings: [expect.stringContaining("maxFires is 1")] },
-    ]);
-    expect((await b.add("s", "* * * * *", { maxFires: 5 })).warnings).toEqual([]);
-  });
-
-  test("of policies shorter than the ticker's period, where this process has ticked at that period", async () => {
-    const b = bench();
-    const short = { expiresIn: "1m" };
-    expect(await warnings(b, "* * * * *", short)).toEqual([]);
-    await trigger(b, 5 * MINUTE, 3);
-    expect(await warnings(b, "* * * * *", short)).toEqual([
-      expect.stringContaining("expiresIn of 1m is shorter than the 5m between two ticks of this process"),
-    ]);
-    expect(await warnings(b, "* * * * *", { catchUp: "none" })).toEqual([
-      expect.stringContaining('catchUp "none" drops what is more than 1m late'),
-    ]);
-    expect(await warnings(b, "* * * * *", { catchUp: { within: "2m" } })).toHaveLength(1);
-    expect(await warnings(b, "* * * * *", { expiresIn: "10m", catchUp: { within: "10m" } })).toEqual([]);
-    // A tick that comes soon after shows that the trigger is not that rare.
-    await trigger(b, MINUTE, 1);
-    expect(await warnings(b, "* * * * *", short)).toEqual([]);
-  });
-
-  test("of nothing of the kind where a loop ticks when something is due", async () => {
-    const b = bench();
-    await trigger(b, 5 * MINUTE, 5);
-    const stop = new AbortController();
-    const running = b.scheduler.run(stop.signal);
-    await b.clock.settle();
-    expect(await warnings(b, "* * * * *", { expiresIn: "1s" })).toEqual([]);
-    stop.abort();
-    await running;
-  });
-
-  test("forecast() knows the period that it is given", async () => {
-    const spec = { name: "s", expression: "* * * * *", task: "work", options: { expiresIn: "10s" } };
-    const range = { from: START, to: START + HOUR };
-    expect((await forecastSchedule(spec, range)).warnings).toEqual([]);
-    expect((await forecastSchedule(spec, { ...range, tickEvery: "1m" })).warnings).toEqual([
-      expect.stringContaining("expiresIn of 10s is shorter than the 1m between two ticks"),
-    ]);
-  });
-});
-
-describe("an error of sync() names the schedule", () => {
-  test.each([
-    ["an expression", { expression: "61 * * * *" }, "CRON_SYNTAX", 'Cannot schedule "bad": cannot read the expression'],
-    [
-      "an option",
-      { options: { catchup: "all" } },
-      "OPTION_INVALID",
-      'Cannot schedule "bad": no option is named "catchup"',
-    ],
-    ["a zone", { options: { timeZone: "Mars/Base" } }, "ZONE_UNKNOWN", 'Cannot schedule "bad"'],
-    ["a task", { task: undefined }, "NAME_INVALID", 'Cannot schedule "bad"'],
-    ["a name", { name: "" }, "NAME_INVALID", "entry 1 of the list"],
-  ])("%s", async (_, change, code, says) => {
-    const b = bench();
-    const good = { name: "good", expression: "* * * * *", task: "work" };
-    const list = [good, { ...good, name: "bad", ...change }] as Parameters<typeof syncSchedules>[1];
-    const error = await syncSchedules(b.engine, list, { owner: "o" }).catch((error: unknown) => error);
-    expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
-    expect(b.calls).toEqual([]);
-  });
-
-  test("an entry that is no schedule", async () => {
-    const list = [null] as unknown as Parameters<typeof syncSchedules>[1];
-    await expect(syncSchedules(bench().engine, list, { owner: "o" })).rejects.toMatchObject({
-      code: "OPTION_INVALID",
-      message: expect.stringContaining("entry 0 of the list"),
-    });
   });
 });
