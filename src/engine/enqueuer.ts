@@ -8,11 +8,12 @@
  */
 
 import type { CorrectedClock } from "../base/clock.ts";
-import { BelfryError } from "../base/error.ts";
 import type { Ids } from "../base/id.ts";
 import type { ClaimReply, ClaimRequest, EnqueueReply, NewJob, Storage } from "../storage/port.ts";
 import type { EventSink } from "./events.ts";
 import { GroupCommit, type GroupCommitEntry, type GroupCommitPolicy } from "./group_commit.ts";
+import { jsonSize } from "./json_size.ts";
+import { isRefusal } from "./refusals.ts";
 import { timed } from "./timed.ts";
 
 /** A claim that is sent in the same batch as an enqueue or a save. */
@@ -40,9 +41,6 @@ interface Batch {
   jobs: NewJob[];
   piggyback: PiggybackClaim | null;
 }
-
-/** Codes of errors that a single request may have caused for its whole batch, of which nothing was stored then. */
-const REFUSALS = new Set(["STORAGE_UNUSABLE", "PAYLOAD_UNSERIALIZABLE"]);
 
 /** The parts of an engine that enqueueing needs. */
 export interface EnqueuerParts {
@@ -90,7 +88,7 @@ export class Enqueuer {
     let part: NewJob[] = [];
     let bytes = 0;
     for (const job of jobs) {
-      const size = 500 + job.input.length + job.options.length;
+      const size = 500 + jsonSize(job.input) + jsonSize(job.options);
       if (part.length > 0 && (part.length >= maxBatchRows || bytes + size > maxBatchBytes)) {
         yield { jobs: part, bytes };
         part = [];
@@ -130,8 +128,7 @@ export class Enqueuer {
       },
       failed: ({ entries, piggyback }, error) => {
         piggyback?.failed();
-        const refused = error instanceof BelfryError && REFUSALS.has(error.code);
-        if (refused && entries.length > 1) return "split";
+        if (isRefusal(error) && entries.length > 1) return "split";
         for (const { reject } of entries) reject(error);
         return "give up";
       },

@@ -15,13 +15,13 @@ import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobNotes } from "../job/notes.ts";
 import type { ClaimedJob, JobState, JobTransition, JobWrite, StepRecord } from "../storage/port.ts";
-import type { Failure } from "../task/failure.ts";
+import { type Failure, toFailure } from "../task/failure.ts";
 import type { RetryFunction, RetryPolicy } from "../task/retry.ts";
 import { attemptsUsed, notesAfterError } from "./attempts.ts";
 import type { Calls } from "./calls.ts";
 import { afterFailedAttempt } from "./failed_attempt.ts";
 import { type DriverHost, type EndAction, HandlerDriver } from "./handler_driver.ts";
-import { type Saved, WriteBuffer } from "./write_buffer.ts";
+import { type Refused, type Saved, WriteBuffer } from "./write_buffer.ts";
 
 /** How long the other steps of a failed handler may go on, so that what they do is saved and not done again. */
 const LINGER_MS = 5_000;
@@ -30,7 +30,7 @@ const LINGER_MS = 5_000;
 export interface RunHost {
   readonly engine: Engine;
   /** Saves; null when the claim is lost. */
-  save(write: JobWrite): Promise<Saved>;
+  save(write: JobWrite): Promise<Saved | Refused>;
   /** Called with steps that were saved. */
   saved(run: Run, steps: StepRecord[]): void;
 }
@@ -75,6 +75,8 @@ export class Run {
   #aborted: { reason: unknown } | undefined;
   /** Goes off when the steps of a failed handler have had their time. */
   #linger: Timer | undefined;
+  /** The end of a run whose write the storage refused. */
+  #refusal: Promise<null> | undefined;
   /** Goes off at the job's timeout. */
   #limit: Timer | undefined;
 
@@ -91,6 +93,7 @@ export class Run {
     this.#arrivals = job.arrivals;
     this.#buffer = new WriteBuffer({ id: job.id, token: job.claimToken! }, async (write) => {
       const saved = await host.save(write);
+      if (saved && "refused" in saved) return this.#failRefused(host, saved.refused);
       if (saved) host.saved(this, write.steps);
       return saved;
     });
@@ -304,6 +307,27 @@ export class Run {
     // Failures that were not saved yet never are; of the others the storage must know.
     const forget = this.#driver.followed.forgettable().filter((name) => !this.#buffer.drop(name));
     void this.#settle(transition, failure, { forget });
+  }
+
+  /**
+   * Fails the job for good, with the storage's words: what it has to save will never be saved. Nothing of the refused write
+   * goes with it. @returns null, as for a run that may save nothing more
+   */
+  #failRefused(host: RunHost, error: BelfryError): Promise<null> {
+    this.#refusal ??= (async () => {
+      this.#close();
+      this.#abort(error);
+      const failure = toFailure(error);
+      const transition: JobTransition = { to: "failed", error: JSON.stringify(failure) };
+      const { id, claimToken } = this.job;
+      const saved = await host.save({ id, token: claimToken!, steps: [], forget: [], children: [], transition });
+      const settled = saved && !("refused" in saved);
+      this.#end(
+        settled ? { how: "settled", transition, failure, state: saved.state, released: false } : { how: "lost" },
+      );
+      return null;
+    })();
+    return this.#refusal;
   }
 
   #giveBack(): void {

@@ -5,10 +5,16 @@
  * quiet code without open calls. Failures alone are no reason: until something begins after one, losing it only means
  * that the step is tried again.
  */
+import type { BelfryError } from "../base/error.ts";
 import type { JobState, JobTransition, JobWrite, NewJob, StepRecord } from "../storage/port.ts";
 
 /** The answer to a write: the job's state and count of arrivals after it; null: the claim was lost and nothing is saved. */
 export type Saved = { state: JobState; arrivals: number } | null;
+
+/** The storage refuses the write, whatever is tried. */
+export interface Refused {
+  refused: BelfryError;
+}
 
 /** The unsaved part of a run's history. */
 export class WriteBuffer {

@@ -7,14 +7,26 @@
  * jobs must be considered lost. Where the writes make jobs ready that this worker would claim, its claim is piggybacked
  * on the batch.
  */
+import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PiggybackClaim } from "../engine/enqueuer.ts";
-import { GroupCommit, type GroupCommitEntry, type GroupCommitPolicy } from "../engine/group_commit.ts";
+import {
+  GroupCommit,
+  type GroupCommitBounds,
+  type GroupCommitEntry,
+  type GroupCommitPolicy,
+} from "../engine/group_commit.ts";
+import { jsonSize } from "../engine/json_size.ts";
+import { isRefusal } from "../engine/refusals.ts";
 import { timed } from "../engine/timed.ts";
-import type { JobState, JobWrite, SaveReply } from "../storage/port.ts";
+import type { Refused } from "../execution/write_buffer.ts";
+import type { JobState, JobWrite, NewJob, SaveReply, StepRecord } from "../storage/port.ts";
 
 /** What became of a write; null: the claim is lost. `claimed`: a claim was piggybacked on the save and answered. */
 export type Saved = { state: JobState; arrivals: number; claimed: boolean } | null;
+
+/** What {@link JobWriter.save} answers: a {@link Refused} write is never stored. */
+export type SaveResult = Saved | Refused;
 
 /** What a {@link JobWriter} needs of its worker. */
 export interface JobWriterOptions {
@@ -34,7 +46,7 @@ interface Entry extends GroupCommitEntry {
   write: JobWrite;
   /** Indexes of steps by name, once several writes were merged: a later row of a step replaces an earlier one. */
   indexes: Map<string, number> | undefined;
-  resolve: ((saved: Saved) => void)[];
+  resolve: ((saved: SaveResult) => void)[];
 }
 
 interface Batch {
@@ -45,6 +57,8 @@ interface Batch {
 
 /** How often a batch is sent as a whole before it is split. */
 const WHOLE_TRIES = 3;
+/** How often a write of one job is sent that the storage refuses. */
+const REFUSED_TRIES = 2;
 
 /** Saves for all running jobs of one worker. */
 export class JobWriter {
@@ -63,7 +77,7 @@ export class JobWriter {
   }
 
   /** Saves; resolves when it is stored, or to null when the claim is lost. Never rejects. */
-  save(write: JobWrite): Promise<Saved> {
+  save(write: JobWrite): Promise<SaveResult> {
     return new Promise((resolve) => {
       const waiting = this.#commit.waiting(write.id);
       if (waiting) {
@@ -92,9 +106,16 @@ export class JobWriter {
       },
       failed: ({ entries, piggyback }, error, tries) => {
         this.#engine.report(error, `saving ${entries.length} jobs`);
-        if (tries >= WHOLE_TRIES && entries.length > 1) {
+        const refused = isRefusal(error);
+        if (entries.length > 1 && (refused || tries >= WHOLE_TRIES)) {
           piggyback?.failed();
           return "split";
+        }
+        // A transition alone is refused for reasons that no other write would escape.
+        if (refused && tries >= REFUSED_TRIES && hasContent(entries[0]!.write)) {
+          piggyback?.failed();
+          refuse(entries[0]!, error);
+          return "give up";
         }
         // A resend must be the same batch, so it can only be given up as a whole.
         if (entries.some((entry) => mayOwn(entry.write.id))) return "resend";
@@ -110,8 +131,16 @@ export class JobWriter {
     const { claimMs, prolonged } = this.#options;
     const writes = entries.map((entry) => entry.write);
     const sentMs = clock.monotonic();
+    // A job that writes more than a batch may carry does so in several; the way it goes on is in the last.
+    const parts = entries.length === 1 ? inParts(entries[0]!, storage.capabilities) : [];
+    for (const [i, part] of parts.entries()) {
+      const request = { op: `${op}-${i}`, now: clock.now(), claimMs, writes: [part] };
+      const { saved } = await timed(this.#engine, () => storage.save(request));
+      if (saved.length === 0) return { saved };
+    }
     const now = clock.now();
-    const request = { op, now, claimMs, writes, ...(piggyback ? { claim: piggyback.request(now) } : {}) };
+    const last = parts.length > 0 ? [{ ...writes[0]!, steps: [], forget: [], children: [] }] : writes;
+    const request = { op, now, claimMs, writes: last, ...(piggyback ? { claim: piggyback.request(now) } : {}) };
     const reply = await timed(this.#engine, () => storage.save(request));
     const running = reply.saved.filter((saved) => saved.state === "running");
     prolonged(
@@ -130,7 +159,58 @@ function settle(entries: Entry[], reply: SaveReply): void {
   }
 }
 
-function newEntry(write: JobWrite, resolve: (saved: Saved) => void): Entry {
+/** Tells the writers of a job that what they write is refused. */
+function refuse({ write, bytes, resolve }: Entry, error: unknown): void {
+  const { message } = error as Error;
+  const what = `${write.steps.length} steps and ${write.children.length} children, about ${bytes.toLocaleString("en")} bytes`;
+  const refused = new BelfryError(
+    "SAVE_REFUSED",
+    `Cannot save what job ${write.id} did (${what}): the storage refuses it: ${message}`,
+    { cause: error },
+  );
+  for (const done of resolve) done({ refused });
+}
+
+/** Whether a write brings more than the way the job goes on. */
+function hasContent({ steps, children, progress, transition }: JobWrite): boolean {
+  return steps.length > 0 || children.length > 0 || progress !== undefined || transition?.to === "completed";
+}
+
+/**
+ * Cuts the rows of a write that exceeds a batch into several: first what is forgotten, then children, so that no step
+ * refers to one that is not stored, then steps in their order.
+ *
+ * @returns no parts where it fits into one batch
+ */
+function inParts({ write, rows, bytes }: Entry, { maxBatchRows, maxBatchBytes }: GroupCommitBounds): JobWrite[] {
+  if (rows <= maxBatchRows && bytes <= maxBatchBytes) return [];
+  const empty = (): JobWrite => ({
+    id: write.id,
+    token: write.token,
+    steps: [],
+    forget: [],
+    children: [],
+    transition: null,
+  });
+  const parts: JobWrite[] = [{ ...empty(), forget: write.forget }];
+  let leftRows = maxBatchRows;
+  let leftBytes = maxBatchBytes - 500;
+  const add = (size: number, into: (part: JobWrite) => void): void => {
+    if (leftRows < 1 || leftBytes < size) {
+      if (parts.at(-1)!.steps.length + parts.at(-1)!.children.length > 0) parts.push(empty());
+      leftRows = maxBatchRows;
+      leftBytes = maxBatchBytes - 500;
+    }
+    leftRows--;
+    leftBytes -= size;
+    into(parts.at(-1)!);
+  };
+  for (const child of write.children) add(childSize(child), (part) => part.children.push(child));
+  for (const step of write.steps) add(stepSize(step), (part) => part.steps.push(step));
+  return parts;
+}
+
+function newEntry(write: JobWrite, resolve: (saved: SaveResult) => void): Entry {
   const rows = 1 + write.steps.length + write.children.length;
   return { key: write.id, write, indexes: undefined, rows, bytes: 200 + sizeOf(write), resolve: [resolve] };
 }
@@ -167,9 +247,17 @@ function merge(entry: Entry, write: JobWrite): void {
 
 /** About how many bytes of JSON a write takes: its long texts, and an allowance for the rest. */
 function sizeOf(write: JobWrite): number {
-  let bytes = (write.progress?.length ?? 0) + 300;
-  for (const step of write.steps) bytes += 300 + (step.output?.length ?? 0) + (step.error?.length ?? 0);
-  for (const child of write.children) bytes += 500 + child.input.length + child.options.length;
-  if (write.transition?.to === "completed") bytes += write.transition.result.length;
+  let bytes = jsonSize(write.progress) + 300;
+  for (const step of write.steps) bytes += stepSize(step);
+  for (const child of write.children) bytes += childSize(child);
+  if (write.transition?.to === "completed") bytes += jsonSize(write.transition.result);
   return bytes;
+}
+
+function stepSize({ output, error }: StepRecord): number {
+  return 300 + jsonSize(output) + jsonSize(error);
+}
+
+function childSize({ input, options }: NewJob): number {
+  return 500 + jsonSize(input) + jsonSize(options);
 }

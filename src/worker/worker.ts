@@ -17,7 +17,7 @@ import { ClaimPolicy, type EndedRun } from "./claim_policy.ts";
 import { emitEnded, emitStarted, emitSteps } from "./emit.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { JobWriter, type Saved } from "./job_writer.ts";
+import { JobWriter, type SaveResult } from "./job_writer.ts";
 import { Loops } from "./loops.ts";
 import { PiggybackClaims } from "./piggyback.ts";
 import { prepare, type Verdict } from "./prepare.ts";
@@ -204,12 +204,14 @@ export class Worker {
   /** Settles a job whose handler is not called. */
   async #settle({ id, claimToken }: ClaimedJob, { transition, failure }: Verdict): Promise<RunEnd> {
     const saved = await this.#save({ id, token: claimToken!, steps: [], forget: [], children: [], transition });
-    return saved ? { how: "settled", transition, failure, state: saved.state, released: false } : { how: "lost" };
+    return saved && !("refused" in saved)
+      ? { how: "settled", transition, failure, state: saved.state, released: false }
+      : { how: "lost" };
   }
 
-  async #save(write: JobWrite): Promise<Saved> {
+  async #save(write: JobWrite): Promise<SaveResult> {
     const saved = await this.#writer.save(write);
-    if (!saved) return null;
+    if (!saved || "refused" in saved) return saved;
     this.#policy.wrote(this.#now());
     const entry = this.#running.get(write.id);
     if (entry) entry.claimed = saved.claimed;
