@@ -37,7 +37,50 @@ export interface Problem {
 }
 
 /** Stable code of a refusal. */
-export type ProblemCode = "CRON_SYNTAX" | "CRON_NEVER" | "ZONE_UNKNOWN" | "DURATION_INVALID" | "OPTION_INVALID" | "NAME_INVALID" | "TASK_DUPLICATE" | "TASK_UNKNOWN" | "INPUT_INVALID" | "PAYLOAD_UNSERIALIZABLE" | "PAYLOAD_TOO_LARGE" | "PAYLOAD_UNREADABLE" | "SCHEDULE_BROKEN" | "SCHEDULE_UNKNOWN" | "JOB_UNKNOWN" | "QUEUE_UNKNOWN" | "JOB_STATE" | "JOB_FAILED" | "JOB_CANCELLED" | "JOB_EXPIRED" | "RESULT_TIMEOUT" | "STEP_TIMEOUT" | "JOB_TIMEOUT" | "REPLAY_MISMATCH" | "CLAIM_LOST" | "SIGNAL_TIMEOUT" | "SCHEMA_NEWER" | "SCHEMA_INVALID" | "SAVE_REFUSED" | "STORAGE_UNUSABLE" | "STORAGE_UNAVAILABLE" | "STORAGE_BUSY" | "CLOSED" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_INVALID" | "MEDIA_TYPE" | "BODY_TOO_LARGE" | "SIGNATURE_REPLAYED" | "TOO_MANY_STREAMS" | "INTERNAL";
+export type ProblemCode =
+  | "CRON_SYNTAX"
+  | "CRON_NEVER"
+  | "ZONE_UNKNOWN"
+  | "DURATION_INVALID"
+  | "OPTION_INVALID"
+  | "NAME_INVALID"
+  | "TASK_DUPLICATE"
+  | "TASK_UNKNOWN"
+  | "INPUT_INVALID"
+  | "PAYLOAD_UNSERIALIZABLE"
+  | "PAYLOAD_TOO_LARGE"
+  | "PAYLOAD_UNREADABLE"
+  | "SCHEDULE_BROKEN"
+  | "SCHEDULE_UNKNOWN"
+  | "JOB_UNKNOWN"
+  | "QUEUE_UNKNOWN"
+  | "JOB_STATE"
+  | "JOB_FAILED"
+  | "JOB_CANCELLED"
+  | "JOB_EXPIRED"
+  | "RESULT_TIMEOUT"
+  | "STEP_TIMEOUT"
+  | "JOB_TIMEOUT"
+  | "REPLAY_MISMATCH"
+  | "CLAIM_LOST"
+  | "SIGNAL_TIMEOUT"
+  | "SCHEMA_NEWER"
+  | "SCHEMA_INVALID"
+  | "SAVE_REFUSED"
+  | "STORAGE_UNUSABLE"
+  | "STORAGE_UNAVAILABLE"
+  | "STORAGE_BUSY"
+  | "CLOSED"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "REQUEST_INVALID"
+  | "MEDIA_TYPE"
+  | "BODY_TOO_LARGE"
+  | "SIGNATURE_REPLAYED"
+  | "TOO_MANY_STREAMS"
+  | "INTERNAL";
 
 /** A part of the request that does not fit. */
 export interface ProblemIssue {
@@ -53,17 +96,20 @@ export interface Rate {
 }
 
 /** When a failed attempt is made again: options, a number of attempts, or `false` for a single one. */
-export type Retry = {
-  maxAttempts?: number;
-  backoff?: "exponential" | "linear" | "constant";
-  /** Delay after the first attempt. A duration: "10m", "1h30m", "500ms", or ms. */
-  initial?: string | number;
-  /** What an exponential delay is multiplied by. */
-  factor?: number;
-  /** No delay is longer. A duration: "10m", "1h30m", "500ms", or ms. */
-  max?: string | number;
-  jitter?: "full" | "none";
-} | number | false;
+export type Retry =
+  | {
+      maxAttempts?: number;
+      backoff?: "exponential" | "linear" | "constant";
+      /** Delay after the first attempt. A duration: "10m", "1h30m", "500ms", or ms. */
+      initial?: string | number;
+      /** What an exponential delay is multiplied by. */
+      factor?: number;
+      /** No delay is longer. A duration: "10m", "1h30m", "500ms", or ms. */
+      max?: string | number;
+      jitter?: "full" | "none";
+    }
+  | number
+  | false;
 
 /** A retry policy as it is stored. */
 export interface RetryPolicy {

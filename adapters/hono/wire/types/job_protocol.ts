@@ -84,53 +84,58 @@ export interface SettleAnswer {
 }
 
 /** How a job goes on. */
-export type SettleBody = {
-  token: string;
-  /** Steps that were not saved yet. */
-  steps?: StepBody[];
-  progress?: unknown;
-  outcome: "completed";
-  output?: unknown;
-} | {
-  token: string;
-  /** Steps that were not saved yet. */
-  steps?: StepBody[];
-  progress?: unknown;
-  /** Its retry policy decides what comes next. */
-  outcome: "failed";
-  error: ErrorBody;
-  /** No more attempts. */
-  fatal?: boolean;
-  /** The delay, in place of the policy's. A duration: "10m", "1h30m", "500ms", or ms. */
-  retryIn?: string | number;
-} | {
-  token: string;
-  /** Steps that were not saved yet. */
-  steps?: StepBody[];
-  progress?: unknown;
-  /** Given back unfinished: claimable at once, same attempt. */
-  outcome: "released";
-} | {
-  token: string;
-  /** Steps that were not saved yet. */
-  steps?: StepBody[];
-  progress?: unknown;
-  /** Claimable again after this long, same attempt. */
-  outcome: "sleeping";
-  /** A duration: "10m", "1h30m", "500ms", or ms. */
-  for: string | number;
-} | {
-  token: string;
-  /** Steps that were not saved yet. */
-  steps?: StepBody[];
-  progress?: unknown;
-  /** Claimable when a signal comes, or after this long. */
-  outcome: "waiting";
-  /** As claimed. */
-  arrivals: number;
-  /** A duration: "10m", "1h30m", "500ms", or ms. */
-  for?: string | number;
-};
+export type SettleBody =
+  | {
+      token: string;
+      /** Steps that were not saved yet. */
+      steps?: StepBody[];
+      progress?: unknown;
+      outcome: "completed";
+      output?: unknown;
+    }
+  | {
+      token: string;
+      /** Steps that were not saved yet. */
+      steps?: StepBody[];
+      progress?: unknown;
+      /** Its retry policy decides what comes next. */
+      outcome: "failed";
+      error: ErrorBody;
+      /** No more attempts. */
+      fatal?: boolean;
+      /** The delay, in place of the policy's. A duration: "10m", "1h30m", "500ms", or ms. */
+      retryIn?: string | number;
+    }
+  | {
+      token: string;
+      /** Steps that were not saved yet. */
+      steps?: StepBody[];
+      progress?: unknown;
+      /** Given back unfinished: claimable at once, same attempt. */
+      outcome: "released";
+    }
+  | {
+      token: string;
+      /** Steps that were not saved yet. */
+      steps?: StepBody[];
+      progress?: unknown;
+      /** Claimable again after this long, same attempt. */
+      outcome: "sleeping";
+      /** A duration: "10m", "1h30m", "500ms", or ms. */
+      for: string | number;
+    }
+  | {
+      token: string;
+      /** Steps that were not saved yet. */
+      steps?: StepBody[];
+      progress?: unknown;
+      /** Claimable when a signal comes, or after this long. */
+      outcome: "waiting";
+      /** As claimed. */
+      arrivals: number;
+      /** A duration: "10m", "1h30m", "500ms", or ms. */
+      for?: string | number;
+    };
 
 /** A step that is over. */
 export interface StepBody {

@@ -26,11 +26,15 @@ export interface BackfillBody {
 }
 
 /** Which missed occurrences fire: those not older than `within`, of them the newest `max`. */
-export type CatchUp = "all" | "latest" | "none" | {
-  /** A duration: "10m", "1h30m", "500ms", or ms. */
-  within?: string | number;
-  max?: number;
-};
+export type CatchUp =
+  | "all"
+  | "latest"
+  | "none"
+  | {
+      /** A duration: "10m", "1h30m", "500ms", or ms. */
+      within?: string | number;
+      max?: number;
+    };
 
 /** A schedule's definition as it is stored, its input decoded. */
 export interface Definition {
@@ -48,10 +52,14 @@ export interface Definition {
   queue: string;
   priority: number;
   input?: unknown;
-  catchUp: "all" | "latest" | "none" | {
-    withinMs?: number;
-    max?: number;
-  };
+  catchUp:
+    | "all"
+    | "latest"
+    | "none"
+    | {
+        withinMs?: number;
+        max?: number;
+      };
   expiresInMs: number | null;
   overlap: Overlap;
   jitterMs: number;
@@ -64,15 +72,20 @@ export interface Definition {
 }
 
 /** A day, an instant, or a range of either. */
-export type Exclusion = number | string | {
-  from: When;
-  to: When;
-};
+export type Exclusion =
+  | number
+  | string
+  | {
+      from: When;
+      to: When;
+    };
 
 /** Cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`, or one instant. */
-export type Expression = string | {
-  at: When;
-};
+export type Expression =
+  | string
+  | {
+      at: When;
+    };
 
 /** What to do when a job of the schedule is unfinished as the next occurrence comes. */
 export type Overlap = "allow" | "skip" | "queue" | "cancel";
