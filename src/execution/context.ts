@@ -51,7 +51,10 @@ class DurableContext implements Context {
   step<T>(name: string, run: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
     return this.#call(name, () => {
       if (typeof run !== "function") {
-        throw new BelfryError("OPTION_INVALID", `Cannot run step ${JSON.stringify(name)}: it needs a function`);
+        throw new BelfryError(
+          "OPTION_INVALID",
+          `Cannot run step ${JSON.stringify(name)}: its second argument is of type ${typeof run}, but must be a function`,
+        );
       }
       const what = `step ${JSON.stringify(name)}`;
       return {

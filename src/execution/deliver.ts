@@ -36,7 +36,7 @@ export function deliver(call: DurableCall, result: CallResult): Error | undefine
   else if (spec.kind === "wait" && spec.throws && record.signalKey === null) {
     error = new BelfryError(
       "SIGNAL_TIMEOUT",
-      `No signal ${JSON.stringify(spec.signal)} reached job ${record.jobId} in time`,
+      `The wait ${JSON.stringify(record.name)} of job ${record.jobId} timed out: no signal ${JSON.stringify(spec.signal)} came`,
     );
   }
   if (error) call.reject(error);

@@ -271,7 +271,10 @@ export class Run {
   }
 
   #lostError(): BelfryError {
-    return new BelfryError("CLAIM_LOST", `Job ${this.job.id} is no longer this worker's: nothing more of it is saved`);
+    return new BelfryError(
+      "CLAIM_LOST",
+      `Cannot save job ${this.job.id}: its claim ran out and another worker has it, or it was cancelled; stop its work`,
+    );
   }
 
   #handlerError(): unknown {

@@ -106,7 +106,7 @@ export function readInstant(at: number | Date | { readonly epochMilliseconds: nu
   if (typeof ms !== "number" || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15) {
     throw new BelfryError(
       "OPTION_INVALID",
-      `Cannot use ${what}: ${String(at)} is no instant; give epoch ms, a Date or a Temporal.Instant`,
+      `Cannot use ${what}: ${String(at)} is not an instant; give epoch ms, a Date or a Temporal.Instant`,
     );
   }
   return Math.ceil(ms);
