@@ -10,13 +10,15 @@ import type { Context, MiddlewareHandler } from "hono";
 import { Hono } from "hono/quick";
 import { parseDuration } from "../../src/base/duration.ts";
 import type { Belfry, TickOptions } from "../../src/belfry.ts";
-import { type Auth, Gate, type Scope } from "./auth.ts";
+import { Access } from "./access.ts";
+import { type Auth, Gate } from "./auth.ts";
 import { check, queryOf, readJsonBody } from "./body.ts";
 import { digest, hexOf } from "./digest.ts";
 import { EventFeed } from "./events.ts";
 import { Metrics } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemOf, Refusal } from "./problem.ts";
+import { checkReach, type Named } from "./reach.ts";
 import { coreRoutes } from "./routes/core.ts";
 import { jobProtocolRoutes } from "./routes/job_protocol.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -175,11 +177,12 @@ class Server {
 
   async #serve(c: Context, route: AnyRoute): Promise<Response> {
     const request = c.req.raw;
-    const scopes = await this.#admit(request, route);
+    const access = await this.#admit(request, route);
     const param = route.param ? check(route.param, c.req.param(), "path") : undefined;
     const query = route.query ? check(route.query, queryOf(c), "query") : undefined;
     const json = route.json ? check(route.json, await readJsonBody(request, this.#maxBodyBytes), "body") : undefined;
-    const call = { belfry: this.#belfry, app: this.#parts, request, scopes, status: route.status };
+    const call = { belfry: this.#belfry, app: this.#parts, request, access, status: route.status };
+    if (access.narrowed) await checkReach(this.#belfry, access, route, (param ?? {}) as Named);
     const given = await route.run(call, { param, query, json });
     if (given instanceof Response) return given;
     const text = JSON.stringify(given);
@@ -190,14 +193,14 @@ class Server {
     return tagged(request, text, call.status, headers);
   }
 
-  async #admit(request: Request, route: AnyRoute): Promise<ReadonlySet<Scope>> {
+  async #admit(request: Request, route: AnyRoute): Promise<Access> {
     const now = this.#belfry.engine.clock.now();
     const { scopes } = route;
-    if (scopes === "public") return (await this.#gate.scopesOf(request, now)) ?? new Set();
+    if (scopes === "public") return (await this.#gate.accessOf(request, now)) ?? new Access([]);
     const { signing } = this.#gate;
     if (signing && scopes.includes("tick") && request.headers.has(SIGNATURE_HEADER)) {
       await checkSignature(signing, request, now);
-      return new Set<Scope>(["tick"]);
+      return new Access(["tick"]);
     }
     return await this.#gate.check(request, scopes, now);
   }

@@ -7,35 +7,22 @@
  * refuses to be made, unless `auth: "none"` is written out.
  */
 import { BelfryError } from "../../src/base/error.ts";
+import { Access, type Reach, SCOPES, type Scope } from "./access.ts";
 import { bytesOfHex, digest, sameBytes } from "./digest.ts";
 import { Refusal } from "./problem.ts";
 import { readSigning, type SigningOptions, type SigningRule } from "./signature.ts";
 
-/**
- * What a token allows.
- *
- * - `tick`: to ring: `/tick`.
- * - `work`: to enqueue, signal, cancel, put back and run jobs.
- * - `read`: to look at everything.
- * - `admin`: all of these, and to change schedules and queues.
- */
-export type Scope = "tick" | "work" | "read" | "admin";
-
-/** All scopes. */
-const SCOPES: readonly Scope[] = ["tick", "work", "read", "admin"];
-
-/** A token that opens the app: plain, or as the SHA-256 of it (then the configuration holds no secret). */
-export type TokenRule = {
+/** What a token allows, and what it is narrowed to. */
+export interface Grant extends Reach {
   /** What it allows. */
   scopes: readonly Scope[];
+}
+
+/** A token that opens the app: plain, or as the SHA-256 of it (then the configuration holds no secret). */
+export type TokenRule = Grant & {
   /** From this instant on it opens nothing: epoch ms. @default it does not expire */
   expiresAt?: number;
 } & ({ token: string | undefined; sha256?: never } | { sha256: string | undefined; token?: never });
-
-/** What a verifier finds a token to be. */
-export interface Grant {
-  scopes: readonly Scope[];
-}
 
 /** Looks at a token that is not among the configured ones. A rejection counts as a refusal. */
 export type Verifier = (token: string, request: Request) => Grant | null | Promise<Grant | null>;
@@ -56,7 +43,7 @@ const HOW = `give createApp tokens:
 
   createApp(belfry, { auth: { tokens: [{ token: env.BELFRY_TOKEN, scopes: ["tick", "read"] }] } })
 
-scopes are "tick", "work", "read" and "admin"; \`openssl rand -hex 32\` makes a token; { sha256: "..." } takes its hash.
+scopes are "tick", "enqueue", "work", "read" and "admin"; queues, tasks and schedules narrow a token; \`openssl rand -hex 32\` makes a token; { sha256: "..." } takes its hash.
 To open the app to everybody (behind a gateway of your own), write auth: "none"`;
 
 /** Shorter ones can be guessed: 128 bits written in hex have 32 characters, in base64url 22. */
@@ -65,7 +52,7 @@ const MAX_TOKEN_LENGTH = 4_096;
 
 interface Entry {
   digest: Promise<Uint8Array>;
-  scopes: ReadonlySet<Scope>;
+  access: Access;
   expiresAt: number;
 }
 
@@ -92,24 +79,23 @@ export class Gate {
   /**
    * Lets a request pass that carries a token with one of the scopes.
    *
-   * @returns the scopes it has
+   * @returns what it may do
    * @throws Refusal `UNAUTHORIZED` no token, or none that we know; `FORBIDDEN` known, but without such a scope
    */
-  async check(request: Request, needed: readonly Scope[], now: number): Promise<ReadonlySet<Scope>> {
-    if (this.open) return new Set(SCOPES);
-    const scopes = await this.scopesOf(request, now);
-    if (scopes === null) throw unauthorized(request.headers.has("Authorization"));
-    if (!allows(scopes, needed)) {
+  async check(request: Request, needed: readonly Scope[], now: number): Promise<Access> {
+    const access = await this.accessOf(request, now);
+    if (access === null) throw unauthorized(request.headers.has("Authorization"));
+    if (!access.allows(needed)) {
       throw new Refusal("FORBIDDEN", `Cannot do this with this token: it needs the scope ${needed.join(" or ")}.`, {
         headers: { "WWW-Authenticate": `Bearer realm="belfry", error="insufficient_scope", scope="${needed[0]}"` },
       });
     }
-    return scopes;
+    return access;
   }
 
   /** Finds what the request's token allows; null where it has none that we know. */
-  async scopesOf(request: Request, now: number): Promise<ReadonlySet<Scope> | null> {
-    if (this.open) return new Set(SCOPES);
+  async accessOf(request: Request, now: number): Promise<Access | null> {
+    if (this.open) return new Access(SCOPES);
     const token = /^Bearer +([\w\-.~+/]+=*)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
     if (token === undefined || token.length > MAX_TOKEN_LENGTH) return null;
     const presented = await digest(token);
@@ -119,9 +105,12 @@ export class Gate {
       const same = sameBytes(await entry.digest, presented);
       if (same && entry.expiresAt > now) found ??= entry;
     }
-    if (found) return found.scopes;
+    if (found) return found.access;
     const grant = await this.#ask(token, request);
-    return grant === null ? null : new Set(grant.scopes.filter((scope) => SCOPES.includes(scope)));
+    // What a verifier of the user's own gives may have any form; a narrowing that cannot be read opens nothing.
+    if (grant === null || !Array.isArray(grant.scopes) || reachFault(grant) !== undefined) return null;
+    const scopes = (grant.scopes as readonly Scope[]).filter((scope) => SCOPES.includes(scope));
+    return new Access(scopes, reachOf(grant));
   }
 
   async #ask(token: string, request: Request): Promise<Grant | null> {
@@ -133,11 +122,6 @@ export class Gate {
       return null;
     }
   }
-}
-
-/** Whether some scopes allow what one of the needed ones does. */
-export function allows(scopes: ReadonlySet<Scope>, needed: readonly Scope[]): boolean {
-  return scopes.has("admin") || needed.some((scope) => scopes.has(scope));
 }
 
 /** Makes the refusal of a request without a token that we know. */
@@ -152,19 +136,45 @@ function unauthorized(presented: boolean): Refusal {
   );
 }
 
+/** Says what is wrong with the scopes of a token; undefined: nothing. */
+function scopesFault({ scopes }: Grant): string | undefined {
+  if (!Array.isArray(scopes) || scopes.length === 0) return "has no scopes";
+  const unknown = (scopes as readonly Scope[]).find((scope) => !SCOPES.includes(scope));
+  return unknown === undefined ? undefined : `has the scope ${JSON.stringify(unknown)}, which does not exist`;
+}
+
+/** Says what is wrong with what a token is narrowed to; undefined: nothing. */
+function reachFault(grant: Grant): string | undefined {
+  for (const name of ["queues", "tasks", "schedules"] as const) {
+    const list: unknown = grant[name];
+    if (list === undefined) continue;
+    if (Array.isArray(list) && list.length > 0 && list.every((one) => typeof one === "string" && one !== "")) continue;
+    return `has ${name} that are no list of names; leave them out to narrow nothing`;
+  }
+  return undefined;
+}
+
+function reachOf({ queues, tasks, schedules }: Grant): Reach {
+  return {
+    ...(queues === undefined ? {} : { queues }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(schedules === undefined ? {} : { schedules }),
+  };
+}
+
 function readToken(rule: TokenRule, index: number): Entry {
   const refuse = (problem: string): never => {
     throw new BelfryError("OPTION_INVALID", `Cannot make the app: auth.tokens[${index}] ${problem}; ${HOW}`);
   };
-  const { token, sha256, scopes, expiresAt = Number.POSITIVE_INFINITY } = rule;
-  if (!Array.isArray(scopes) || scopes.length === 0) refuse("has no scopes");
-  const unknown = scopes.find((scope) => !SCOPES.includes(scope));
-  if (unknown !== undefined) refuse(`has the scope ${JSON.stringify(unknown)}, which does not exist`);
+  const { token, sha256, expiresAt = Number.POSITIVE_INFINITY } = rule;
+  const fault = scopesFault(rule) ?? reachFault(rule);
+  if (fault !== undefined) return refuse(fault);
+  const access = new Access(rule.scopes, reachOf(rule));
   if (typeof expiresAt !== "number" || Number.isNaN(expiresAt)) refuse("has an expiresAt that is not epoch ms");
   if (sha256 !== undefined) {
     const bytes = bytesOfHex(sha256);
     if (bytes?.length !== 32) return refuse("has a sha256 that is not 64 hex digits");
-    return { digest: Promise.resolve(bytes), scopes: new Set(scopes), expiresAt };
+    return { digest: Promise.resolve(bytes), access, expiresAt };
   }
   if (typeof token !== "string" || token === "") return refuse("is missing: is the variable of its token set?");
   if (token.length < MIN_TOKEN_LENGTH) refuse(`is too short to be a secret: ${MIN_TOKEN_LENGTH} characters at least`);
@@ -178,7 +188,7 @@ function readToken(rule: TokenRule, index: number): Entry {
       hashed ??= digest(token);
       return hashed;
     },
-    scopes: new Set(scopes),
+    access,
     expiresAt,
   };
 }

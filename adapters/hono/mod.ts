@@ -23,8 +23,10 @@
  *
  * @module
  */
+
+export type { Reach, Scope } from "./access.ts";
 export { type AppOptions, createApp } from "./app.ts";
-export type { Auth, AuthOptions, Grant, Scope, TokenRule, Verifier } from "./auth.ts";
+export type { Auth, AuthOptions, Grant, TokenRule, Verifier } from "./auth.ts";
 export type { HttpCode, ProblemStatus } from "./problem.ts";
 export type { Call, CallArguments, CallInput, QueryText } from "./routes/route.ts";
 export type { BelfryApp, BelfrySchema } from "./routes/schema.ts";

@@ -183,7 +183,7 @@ export class Run {
 
   /** Takes in what has reached the job since it was claimed. */
   refresh(found: ClaimedJob): void {
-    if (this.#over || found.claimToken !== this.job.claimToken) return;
+    if (this.#over || found.claims !== this.job.claims) return;
     this.#driver.inFlight.arrived(found);
     this.#arrivals = found.arrivals;
     this.#driver.plan();

@@ -142,6 +142,27 @@ describe("remote()", () => {
     await server.belfry.close();
   });
 
+  it("learns of a signal while the job runs, without seeing the token of any claim", async () => {
+    const server = bench();
+    const worker = far(server);
+    worker.task("both", async (ctx) => {
+      let release = (value: string): void => void value;
+      const step = ctx.step("long", () => new Promise<string>((resolve) => (release = resolve)));
+      const go = await ctx.waitFor<string>("go", { timeout: "1d" });
+      release(`released by ${go}`);
+      return step;
+    });
+    const job = await client(server).enqueue("both");
+    const ended = async (): Promise<boolean> => {
+      if (server.clock.now() - START === 3_000) await job.signal("go", "a signal");
+      return (await job.status()) === "completed";
+    };
+    await runUntil(worker, server.clock, ended);
+    expect(await job.get()).toMatchObject({ output: "released by a signal", attempt: 1, claims: 1 });
+    await worker.close();
+    await server.belfry.close();
+  });
+
   it("keeps payloads that only the workers can read from the server", async () => {
     const server = bench();
     const codec = { encode: (json: string) => `sealed:${btoa(json)}`, decode: (text: string) => atob(text.slice(7)) };

@@ -5,7 +5,6 @@
 import { formatDuration, parseDuration } from "../../../src/base/duration.ts";
 import type { TickResult } from "../../../src/belfry.ts";
 import { readStats } from "../../../src/engine/stats.ts";
-import { allows } from "../auth.ts";
 import { Refusal } from "../problem.ts";
 import * as wire from "../wire/core.ts";
 import type { TickQuery } from "../wire/mod.ts";
@@ -30,6 +29,7 @@ function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<
 const TICK = {
   summary: "Makes one bounded pass: fires what is due, runs what is ready.",
   scopes: ["tick"],
+  narrowed: "open",
   query: wire.tickQuery,
   status: 200,
   acts: true,
@@ -52,12 +52,14 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       summary:
         "Says whether anything is wrong that nobody would notice; what it is, only to callers with the scope read.",
       scopes: "public",
+      narrowed: "open",
       query: wire.healthQuery,
       status: 200,
       also: { 503: "Something is wrong." },
       gives: wire.healthAnswer,
       async run(call, { query }) {
-        const reads = allows(call.scopes, ["read"]);
+        // What is wrong may be about any schedule.
+        const reads = call.access.allows(["read"]) && !call.access.narrowed;
         const { ok, ...report } = await call.belfry.health(reads ? query : {});
         if (!ok) call.status = 503;
         return reads ? { ok, ...report, problems: [...report.problems] } : { ok };
@@ -69,6 +71,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       id: "getMetrics",
       summary: "Depths, states and counters, as Prometheus reads them.",
       scopes: ["read"],
+      narrowed: "refused",
       status: 200,
       gives: "text/plain",
       async run({ belfry, app }) {
@@ -82,6 +85,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       id: "streamEvents",
       summary: "Streams what happens, as server-sent events; Last-Event-ID goes on where a stream broke off.",
       scopes: ["read"],
+      narrowed: "refused",
       query: wire.eventsQuery,
       status: 200,
       gives: "text/event-stream",
@@ -97,6 +101,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       id: "getOpenApi",
       summary: "This description.",
       scopes: "public",
+      narrowed: "open",
       status: 200,
       gives: "application/json",
       async run({ app, request }) {

@@ -19,11 +19,15 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Claims jobs with their history.",
       scopes: ["work"],
+      narrowed: "checked",
       param: common.queuePath,
       json: wire.claimBody,
       status: 200,
       gives: wire.claimAnswer,
-      run: ({ belfry }, { param, json }) => claimJobs(belfry.engine, param.queue, json),
+      run({ belfry, access }, { param, json }) {
+        const tasks = access.claimable([param.queue], json.tasks ?? null);
+        return claimJobs(belfry.engine, param.queue, { ...json, ...(tasks === null ? {} : { tasks }) });
+      },
     },
   },
   "/jobs/:id/renew": {
@@ -32,6 +36,7 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Prolongs a claim.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.idPath,
       json: wire.renewBody,
       status: 200,
@@ -45,6 +50,7 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Saves steps of a running job, and prolongs its claim.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.idPath,
       json: wire.stepsBody,
       status: 200,
@@ -58,6 +64,7 @@ export const jobProtocolRoutes: RouteTable<Pick<BelfrySchema, JobProtocolPath>> 
       tag: TAG,
       summary: "Ends a run: completed, failed, released, sleeping or waiting.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.idPath,
       json: wire.settleBody,
       status: 200,

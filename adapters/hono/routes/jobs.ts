@@ -3,8 +3,11 @@
  */
 
 import { BelfryError } from "../../../src/base/error.ts";
+import { type Access, outOfReach } from "../access.ts";
+import { placeOf } from "../reach.ts";
 import * as common from "../wire/common.ts";
 import * as wire from "../wire/jobs.ts";
+import type { JobFilter } from "../wire/mod.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
 import type { BelfrySchema, JobProtocolPath } from "./schema.ts";
@@ -13,6 +16,12 @@ const DEFAULT_PAGE = 50;
 
 type JobPath = Exclude<Extract<keyof BelfrySchema, `/jobs${string}`>, JobProtocolPath>;
 
+/** A narrowed token must name what it selects: all that fits is acted on at once. */
+function needFilter(access: Access, { queue = "", task = "", schedule }: JobFilter): void {
+  if (access.reachesJob({ queue, task, schedule: schedule ?? null })) return;
+  throw outOfReach("act on jobs that the filter does not confine to its own queue, task and schedule");
+}
+
 /** Routes under `/jobs`, without those of the job protocol. */
 export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
   "/jobs": {
@@ -20,10 +29,11 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "listJobs",
       summary: "Lists jobs, newest first.",
       scopes: ["read"],
+      narrowed: "checked",
       query: wire.jobsQuery,
       status: 200,
       gives: wire.jobPage,
-      async run({ belfry }, { query }) {
+      async run({ belfry, access }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, state, parent, ...same } = query;
         const before = readCursor("j", cursor);
         const jobs = await belfry.jobs.list({
@@ -33,20 +43,24 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
           ...(parent === undefined ? {} : { parentId: parent }),
           ...(before === undefined ? {} : { before }),
         });
-        const items = jobs.slice(0, limit);
-        return { items, next: jobs.length > limit ? writeCursor("j", items.at(-1)!.id) : null };
+        const page = jobs.slice(0, limit);
+        // A page of a narrowed token may have fewer items than asked for, with more on the next.
+        const items = page.filter((job) => access.reachesJob(job));
+        return { items, next: jobs.length > limit ? writeCursor("j", page.at(-1)!.id) : null };
       },
     },
     $post: {
       id: "enqueueJob",
       summary: "Puts a job into its queue; the same key gives the same job back.",
-      scopes: ["work"],
+      scopes: ["work", "enqueue"],
+      narrowed: "checked",
       json: wire.enqueueBody,
       status: 201,
       also: { 200: "The key gave an earlier job back." },
       gives: wire.enqueueAnswer,
       async run(call, { json }) {
         const { task, input, ...options } = json;
+        call.access.needPlace(placeOf(call.belfry, json));
         const { id, created } = await call.belfry.enqueue(task, input, options);
         if (!created) call.status = 200;
         return { id, created };
@@ -57,11 +71,13 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
     $post: {
       id: "enqueueJobs",
       summary: "Puts many jobs into their queues; the same key gives the same job back.",
-      scopes: ["work"],
+      scopes: ["work", "enqueue"],
+      narrowed: "checked",
       json: wire.enqueueManyBody,
       status: 200,
       gives: wire.enqueueManyAnswer,
-      async run({ belfry }, { json }) {
+      async run({ belfry, access }, { json }) {
+        for (const job of json.jobs) access.needPlace(placeOf(belfry, job));
         const handles = await belfry.enqueueMany(
           json.jobs.map(({ task, input, ...options }) => ({ task, input, options })),
         );
@@ -74,12 +90,14 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "retryJobs",
       summary: "Puts many failed, cancelled or expired jobs back, or tells which it would.",
       scopes: ["admin"],
+      narrowed: "checked",
       json: wire.retryManyBody,
       status: 200,
       gives: wire.idsAnswer,
-      run: async ({ belfry }, { json: { filter, ...options } }) => ({
-        ids: await belfry.jobs.retryMany(filter, options),
-      }),
+      async run({ belfry, access }, { json: { filter, ...options } }) {
+        needFilter(access, filter);
+        return { ids: await belfry.jobs.retryMany(filter, options) };
+      },
     },
   },
   "/jobs/cancel": {
@@ -87,12 +105,14 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "cancelJobs",
       summary: "Cancels many unfinished jobs and all that they invoked, or tells which it would.",
       scopes: ["admin"],
+      narrowed: "checked",
       json: wire.cancelManyBody,
       status: 200,
       gives: wire.idsAnswer,
-      run: async ({ belfry }, { json: { filter, ...options } }) => ({
-        ids: await belfry.jobs.cancelMany(filter, options),
-      }),
+      async run({ belfry, access }, { json: { filter, ...options } }) {
+        needFilter(access, filter);
+        return { ids: await belfry.jobs.cancelMany(filter, options) };
+      },
     },
   },
   "/jobs/:id": {
@@ -100,6 +120,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "getJob",
       summary: "Shows one job with its input, output, steps and signals.",
       scopes: ["read", "work"],
+      narrowed: "job",
       param: common.idPath,
       status: 200,
       gives: wire.jobDetail,
@@ -115,6 +136,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "cancelJob",
       summary: "Cancels a job and all that it invoked.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.idPath,
       json: wire.cancelBody,
       status: 200,
@@ -127,6 +149,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "retryJob",
       summary: "Puts a failed, cancelled or expired job back; it goes on from its saved steps.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.idPath,
       json: common.emptyBody,
       status: 200,
@@ -139,6 +162,7 @@ export const jobRoutes: RouteTable<Pick<BelfrySchema, JobPath>> = {
       id: "signalJob",
       summary: "Sends a value to a job that waits for it, or will.",
       scopes: ["work"],
+      narrowed: "job",
       param: common.signalPath,
       json: wire.signalBody,
       status: 200,

@@ -6,7 +6,7 @@
  */
 import type * as v from "valibot";
 import type { Belfry, TickOptions } from "../../../src/belfry.ts";
-import type { Scope } from "../auth.ts";
+import type { Access, Scope } from "../access.ts";
 import type { EventFeed } from "../events.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ProblemStatus } from "../problem.ts";
@@ -38,8 +38,8 @@ export interface CallContext {
   /** The app that answers. */
   readonly app: AppParts;
   readonly request: Request;
-  /** What the caller's token allows; empty without one (public routes). */
-  readonly scopes: ReadonlySet<Scope>;
+  /** What the caller may do; nothing without a token (public routes). */
+  readonly access: Access;
   /** The answer's status; `also` of the route says which others there are. */
   status: number;
 }
@@ -71,6 +71,15 @@ export interface Route<C> {
   readonly tag?: string;
   /** Any one of them lets a caller pass; `"public"`: nobody is asked. */
   readonly scopes: readonly Scope[] | "public";
+  /**
+   * How a narrowed token is kept within its reach.
+   *
+   * - `job`, `schedule`, `queue`: the one that the path names is checked before the function is called.
+   * - `checked`: the function does it.
+   * - `refused`: it is about everything, so a narrowed token may not call it.
+   * - `open`: it is about nothing that tokens are narrowed to.
+   */
+  readonly narrowed: "job" | "schedule" | "queue" | "checked" | "refused" | "open";
   readonly param?: SchemaOf<Part<Takes<C>, "param">>;
   readonly query?: SchemaOf<Part<Takes<C>, "query">>;
   readonly json?: SchemaOf<Part<Takes<C>, "json">>;

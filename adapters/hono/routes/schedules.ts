@@ -3,11 +3,14 @@
  */
 import { decodePayload } from "../../../src/base/codec.ts";
 import { BelfryError } from "../../../src/base/error.ts";
+import type { Belfry } from "../../../src/belfry.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import type { ScheduleInfo } from "../../../src/schedule/info.ts";
 import type { Registered } from "../../../src/schedule/register.ts";
+import type { ReachedJob } from "../access.ts";
+import { placeOf } from "../reach.ts";
 import * as common from "../wire/common.ts";
-import type { RegisteredAnswer, ScheduleAnswer } from "../wire/mod.ts";
+import type { RegisteredAnswer, ScheduleAnswer, SchedulePatchBody } from "../wire/mod.ts";
 import * as wire from "../wire/schedules.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { RouteTable } from "./route.ts";
@@ -28,6 +31,13 @@ async function show(engine: Engine, info: ScheduleInfo): Promise<ScheduleAnswer>
   return { ...info, definition: { ...definition, input, exclude: [...exclude], tags: [...tags] } };
 }
 
+/** Where the jobs of a schedule go after a change. */
+async function placeAfter(belfry: Belfry, name: string, patch: SchedulePatchBody): Promise<ReachedJob> {
+  const stored = (await belfry.schedules.get(name))?.definition;
+  const task = patch.task ?? stored?.task ?? "";
+  return placeOf(belfry, { task, queue: patch.queue === undefined ? stored?.queue : patch.queue }, name);
+}
+
 async function showRegistered(engine: Engine, { status, warnings, schedule }: Registered): Promise<RegisteredAnswer> {
   return { status, warnings, schedule: await show(engine, schedule) };
 }
@@ -41,14 +51,21 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "listSchedules",
       summary: "Lists schedules, in order of name.",
       scopes: ["read"],
+      narrowed: "checked",
       query: wire.schedulesQuery,
       status: 200,
       gives: wire.schedulePage,
-      async run({ belfry }, { query }) {
+      async run({ belfry, access }, { query }) {
         const { limit = DEFAULT_PAGE, cursor, ...same } = query;
         const after = readCursor("s", cursor);
         const page = await belfry.schedules.list({ ...same, limit, ...(after === undefined ? {} : { after }) });
-        const items = await Promise.all(page.schedules.map((info) => show(belfry.engine, info)));
+        // A page of a narrowed token may have fewer items than asked for, with more on the next.
+        const within = page.schedules.filter(({ name, definition }) =>
+          definition === null
+            ? !access.narrowed
+            : access.reachesSchedule(name) && access.reachesJob({ ...definition, schedule: name }),
+        );
+        const items = await Promise.all(within.map((info) => show(belfry.engine, info)));
         return { items, next: page.next === null ? null : writeCursor("s", page.next) };
       },
     },
@@ -58,6 +75,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "getSchedule",
       summary: "Shows one schedule.",
       scopes: ["read"],
+      narrowed: "schedule",
       param: common.namePath,
       status: 200,
       gives: wire.scheduleAnswer,
@@ -71,12 +89,14 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "putSchedule",
       summary: "Registers a schedule, or brings the stored one up to date; the same definition changes nothing.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.scheduleBody,
       status: 200,
       gives: wire.registeredAnswer,
-      async run({ belfry }, { param, json }) {
+      async run({ belfry, access }, { param, json }) {
         const { expression, task, ...options } = json;
+        access.needPlace(placeOf(belfry, json, param.name));
         return showRegistered(belfry.engine, await belfry.schedule(param.name, expression, task, options));
       },
     },
@@ -84,11 +104,13 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "updateSchedule",
       summary: "Changes options of a schedule; what is absent stays, null takes an option back to its default.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.schedulePatchBody,
       status: 200,
       gives: wire.registeredAnswer,
-      async run({ belfry }, { param, json }) {
+      async run({ belfry, access }, { param, json }) {
+        if (access.narrowed) access.needPlace(await placeAfter(belfry, param.name, json));
         return showRegistered(belfry.engine, await belfry.schedules.update(param.name, json));
       },
     },
@@ -96,6 +118,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "removeSchedule",
       summary: "Removes a schedule; its unfinished jobs stay and run.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       status: 200,
       gives: wire.removedAnswer,
@@ -107,6 +130,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "pauseSchedule",
       summary: "Pauses a schedule; it keeps its place.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.pauseBody,
       status: 200,
@@ -119,6 +143,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "resumeSchedule",
       summary: "Makes a paused schedule active again, with or without what it missed.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.resumeBody,
       status: 200,
@@ -131,6 +156,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "triggerSchedule",
       summary: "Makes a job of a schedule now, whatever its state.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.triggerBody,
       status: 200,
@@ -143,6 +169,7 @@ export const scheduleRoutes: RouteTable<Pick<BelfrySchema, SchedulePath>> = {
       id: "backfillSchedule",
       summary: "Makes jobs of past occurrences that did not fire, each once.",
       scopes: ["admin"],
+      narrowed: "schedule",
       param: common.namePath,
       json: wire.backfillBody,
       status: 200,

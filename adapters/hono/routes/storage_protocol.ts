@@ -7,10 +7,19 @@ import { emitEnqueued } from "../../../src/engine/enqueuer.ts";
 import { timed } from "../../../src/engine/timed.ts";
 import { isOver } from "../../../src/job/ending.ts";
 import type { ClaimRequest, EnqueueReply, EnqueueRequest, SaveReply, SaveRequest } from "../../../src/storage/port.ts";
+import type { Access } from "../access.ts";
+import {
+  checkChildren,
+  checkedClaim,
+  checkJobs,
+  checkNewJobs,
+  withoutPayloads,
+  withoutToken,
+} from "../storage_rules.ts";
 import type { Field } from "../wire/fields.ts";
 import type { Reply } from "../wire/storage_protocol.ts";
 import * as wire from "../wire/storage_protocol.ts";
-import type { Call, Route, RouteTable } from "./route.ts";
+import type { Call, CallContext, Route, RouteTable } from "./route.ts";
 import type { BelfrySchema, StorageProtocolPath } from "./schema.ts";
 
 const TAG = "storage protocol";
@@ -20,11 +29,12 @@ function batch<In extends object, Out extends object>(
   id: string,
   summary: string,
   schemas: { takes: Field<In>; gives: Field<Reply<Out>> },
-  send: (engine: Engine, request: In & { now: number }) => Promise<Out>,
+  send: (call: Batch, request: In & { now: number }) => Promise<Out>,
 ): { $post: Route<Call<{ json: In }, Reply<Out>>> } {
-  const run = async (engine: Engine, request: In): Promise<Reply<Out>> => {
+  const run = async ({ belfry, access }: CallContext, request: In): Promise<Reply<Out>> => {
+    const { engine } = belfry;
     await engine.open();
-    const reply = await send(engine, { ...request, now: engine.clock.now() });
+    const reply = await send({ belfry, engine, access }, { ...request, now: engine.clock.now() });
     return { ...reply, time: engine.clock.now() };
   };
   const row = {
@@ -32,27 +42,39 @@ function batch<In extends object, Out extends object>(
     tag: TAG,
     summary,
     scopes: ["work"],
+    narrowed: "checked",
     json: schemas.takes,
     status: 200,
     gives: schemas.gives,
-    run: ({ belfry }: { belfry: { engine: Engine } }, input: { json: In }) => run(belfry.engine, input.json),
+    run: (call: CallContext, input: { json: In }) => run(call, input.json),
   };
   return { $post: row as object as Route<Call<{ json: In }, Reply<Out>>> };
 }
 
-/** A request as the storage takes it: a piggybacked claim has the server's time, too. */
-function whole<T extends { now: number; claim?: object | undefined }>(request: T): T & { claim?: ClaimRequest } {
-  const { claim, ...rest } = request;
-  return { ...rest, ...(claim ? { claim: { ...claim, now: request.now } } : {}) } as T & { claim?: ClaimRequest };
+/** What a batch is sent with. */
+interface Batch extends Pick<CallContext, "belfry" | "access"> {
+  readonly engine: Engine;
 }
 
-async function enqueue(engine: Engine, request: EnqueueRequest): Promise<EnqueueReply> {
+/** A request as the storage takes it: a piggybacked claim has the server's time, too, and is one that the token may make. */
+function whole<T extends { now: number; claim?: object | undefined }>(
+  access: Access,
+  request: T,
+): T & { claim?: ClaimRequest } {
+  const { claim, ...rest } = request;
+  const whole = claim && checkedClaim(access, { ...claim, now: request.now } as ClaimRequest);
+  return { ...rest, ...(whole ? { claim: whole } : {}) } as T & { claim?: ClaimRequest };
+}
+
+async function enqueue({ engine, access }: Batch, request: EnqueueRequest): Promise<EnqueueReply> {
+  checkNewJobs(access, request.jobs);
   const reply = await timed(engine, () => engine.storage.enqueue(request));
   emitEnqueued(engine.events, request.jobs, reply.jobs);
   return reply;
 }
 
-async function save(engine: Engine, request: SaveRequest): Promise<SaveReply> {
+async function save({ engine, access }: Batch, request: SaveRequest): Promise<SaveReply> {
+  for (const write of request.writes) checkChildren(access, write);
   const reply = await timed(engine, () => engine.storage.save(request));
   const states = new Map(reply.saved.map(({ id, state }) => [id, state]));
   for (const { id, transition } of request.writes) {
@@ -71,31 +93,33 @@ export const storageProtocolRoutes: RouteTable<Pick<BelfrySchema, StorageProtoco
     "storageClaim",
     "Claims jobs of several queues, with their history.",
     { takes: wire.claim, gives: wire.claimReply },
-    (engine, request) => timed(engine, () => engine.storage.claim(request)),
+    ({ engine, access }, request) => timed(engine, () => engine.storage.claim(checkedClaim(access, request))),
   ),
   "/storage/renew": batch(
     "storageRenew",
     "Prolongs claims.",
     { takes: wire.renew, gives: wire.renewReply },
-    (engine, request) => timed(engine, () => engine.storage.renew(request)),
+    ({ engine }, request) => timed(engine, () => engine.storage.renew(request)),
   ),
   "/storage/save": batch(
     "storageSave",
     "Saves steps and settles jobs; may claim with it.",
     { takes: wire.save, gives: wire.saveReply },
-    (engine, request) => save(engine, whole(request)),
+    (call, request) => save(call, whole(call.access, request)),
   ),
   "/storage/enqueue": batch(
     "storageEnqueue",
     "Inserts jobs; may claim with it.",
     { takes: wire.enqueue, gives: wire.enqueueReply },
-    (engine, request) => enqueue(engine, whole(request)),
+    (call, request) => enqueue(call, whole(call.access, request)),
   ),
   "/storage/signal": batch(
     "storageSignal",
     "Sends signals.",
     { takes: wire.signal, gives: wire.signalReply },
-    async (engine, request) => {
+    async ({ belfry, engine, access }, request) => {
+      const ids = request.signals.map(({ jobId }) => jobId);
+      await checkJobs(belfry, access, ids);
       const reply = await timed(engine, () => engine.storage.signal(request));
       request.signals.forEach(({ jobId, name, key }, i) => {
         if (reply.outcomes[i] === "accepted") engine.events.emit("signal:sent", { id: jobId, signal: name, key });
@@ -107,7 +131,8 @@ export const storageProtocolRoutes: RouteTable<Pick<BelfrySchema, StorageProtoco
     "storageCancel",
     "Cancels jobs.",
     { takes: wire.cancel, gives: wire.idsReply },
-    async (engine, request) => {
+    async ({ belfry, engine, access }, request) => {
+      await checkJobs(belfry, access, request.ids);
       const ids = await engine.storage.cancel(request);
       for (const id of ids) {
         engine.events.emit("job:cancelled", { id });
@@ -120,24 +145,28 @@ export const storageProtocolRoutes: RouteTable<Pick<BelfrySchema, StorageProtoco
     "storageRetry",
     "Puts jobs back.",
     { takes: wire.retry, gives: wire.idsReply },
-    async (engine, request) => ({
-      ids: await engine.storage.retry(request),
-    }),
+    async ({ belfry, engine, access }, request) => {
+      const ids = request.jobs.map(({ id }) => id);
+      await checkJobs(belfry, access, ids);
+      return { ids: await engine.storage.retry(request) };
+    },
   ),
   "/storage/job": batch(
     "storageJob",
-    "Reads one job as it is stored.",
+    "Reads one job as it is stored, without its claim's token.",
     { takes: wire.job, gives: wire.jobReply },
-    async (engine, { id }) => ({
-      job: await engine.storage.getJob({ id }),
-    }),
+    async ({ engine, access }, { id }) => {
+      const job = await engine.storage.getJob({ id });
+      return { job: job && access.reachesJob(job) ? withoutToken(job) : null };
+    },
   ),
   "/storage/jobs": batch(
     "storageJobs",
-    "Lists jobs as they are stored.",
+    "Lists jobs as they are stored, without tokens; payloads, keys and errors only for the scope read.",
     { takes: wire.jobs, gives: wire.jobsReply },
-    async (engine, { now: _now, ...request }) => ({
-      jobs: await engine.storage.listJobs(request),
-    }),
+    async ({ engine, access }, { now: _now, ...request }) => {
+      const jobs = (await engine.storage.listJobs(request)).filter((job) => access.reachesJob(job)).map(withoutToken);
+      return { jobs: access.allows(["read"]) ? jobs : jobs.map(withoutPayloads) };
+    },
   ),
 };

@@ -20,12 +20,13 @@ export const MINUTE = 60_000;
 /** A token for each scope. */
 export const TOKENS: Record<Scope, string> = {
   tick: "tick-token-0123456789",
+  enqueue: "enqueue-token-0123456",
   work: "work-token-0123456789",
   read: "read-token-0123456789",
   admin: "admin-token-012345678",
 };
 
-export const TOKEN_RULES: TokenRule[] = (["tick", "work", "read", "admin"] as const).map((scope) => ({
+export const TOKEN_RULES: TokenRule[] = (["tick", "enqueue", "work", "read", "admin"] as const).map((scope) => ({
   token: TOKENS[scope],
   scopes: [scope],
 }));

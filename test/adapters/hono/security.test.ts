@@ -58,7 +58,7 @@ async function operations(): Promise<Operation[]> {
 
 const OPERATIONS = await operations();
 const EXPIRED = "expired-token-0123456789";
-const ALL: Scope[] = ["tick", "work", "read", "admin"];
+const ALL: Scope[] = ["tick", "enqueue", "work", "read", "admin"];
 
 /** An app with something stored in it: a schedule and a job, both named `s` where a path names them. */
 async function stored(): Promise<Bench> {
