@@ -71,11 +71,10 @@ export class Queues {
     const read = rate === undefined ? {} : { rate: rate && readRate(rate, `queue ${JSON.stringify(name)}`) };
     await this.#engine.open();
     const { storage, clock } = this.#engine;
-    const stored = (await storage.listQueues()).find((queue) => queue.name === name);
-    const queue: QueueRecord = { paused: false, concurrency: null, rate: null, ...stored, ...same, ...read, name };
-    await storage.putQueues({ now: clock.now(), queues: [queue] });
+    await storage.putQueues({ now: clock.now(), queues: [{ ...same, ...read, name }] });
     this.#wakeWorker();
-    return queue;
+    const stored = (await storage.listQueues()).find((queue) => queue.name === name);
+    return stored ?? { name, paused: false, concurrency: null, rate: null };
   }
 
   /** Pauses a queue: nothing of it is claimed, running jobs go on. @throws BelfryError `NAME_INVALID` */

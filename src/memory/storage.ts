@@ -207,8 +207,15 @@ export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage 
     },
 
     async putQueues({ queues }) {
-      for (const settings of queues) {
-        jobs.queue(settings.name).settings = { ...settings, rate: settings.rate && { ...settings.rate } };
+      for (const { name, paused, concurrency, rate } of queues) {
+        const queue = jobs.queue(name);
+        const settings = queue.settings ?? { name, paused: false, concurrency: null, rate: null };
+        queue.settings = {
+          name,
+          paused: paused ?? settings.paused,
+          concurrency: concurrency === undefined ? settings.concurrency : concurrency,
+          rate: rate === undefined ? settings.rate : rate && { ...rate },
+        };
       }
       notify(new Set<Wake>(["jobs"]));
     },

@@ -232,7 +232,7 @@ export class SqlStorage implements port.Storage {
     return this.#read(() => listJobs(this.#t, request), call);
   }
 
-  async putQueues(request: { now: port.Instant; queues: port.QueueRecord[] }, call?: port.CallOptions): Promise<void> {
+  async putQueues(request: { now: port.Instant; queues: port.QueueChange[] }, call?: port.CallOptions): Promise<void> {
     await this.#sender.write(() => putQueues(this.#s.read, request.queues), call, ["jobs"]);
     this.#listeners.notify("jobs");
   }

@@ -554,6 +554,11 @@ export interface QueueRecord {
   rate: { count: number; perMs: number } | null;
 }
 
+/** Settings of a queue to write; what is absent stays as it is, and has its default where the queue has none yet. */
+export interface QueueChange extends Partial<QueueRecord> {
+  name: string;
+}
+
 /** Removes finished jobs (with steps and signals) and old outcomes, a bounded chunk at a time. */
 export interface PurgeRequest {
   now: Instant;
@@ -727,8 +732,8 @@ export interface Storage {
   getJob(request: { id: string }, options?: CallOptions): Promise<ClaimedJob | null>;
   listJobs(request: ListJobsRequest, options?: CallOptions): Promise<JobRecord[]>;
 
-  /** Writes settings of queues. */
-  putQueues(request: { now: Instant; queues: QueueRecord[] }, options?: CallOptions): Promise<void>;
+  /** Writes settings of queues, each given one by itself: two callers that change different ones lose nothing. */
+  putQueues(request: { now: Instant; queues: QueueChange[] }, options?: CallOptions): Promise<void>;
   listQueues(request?: undefined, options?: CallOptions): Promise<QueueRecord[]>;
 
   purge(request: PurgeRequest, options?: CallOptions): Promise<PurgeReply>;

@@ -11,6 +11,7 @@ import type {
   ListOccurrencesRequest,
   ListSchedulesRequest,
   OccurrenceRecord,
+  QueueChange,
   QueueRecord,
   ScheduleRecord,
   ScheduleState,
@@ -24,19 +25,27 @@ import type { Templates } from "../template.ts";
 import { addHistory, type HistoryName, type HistoryStatements, historyOf, historyStatements } from "./history.ts";
 import { valuesOf } from "./lists.ts";
 
-const QUEUES = listKind<QueueRecord>()({
+/** Stands for a setting that stays as it is. */
+const UNCHANGED = -1;
+
+const QUEUES = listKind<QueueChange>()({
   name: ["text", (queue) => queue.name],
-  paused: ["int", (queue) => (queue.paused ? 1 : 0)],
-  concurrency: ["int", (queue) => queue.concurrency],
-  rate_count: ["int", (queue) => queue.rate?.count ?? null],
-  rate_per_ms: ["int", (queue) => queue.rate?.perMs ?? null],
+  paused: ["int", ({ paused }) => (paused === undefined ? UNCHANGED : paused ? 1 : 0)],
+  concurrency: ["int", ({ concurrency }) => (concurrency === undefined ? UNCHANGED : concurrency)],
+  rate_count: ["int", ({ rate }) => (rate === undefined ? UNCHANGED : (rate?.count ?? null))],
+  rate_per_ms: ["int", ({ rate }) => (rate === undefined ? UNCHANGED : (rate?.perMs ?? null))],
 });
+
+/** A column of a stored queue that an upsert changes only where it is given. */
+const changed = (column: string): string =>
+  `${column} = CASE WHEN excluded.${column} = ${UNCHANGED} THEN {queues}.${column} ELSE excluded.${column} END`;
 
 /** Statements of reading. */
 export interface ReadStatements {
   readonly t: Templates;
   readonly job: HistoryStatements;
   readonly queues: Sql;
+  readonly newQueues: Sql;
   readonly putQueues: Sql;
 }
 
@@ -46,14 +55,22 @@ export function readStatements(t: Templates): ReadStatements {
     t,
     job: historyStatements(t, "id = :id"),
     queues: t.sql("SELECT name, paused, concurrency, rate_count, rate_per_ms FROM {queues} ORDER BY name"),
+    newQueues: t.insert({
+      into: "queues",
+      rows: {
+        values: { name: "item.name", paused: "0", concurrency: "NULL", rate_count: "NULL", rate_per_ms: "NULL" },
+        from: `${t.list(QUEUES, "queues")} AS item WHERE true ORDER BY item.name`,
+      },
+      conflict: "(name) DO NOTHING",
+    }),
+    // Each queue has a row by now, so this updates the newest version of it, whoever else writes at the same time.
     putQueues: t.insert({
       into: "queues",
       rows: {
         values: valuesOf(QUEUES, itemOf(QUEUES.columns, "item.")),
         from: `${t.list(QUEUES, "queues")} AS item WHERE true ORDER BY item.name`,
       },
-      conflict: `(name) DO UPDATE SET paused = excluded.paused, concurrency = excluded.concurrency,
-        rate_count = excluded.rate_count, rate_per_ms = excluded.rate_per_ms`,
+      conflict: `(name) DO UPDATE SET ${["paused", "concurrency", "rate_count", "rate_per_ms"].map(changed).join(", ")}`,
     }),
   };
 }
@@ -66,9 +83,11 @@ export function getJob(s: ReadStatements, id: string): Operation<ClaimedJob | nu
 }
 
 /** The batch that writes settings of queues. */
-export function putQueues(s: ReadStatements, queues: readonly QueueRecord[]): Operation<void> {
-  const last = new Map(queues.map((queue) => [queue.name, queue]));
+export function putQueues(s: ReadStatements, queues: readonly QueueChange[]): Operation<void> {
+  const last = new Map<string, QueueChange>();
+  for (const queue of queues) last.set(queue.name, { ...last.get(queue.name), ...queue });
   const batch = new Batch({ queues: listOf(s.t.dialect, QUEUES, [...last.values()]) });
+  batch.run(s.newQueues);
   batch.run(s.putQueues);
   return operation(batch, () => undefined);
 }

@@ -1,5 +1,5 @@
 /** How many at once, how many a minute? Cases about the settings of queues and the limits of jobs. */
-import type { JobLimit } from "../../storage/port.ts";
+import type { JobLimit, QueueChange } from "../../storage/port.ts";
 import { equal, ok, sameItems } from "./assert.ts";
 import { type Case, newJob, newOutcome, newQueue, newSchedule, type Rig, T0 } from "./rig.ts";
 
@@ -15,6 +15,24 @@ async function held(rig: Rig, ...ids: string[]): Promise<boolean[]> {
 
 /** Cases of queue settings and job limits. */
 export const limitCases: readonly Case[] = [
+  {
+    title: "putQueues() changes the settings that are given and leaves the others, also when two change them at once",
+    async run(rig) {
+      const { storage } = rig;
+      const put = (change: QueueChange): Promise<void> => storage.putQueues({ now: rig.now, queues: [change] });
+      await put({ name: "a", concurrency: 3 });
+      equal(await storage.listQueues(), [newQueue("a", { concurrency: 3 })], "what is absent has its default");
+      for (let round = 0; round < 10; round++) {
+        const rate = { count: round + 1, perMs: 1_000 };
+        await Promise.all([put({ name: "a", paused: round % 2 === 0 }), put({ name: "a", concurrency: round + 1 })]);
+        await Promise.all([put({ name: "a", rate }), put({ name: `new ${round}` })]);
+        const [stored] = await storage.listQueues();
+        equal(stored, { name: "a", paused: round % 2 === 0, concurrency: round + 1, rate }, `round ${round}`);
+      }
+      await put({ name: "a", concurrency: null, rate: null });
+      equal((await storage.listQueues())[0], newQueue("a", { paused: false }), "null takes a limit away");
+    },
+  },
   {
     title: "putQueues() writes and overwrites settings, listQueues() gives them by name",
     async run(rig) {
