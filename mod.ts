@@ -59,7 +59,7 @@ export type { PauseOptions, ResumeOptions, Triggered, TriggerOptions } from "./s
 export type { ScheduleSpec } from "./src/schedule/define.ts";
 export type { ScheduleDefinition } from "./src/schedule/definition.ts";
 export type { Exclusion } from "./src/schedule/exclude.ts";
-export type { Explanation, Outcome } from "./src/schedule/explain.ts";
+export type { Explanation } from "./src/schedule/explain.ts";
 export {
   type Forecast,
   type ForecastContext,
@@ -83,6 +83,7 @@ export type { Registered } from "./src/schedule/register.ts";
 export type { Schedules } from "./src/schedule/schedules.ts";
 export type { SyncOptions, SyncReport } from "./src/schedule/sync.ts";
 export type { TimingRule } from "./src/schedule/timing.ts";
+export type { Outcome } from "./src/schedule/verdict.ts";
 export type { PlainDateLike, When } from "./src/schedule/when.ts";
 export { type CopyOptions, type CopyReport, copyStorage } from "./src/storage/copy.ts";
 export type {

@@ -12,20 +12,9 @@ import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { delayMs } from "./firing.ts";
 import { writeLocal } from "./local_time.ts";
 import { readSchedule } from "./store.ts";
-import { decisionOf, endsBefore } from "./upcoming.ts";
+import { neighbour } from "./upcoming.ts";
+import { type Outcome, SKIPPED, verdictOf } from "./verdict.ts";
 import { readSpan, type Span, type When } from "./when.ts";
-
-/** All outcomes that {@link explainOccurrence} tells. */
-export const OUTCOMES = ["fired", "skipped", "pending", "upcoming", "none", "unknown"] as const;
-
-/**
- * How an occurrence ended, or where it is.
- *
- * - `fired`: it became a job (see its state); `skipped`: it did not, for a reason, or will not because it is excluded;
- *   `pending`: it is due and nothing has decided it yet; `upcoming`: it lies ahead and will fire.
- * - `none`: the schedule has no occurrence then; `unknown`: no such schedule, or its log no longer has it.
- */
-export type Outcome = (typeof OUTCOMES)[number];
 
 /** The answer of {@link explainOccurrence}. */
 export interface Explanation {
@@ -47,7 +36,7 @@ export interface Explanation {
   readonly previousAt: Instant | null;
   /** The same of the nearest occurrence after. */
   readonly nextAt: Instant | null;
-  /** The same in words. */
+  /** All of it in words. */
   readonly text: string;
 }
 
@@ -66,15 +55,6 @@ export async function explainOccurrence(engine: Engine, name: string, at: When):
   const inquiry = new Inquiry(engine, name, record, rules, timeZone);
   return await inquiry.answer(moment, read instanceof Error ? read : null);
 }
-
-const SKIPPED: Record<SkipReason, string> = {
-  overlap: "an earlier job of this schedule was unfinished",
-  paused: 'the schedule was paused, and resumed with missed: "skip"',
-  expired: "it was too late: more than expiresIn after it",
-  "catch-up": "it was missed, and the catchUp policy drops it",
-  ended: "the schedule had fired maxFires times",
-  excluded: "it is excluded",
-};
 
 class Inquiry {
   readonly #engine: Engine;
@@ -104,8 +84,8 @@ class Inquiry {
       schedule: this.#name,
       at,
       record: logged,
-      previousAt: this.#availableAt(this.#neighbour(at, -1)),
-      nextAt: this.#availableAt(this.#neighbour(at, 1)),
+      previousAt: this.#availableAt(this.#rules && neighbour(this.#rules, at, -1)),
+      nextAt: this.#availableAt(this.#rules && neighbour(this.#rules, at, 1)),
     };
     if (logged !== null && (logged.at !== logged.untilAt ? this.#inRun(at) : true)) {
       const job = await this.#job(logged, at);
@@ -119,23 +99,23 @@ class Inquiry {
         text: this.#describe(logged, at, job),
       };
     }
-    const { outcome, reason = null, text } = this.#withoutRecord(at, exists, unreadable);
+    const {
+      outcome,
+      reason = null,
+      text,
+    } = verdictOf({
+      name: this.#name,
+      record: this.#record,
+      read: this.#rules ?? unreadable,
+      at,
+      exists,
+      now: this.#engine.clock.now(),
+      show: (instant) => this.#show(instant),
+    });
     const job = outcome === "none" || outcome === "unknown" ? await this.#job(null, at) : null;
     const more = job === null ? "" : ` It was backfilled: ${this.#describeJob(job)}`;
     const availableAt = outcome === "upcoming" || outcome === "pending" ? this.#availableAt(at) : null;
     return { ...facts, record: null, outcome, reason, job, availableAt, text: text + more };
-  }
-
-  /** The nearest occurrence before (-1) or after (1) that is not excluded. */
-  #neighbour(at: Instant, direction: -1 | 1): Instant | null {
-    if (this.#rules === null) return null;
-    const { timing, excluded } = this.#rules;
-    const step = (from: Instant): Instant | null => (direction === 1 ? timing.next(from) : timing.previous(from));
-    for (let found = step(at); ; ) {
-      const range = found === null ? null : (excluded?.at(found) ?? null);
-      if (range === null) return found;
-      found = step(direction === 1 ? range.to : range.from);
-    }
   }
 
   /** When the job of an occurrence becomes available. */
@@ -216,126 +196,6 @@ class Inquiry {
           ? `Job ${id} is held back by its limit (${job.limitKey}).`
           : `Job ${id} waits in queue "${job.queue}" for a worker that knows task "${job.task}".`;
     }
-  }
-
-  #withoutRecord(
-    at: Instant,
-    exists: boolean,
-    unreadable: Error | null,
-  ): { outcome: Outcome; reason?: SkipReason; text: string } {
-    const name = `"${this.#name}"`;
-    const record = this.#record;
-    const rules = this.#rules;
-    const now = this.#engine.clock.now();
-    if (record === null) {
-      return {
-        outcome: "unknown",
-        text: `No schedule is named ${name}: it was never registered, or was removed, and the log has nothing at ${this.#show(at)}.`,
-      };
-    }
-    if (rules === null) {
-      return {
-        outcome: "unknown",
-        text: `${name} is broken: ${unreadable?.message ?? record.note}. It fires nothing until it is registered anew.`,
-      };
-    }
-    const { definition, timing } = rules;
-    if (!exists) {
-      return {
-        outcome: "none",
-        text: `That local time does not exist in ${this.#timeZone}: clocks went forward over it, to ${this.#show(at)}. ${this.#around(at)}`,
-      };
-    }
-    if (definition.startAt !== null && at < definition.startAt) {
-      return {
-        outcome: "none",
-        text: `${this.#show(at)} is before startAt of ${name}, ${this.#show(definition.startAt)}. ${this.#around(at)}`,
-      };
-    }
-    if (definition.endAt !== null && at > definition.endAt) {
-      return {
-        outcome: "none",
-        text: `${this.#show(at)} is after endAt of ${name}, ${this.#show(definition.endAt)}. ${this.#around(at)}`,
-      };
-    }
-    if (!timing.has(at)) {
-      return {
-        outcome: "none",
-        text: `${this.#show(at)} is no occurrence of ${name} ("${definition.expression}", ${this.#timeZone}). ${this.#around(at)}`,
-      };
-    }
-    if (record.state === "ended") {
-      return {
-        outcome: "none",
-        text: `${name} has ended: it fired ${record.fired} times, last at ${record.lastAt === null ? "no time" : this.#show(record.lastAt)}.`,
-      };
-    }
-    if (at < record.createdAt && (record.nextAt === null || at < record.nextAt)) {
-      return {
-        outcome: "none",
-        text: `${name} was registered only at ${this.#show(record.createdAt)}. Backfill runs what came before.`,
-      };
-    }
-    if (record.nextAt !== null && at < record.nextAt) {
-      return {
-        outcome: "unknown",
-        text: `${this.#show(at)} is decided, but the log no longer (or never) had it: it is older than what is kept, or the schedule's timing was another then.`,
-      };
-    }
-    if (rules.excluded?.at(at)) {
-      const will = at > now ? "will not run" : "does not run, and is recorded as skipped when something ticks";
-      return {
-        outcome: "skipped",
-        reason: "excluded",
-        text: `The occurrence of ${name} at ${this.#show(at)} is excluded: it ${will}. ${this.#around(at)}`,
-      };
-    }
-    if (at > now) return this.#upcoming(at, record, rules, now);
-    if (record.state === "paused") {
-      return {
-        outcome: "pending",
-        text: `${name} is paused${this.#because(record)}, so the occurrence at ${this.#show(at)} has not fired; resume it with missed: "fire" to make up for it.`,
-      };
-    }
-    const decision = decisionOf(rules, at, record, now);
-    const then =
-      decision === null
-        ? rules.overlap === "skip"
-          ? "The next tick fires it unless a job of the schedule is unfinished"
-          : "The next tick fires it"
-        : decision === undefined
-          ? "The next ticks decide it by its policies"
-          : `The next tick skips it: ${SKIPPED[decision]}`;
-    return {
-      outcome: "pending",
-      text: `The occurrence of ${name} at ${this.#show(at)} is due and nothing has fired it for ${formatDuration(now - at)}: no process ticks, or the ticker is behind. ${then}.`,
-    };
-  }
-
-  #upcoming(
-    at: Instant,
-    record: ScheduleRecord,
-    rules: ReadSchedule,
-    now: Instant,
-  ): { outcome: Outcome; reason?: SkipReason; text: string } {
-    if (endsBefore(rules, at, record, now)) {
-      const ends = `will have fired maxFires (${rules.maxFires}) times before ${this.#show(at)}, so it will have ended`;
-      return { outcome: "none", text: `"${this.#name}" ${ends}. It has fired ${record.fired} times so far.` };
-    }
-    const paused = record.state === "paused" ? `, but "${this.#name}" is paused${this.#because(record)}` : "";
-    const availableAt = this.#availableAt(at)!;
-    const jitter = availableAt > at ? ` Jitter makes its job available at ${this.#show(availableAt)}.` : "";
-    return { outcome: "upcoming", text: `${this.#show(at)} lies ahead${paused}.${jitter}` };
-  }
-
-  #because({ note }: ScheduleRecord): string {
-    return note === null ? "" : ` (${note})`;
-  }
-
-  #around(at: Instant): string {
-    const [before, after] = [this.#neighbour(at, -1), this.#neighbour(at, 1)];
-    const show = (instant: Instant | null, none: string): string => (instant === null ? none : this.#show(instant));
-    return `The occurrence before is ${show(before, "none")}, the one after ${show(after, "none")}.`;
   }
 
   #show(at: Instant): string {

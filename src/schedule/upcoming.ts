@@ -103,3 +103,14 @@ export function decisionOf(
   }
   return undefined;
 }
+
+/** Finds the nearest occurrence before (-1) or after (1) an instant that is not excluded; null where there is none. */
+export function neighbour({ timing, excluded }: ReadSchedule, at: Instant, direction: -1 | 1): Instant | null {
+  const step = (from: Instant): Instant | null => (direction === 1 ? timing.next(from) : timing.previous(from));
+  for (let found = step(at); ; ) {
+    const range = found === null ? null : (excluded?.at(found) ?? null);
+    if (range === null) return found;
+    // A whole excluded range is skipped in one step.
+    found = step(direction === 1 ? range.to : range.from);
+  }
+}

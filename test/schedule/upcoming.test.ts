@@ -147,7 +147,7 @@ describe("explain()", () => {
     await b.clock.advance(3 * HOUR + 20 * MINUTE);
     const text = async (at: string): Promise<string> => (await explainOccurrence(b.engine, "s", at)).text;
     expect(await text("2026-01-01 01:00")).toContain("The next tick skips it: it was missed, and the catchUp policy");
-    expect(await text("2026-01-01 02:00")).toContain("does not run, and is recorded as skipped");
+    expect(await text("2026-01-01 02:00")).toContain("does not run, and the next tick records it as skipped");
     expect(await text("2026-01-01 03:00")).toContain("The next tick fires it.");
   });
 });

@@ -2,7 +2,7 @@
  * What travels about occurrences: what became of them, which are to come, and what would become of them.
  */
 import * as v from "valibot";
-import { OUTCOMES } from "../../../src/schedule/explain.ts";
+import { OUTCOMES } from "../../../src/schedule/verdict.ts";
 import { SKIP_REASONS } from "../../../src/storage/states.ts";
 import {
   all,

@@ -6,9 +6,9 @@ import type { BelfryApp, createApp } from "../../../adapters/hono/mod.ts";
 import { HTTP_CODES } from "../../../adapters/hono/problem.ts";
 import { VERSION } from "../../../adapters/hono/version.ts";
 import { ERROR_CODES } from "../../../src/base/error.ts";
-import { OUTCOMES } from "../../../src/schedule/explain.ts";
 import { HEALTH_CODES } from "../../../src/schedule/health.ts";
 import { OVERLAPS } from "../../../src/schedule/planner.ts";
+import { OUTCOMES } from "../../../src/schedule/verdict.ts";
 import { JOB_STATES, SCHEDULE_STATES, SKIP_REASONS, STEP_KINDS, STEP_STATES } from "../../../src/storage/states.ts";
 import { AUTH, type Bench, bench, MINUTE, problemIn, START, TOKENS } from "./kit.ts";
 
