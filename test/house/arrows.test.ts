@@ -1,6 +1,6 @@
-/** Checks which folder ("room") of the source may import which: see CONTRIBUTING.md. */
+/** Checks which folder ("room") of the source may import which: see docs/architecture.md. */
 import { describe, expect, it } from "vitest";
-import { type SourceFile, sourceFiles } from "./source.ts";
+import { FLOORS, type SourceFile, sourceFiles } from "./source.ts";
 
 const files = sourceFiles();
 const inside =
@@ -23,18 +23,6 @@ describe("imports of the source", () => {
     expect(files.flatMap((file) => file.imports).filter(isOurs).length).toBeGreaterThan(40);
   });
 
-  /** The rooms in order: a file imports its own room and rooms further left, types included. */
-  const FLOORS = [
-    ["base"],
-    ["cron", "storage"],
-    ["sql", "memory", "task"],
-    ["engine"],
-    ["job"],
-    ["schedule", "execution"],
-    ["tick", "worker"],
-    ["belfry"],
-    ["adapters", "cli", "testing"],
-  ];
   /** `src/tick/loop.ts` is in `tick`; the files directly in `src` are the room `belfry`. */
   const roomOf = (path: string) => (/^src\/(\w+)\//.exec(path) ?? /^(adapters|cli)\//.exec(path))?.[1] ?? "belfry";
   const floorOf = (path: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)));

@@ -7,6 +7,19 @@ import { transformSync } from "esbuild";
 /** The repository's root. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 
+/** The rooms in order: a file imports its own room and rooms further left, types included. */
+export const FLOORS: readonly string[][] = [
+  ["base"],
+  ["cron", "storage"],
+  ["sql", "memory", "task"],
+  ["engine"],
+  ["job"],
+  ["schedule", "execution"],
+  ["tick", "worker"],
+  ["belfry"],
+  ["adapters", "cli", "testing"],
+];
+
 /** A source file. */
 export interface SourceFile {
   /** Path from the root, with slashes: `src/cron/zone.ts`. */
