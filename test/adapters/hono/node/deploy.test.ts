@@ -188,6 +188,7 @@ describe("the bundle of a Worker", () => {
     const { code, gzip, imports } = await bundle({ path: "examples/cloudflare/worker.ts" });
     expect(imports).toEqual([]);
     expect(code).not.toMatch(/["']node:|require\(/);
-    expect(gzip).toBeLessThan(110_000);
+    // 114 kB on 2026-11-28; docs/decisions.md says what each part costs.
+    expect(gzip).toBeLessThan(120_000);
   });
 });
