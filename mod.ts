@@ -36,7 +36,9 @@ export type { Duration } from "./src/base/duration.ts";
 export { BelfryError, type CronSyntaxDetails, CronSyntaxError, type ErrorCode } from "./src/base/error.ts";
 export type { Ids } from "./src/base/id.ts";
 export {
+  type ConsoleLoggerOptions,
   consoleLogger,
+  type JsonLoggerOptions,
   jsonLogger,
   type Logger,
   type LogLevel,
@@ -44,7 +46,14 @@ export {
   pinoLogger,
   silentLogger,
 } from "./src/base/log.ts";
-export { Belfry, type BelfryOptions, type RunOptions, type TickOptions, type TickResult } from "./src/belfry.ts";
+export {
+  Belfry,
+  type BelfryOptions,
+  type RetentionOptions,
+  type RunOptions,
+  type TickOptions,
+  type TickResult,
+} from "./src/belfry.ts";
 export type { DstRule, TemporalLike } from "./src/cron/mod.ts";
 export type { EventMap, EventName, JobEvent, JobRunEvent, StepEvent } from "./src/engine/events.ts";
 export { type OpenTelemetryApi, openTelemetry, type SpanLike } from "./src/engine/telemetry.ts";
@@ -58,9 +67,10 @@ export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { PauseOptions, ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
 export type { ScheduleSpec } from "./src/schedule/define.ts";
 export type { ScheduleDefinition } from "./src/schedule/definition.ts";
-export type { Exclusion } from "./src/schedule/exclude.ts";
+export type { Exclusion, ExclusionRange } from "./src/schedule/exclude.ts";
 export type { Explanation } from "./src/schedule/explain.ts";
 export {
+  type Downtime,
   type Forecast,
   type ForecastContext,
   type ForecastOccurrence,
@@ -76,7 +86,14 @@ export type {
   PreviewOptions,
   SchedulePage,
 } from "./src/schedule/list.ts";
-export type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./src/schedule/options.ts";
+export type {
+  CatchUp,
+  CatchUpLimits,
+  Expression,
+  OneInstant,
+  ScheduleOptions,
+  StoredCatchUp,
+} from "./src/schedule/options.ts";
 export type { SchedulePatch } from "./src/schedule/patch.ts";
 export type { Overlap } from "./src/schedule/planner.ts";
 export type { Registered } from "./src/schedule/register.ts";
@@ -101,7 +118,7 @@ export type {
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/task/context.ts";
 export type { TaskHandler, TaskOptions } from "./src/task/definition.ts";
 export type { Failure } from "./src/task/failure.ts";
-export type { EnqueueOptions, LimitOptions } from "./src/task/options.ts";
+export type { EnqueueOptions, JobRequest, LimitOptions } from "./src/task/options.ts";
 export type { Rate } from "./src/task/rate.ts";
 export {
   FatalError,

@@ -6,11 +6,23 @@
  */
 
 export type { Task, TaskReference } from "../src/task/task.ts";
-export { Client, type ClientHealthOptions, type ClientTickOptions, createClient } from "./client/client.ts";
-export { ClientJob } from "./client/job.ts";
-export { ClientJobs, type ListJobsOptions } from "./client/jobs.ts";
+export {
+  type CallOptions,
+  Client,
+  type ClientHealthOptions,
+  type ClientOptions,
+  type ClientTickOptions,
+  createClient,
+} from "./client/client.ts";
+export { type ClientGetOptions, ClientJob } from "./client/job.ts";
+export { ClientJobs, type ClientListJobsOptions } from "./client/jobs.ts";
 export { ClientQueues } from "./client/queues.ts";
 export { remote } from "./client/remote.ts";
-export { type ClientOptions, RequestError } from "./client/request.ts";
-export { type ClientForecastOptions, ClientSchedules, type ListSchedulesOptions } from "./client/schedules.ts";
+export { type RemoteOptions, RequestError } from "./client/request.ts";
+export {
+  type ClientForecastOptions,
+  type ClientScheduleSpec,
+  ClientSchedules,
+  type ListSchedulesOptions,
+} from "./client/schedules.ts";
 export type * from "./hono/wire/mod.ts";

@@ -12,7 +12,9 @@
 
 import { delay } from "../src/base/clock.ts";
 import { parseDuration } from "../src/base/duration.ts";
+import { type Checks, callback, checkOptions, flag, optionsOf } from "../src/base/options.ts";
 import type { Belfry, TickOptions, TickResult } from "../src/belfry.ts";
+import { TICK_CHECKS } from "../src/drive.ts";
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetcher<Env = unknown> {
@@ -41,6 +43,13 @@ export interface WorkerOptions<Env> {
   /** Run what a request enqueued at once, after its answer, instead of at the next trigger. @default true */
   eager?: boolean;
 }
+
+const WORKER_CHECKS: Checks<WorkerOptions<never>> = {
+  belfry: callback,
+  app: callback,
+  tick: optionsOf(TICK_CHECKS),
+  eager: flag,
+};
 
 /** A Worker's handlers: `export default cloudflare({ ... })`. */
 export interface WorkerHandlers<Env> {
@@ -75,6 +84,8 @@ const EAGER_WAIT_MS = 2_000;
  * ```
  */
 export function cloudflare<Env>(options: WorkerOptions<Env>): WorkerHandlers<Env> {
+  checkOptions(options as WorkerOptions<never>, "cloudflare", WORKER_CHECKS);
+  callback(options.belfry, "belfry", "cloudflare");
   const { tick = {}, eager = true } = options;
   return {
     async fetch(request, env, context) {
@@ -130,6 +141,12 @@ export interface ObjectOptions<Env, State extends ObjectStateLike> {
   tick?: TickOptions;
 }
 
+const OBJECT_CHECKS: Checks<ObjectOptions<never, never>> = {
+  belfry: callback,
+  app: callback,
+  tick: optionsOf(TICK_CHECKS),
+};
+
 /** An object that rings by itself. */
 export interface BelfryObject {
   readonly belfry: Belfry;
@@ -163,6 +180,8 @@ const STANDBY = "1m";
 export function belfryObject<Env, State extends ObjectStateLike>(
   options: ObjectOptions<Env, State>,
 ): BelfryObjectClass<Env, State> {
+  checkOptions(options as object as ObjectOptions<never, never>, "belfryObject", OBJECT_CHECKS);
+  callback(options.belfry, "belfry", "belfryObject");
   const standbyMs = parseDuration(STANDBY, "standby");
 
   return class implements BelfryObject {

@@ -6,9 +6,10 @@
  */
 
 import { BelfryError } from "../src/base/error.ts";
+import { checkOptions } from "../src/base/options.ts";
 import { type D1Database, D1Driver } from "../src/sql/d1/driver.ts";
 import { remoteSqliteDialect } from "../src/sql/dialect.ts";
-import { type SqlOptions, SqlStorage, type SqlStorageParts } from "../src/sql/storage.ts";
+import { SQL_CHECKS, type SqlOptions, SqlStorage, type SqlStorageParts } from "../src/sql/storage.ts";
 import type { CallOptions, MigrateReply } from "../src/storage/port.ts";
 
 export type { D1Database, D1Result, D1Statement } from "../src/sql/d1/driver.ts";
@@ -68,6 +69,7 @@ export function d1(db: D1Database, options: D1Options = {}): SqlStorage {
   if (typeof db?.batch !== "function" || typeof db.prepare !== "function") {
     throw new BelfryError("OPTION_INVALID", "Cannot use the D1 database: give the binding, such as env.DB");
   }
+  checkOptions(options, "d1", SQL_CHECKS);
   return new D1Storage(db, {
     driver: new D1Driver(db),
     dialect: remoteSqliteDialect,

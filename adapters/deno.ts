@@ -6,7 +6,19 @@
  * missing (the CLI without `--unstable-cron`) a plain loop runs instead, which is also the better choice on a server that
  * stays up. Both must be called at the top level of the main module.
  */
+import {
+  abortSignal,
+  type Checks,
+  checkOptions,
+  flag,
+  having,
+  oneOf,
+  optionsOf,
+  text,
+  whole,
+} from "../src/base/options.ts";
 import type { Belfry, TickOptions } from "../src/belfry.ts";
+import { TICK_CHECKS } from "../src/drive.ts";
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetcher {
@@ -48,6 +60,17 @@ export interface ServeOptions {
   signals?: boolean;
 }
 
+const CHECKS: Checks<ServeOptions> = {
+  belfry: having(["tick", "run", "close"], "a Belfry"),
+  app: having(["fetch"], "an app"),
+  trigger: oneOf(["cron", "loop", "none"]),
+  tick: optionsOf(TICK_CHECKS),
+  port: whole(0, 65_535),
+  hostname: text,
+  signal: abortSignal,
+  signals: flag,
+};
+
 /** What {@link serve} started. */
 export interface Served {
   /** Port that is listened on; undefined without app. */
@@ -74,6 +97,8 @@ export interface Served {
  * ```
  */
 export function serve(options: ServeOptions): Served {
+  checkOptions(options, "serve", CHECKS);
+  CHECKS.belfry(options.belfry, "belfry", "serve");
   const { belfry, app, port, hostname, signals = true } = options;
   const deno = (globalThis as { Deno?: DenoLike }).Deno;
   if (!deno?.serve) throw new TypeError("Cannot serve: this runtime is not Deno; belfry/node is for Node and Bun");
@@ -86,7 +111,8 @@ export function serve(options: ServeOptions): Served {
   if (trigger === "cron") {
     if (!deno.cron) throw new TypeError("Cannot ring by Deno.cron: run with --unstable-cron, or use the trigger loop");
     const tick = async (): Promise<void> => {
-      await belfry.tick({ for: "55s", ...options.tick, signal: stop.signal });
+      const bounds = options.tick?.budget === undefined ? { for: "55s", ...options.tick } : options.tick;
+      await belfry.tick({ ...bounds, signal: stop.signal });
     };
     running.push(deno.cron("belfry", "* * * * *", { signal: stop.signal }, tick));
   }

@@ -5,9 +5,10 @@
  * object's own `transactionSync` beside the user's rows. `belfry/cloudflare` has the class that wakes itself by alarm.
  */
 import { BelfryError } from "../src/base/error.ts";
+import { checkOptions } from "../src/base/options.ts";
 import { localSqliteDialect } from "../src/sql/dialect.ts";
 import { DurableObjectDriver, type DurableObjectStorage } from "../src/sql/durable_object/driver.ts";
-import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
+import { SQL_CHECKS, type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
 
 export type { DurableObjectCursor, DurableObjectStorage } from "../src/sql/durable_object/driver.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";
@@ -39,6 +40,7 @@ export function durableObject(storage: DurableObjectStorage, options: DurableObj
       "Cannot use the object's storage: it has no SQLite; give ctx.storage, and name the class in new_sqlite_classes",
     );
   }
+  checkOptions(options, "durableObject", SQL_CHECKS);
   return new SqlStorage({
     driver: new DurableObjectDriver(storage),
     dialect: localSqliteDialect,

@@ -9,9 +9,10 @@
 import { systemClock } from "../src/base/clock.ts";
 import { type Duration, parseDuration } from "../src/base/duration.ts";
 import { BelfryError } from "../src/base/error.ts";
+import { type Checks, checkOptions, duration, flag } from "../src/base/options.ts";
 import { remoteSqliteDialect, sqliteDialect } from "../src/sql/dialect.ts";
 import { type LibsqlClient, LibsqlDriver } from "../src/sql/libsql/driver.ts";
-import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
+import { SQL_CHECKS, type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
 
 export type { LibsqlClient, LibsqlResult } from "../src/sql/libsql/driver.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";
@@ -23,6 +24,8 @@ export interface LibsqlOptions extends SqlOptions {
   /** How long to wait for another writer, or a server that has too much to do, before `STORAGE_BUSY`. @default "15s" */
   busyTimeout?: Duration;
 }
+
+const CHECKS: Checks<LibsqlOptions> = { ...SQL_CHECKS, replica: flag, busyTimeout: duration() };
 
 /**
  * Makes a storage in a libSQL database.
@@ -45,6 +48,7 @@ export function libsql(client: LibsqlClient, options: LibsqlOptions = {}): SqlSt
       'Cannot use the libSQL client: give what createClient of "@libsql/client" returns',
     );
   }
+  checkOptions(options, "libsql", CHECKS);
   const remote = client.protocol !== "file";
   const where = remote ? "the libSQL server" : "the libSQL file";
   const server = remote || options.replica === true;

@@ -8,12 +8,26 @@
 
 import { delay, systemClock } from "../src/base/clock.ts";
 import { type Duration, parseDuration } from "../src/base/duration.ts";
+import {
+  abortSignal,
+  type Checks,
+  checkOptions,
+  duration,
+  flag,
+  having,
+  optionsOf,
+  text,
+  whole,
+} from "../src/base/options.ts";
 import type { Belfry, RunOptions } from "../src/belfry.ts";
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetcher {
   fetch(request: Request): Response | Promise<Response>;
 }
+
+/** What runs in the process that serves. */
+export type ServeRunOptions = Pick<RunOptions, "work" | "schedule">;
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
@@ -25,7 +39,7 @@ export interface ServeOptions {
   /** Address to listen on. @default "127.0.0.1": nothing outside this host */
   hostname?: string;
   /** Fire schedules and run jobs in this process; `false`: only answer. @default true */
-  run?: boolean | Pick<RunOptions, "work" | "schedule">;
+  run?: boolean | ServeRunOptions;
   /** How long requests may go on after the stop. @default "10s" */
   grace?: Duration;
   /** Stops. */
@@ -33,6 +47,21 @@ export interface ServeOptions {
   /** Stop at SIGINT and SIGTERM too. @default true */
   signals?: boolean;
 }
+
+const RUN_CHECKS: Checks<ServeRunOptions> = { work: flag, schedule: flag };
+const RUN = optionsOf(RUN_CHECKS);
+const CHECKS: Checks<ServeOptions> = {
+  belfry: having(["tick", "run", "close"], "a Belfry"),
+  app: having(["fetch"], "an app"),
+  port: whole(0, 65_535),
+  hostname: text,
+  run: (value, name, of) => {
+    if (typeof value !== "boolean") RUN(value, name, of);
+  },
+  grace: duration(),
+  signal: abortSignal,
+  signals: flag,
+};
 
 /** What {@link serve} started. */
 export interface Served {
@@ -89,6 +118,9 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
  * ```
  */
 export async function serve(options: ServeOptions): Promise<Served> {
+  checkOptions(options, "serve", CHECKS);
+  CHECKS.belfry(options.belfry, "belfry", "serve");
+  CHECKS.app(options.app, "app", "serve");
   const { belfry, app, port = 3000, hostname = "127.0.0.1", run = true, signals = true } = options;
   const graceMs = parseDuration(options.grace ?? "10s", "grace");
   const { report } = belfry.engine;

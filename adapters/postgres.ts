@@ -7,10 +7,11 @@
  */
 import { systemClock } from "../src/base/clock.ts";
 import { BelfryError } from "../src/base/error.ts";
+import { checkOptions } from "../src/base/options.ts";
 import { postgresDialect } from "../src/sql/dialect.ts";
 import type { PostgresClient } from "../src/sql/postgres/client.ts";
 import { PostgresDriver } from "../src/sql/postgres/driver.ts";
-import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
+import { SQL_CHECKS, type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
 
 export type { PgClient, PgConnection, PostgresClient, PostgresJs } from "../src/sql/postgres/client.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";
@@ -40,6 +41,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
       "Cannot use the Postgres client: give a Pool or Client of pg, or the function that postgres.js returns",
     );
   }
+  checkOptions(options, "postgres", SQL_CHECKS);
   const driver = new PostgresDriver({
     client,
     clock: options.clock ?? systemClock,

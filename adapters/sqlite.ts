@@ -9,11 +9,12 @@
 import { systemClock } from "../src/base/clock.ts";
 import { type Duration, parseDuration } from "../src/base/duration.ts";
 import { BelfryError } from "../src/base/error.ts";
+import { type Checks, checkOptions, duration, oneOf } from "../src/base/options.ts";
 import { localSqliteDialect } from "../src/sql/dialect.ts";
 import type { Row } from "../src/sql/driver.ts";
 import type { SqliteDatabase, SqliteStatement } from "../src/sql/sqlite/client.ts";
 import { BLOCKING_WAIT_MS, LocalDriver } from "../src/sql/sqlite/driver.ts";
-import { type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
+import { SQL_CHECKS, type SqlOptions, SqlStorage } from "../src/sql/storage.ts";
 
 export type { SqliteDatabase } from "../src/sql/sqlite/client.ts";
 export type { SqlOptions } from "../src/sql/storage.ts";
@@ -34,6 +35,12 @@ export interface SqliteOptions extends SqlOptions {
    */
   busyTimeout?: Duration;
 }
+
+const CHECKS: Checks<SqliteOptions> = {
+  ...SQL_CHECKS,
+  durability: oneOf(["disk", "process"]),
+  busyTimeout: duration(),
+};
 
 interface NodeSqlite {
   DatabaseSync: new (path: string, options?: { timeout?: number }) => SqliteDatabase;
@@ -57,13 +64,8 @@ interface NodeSqlite {
  * ```
  */
 export function sqlite(database: string | SqliteDatabase, options: SqliteOptions = {}): SqlStorage {
+  checkOptions(options, "sqlite", CHECKS);
   const { durability = "disk", busyTimeout = "15s" } = options;
-  if (durability !== "disk" && durability !== "process") {
-    throw new BelfryError(
-      "OPTION_INVALID",
-      `Cannot use the durability ${JSON.stringify(durability)}: it must be "disk" or "process"`,
-    );
-  }
   if (typeof database === "string" ? database === "" : typeof database?.prepare !== "function") {
     throw new BelfryError(
       "OPTION_INVALID",

@@ -6,6 +6,7 @@
  * trigger calls; both may happen at once, here and elsewhere, and each occurrence still becomes one job.
  */
 
+import { checkOptions, unfit } from "./base/options.ts";
 import { Drive, type RunOptions, type TickOptions, type TickResult } from "./drive.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EventMap, EventName } from "./engine/events.ts";
@@ -21,12 +22,12 @@ import { type Registered, registerSchedule } from "./schedule/register.ts";
 import { Schedules } from "./schedule/schedules.ts";
 import { type SyncOptions, type SyncReport, syncSchedules } from "./schedule/sync.ts";
 import type { TaskHandler, TaskOptions } from "./task/definition.ts";
-import type { EnqueueOptions } from "./task/options.ts";
+import { type EnqueueOptions, JOB_REQUEST_CHECKS, type JobRequest } from "./task/options.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./task/schema.ts";
 import type { Task, TaskReference } from "./task/task.ts";
 
 export type { RunOptions, TickOptions, TickResult } from "./drive.ts";
-export type { BelfryOptions } from "./options.ts";
+export type { BelfryOptions, RetentionOptions } from "./options.ts";
 
 /**
  * Fires schedules and runs jobs on a storage.
@@ -122,8 +123,9 @@ export class Belfry {
   enqueue<Input, Output>(task: Task<Input, Output>, input: Input, options?: EnqueueOptions): Promise<JobHandle<Output>>;
   enqueue(task: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle>;
   async enqueue(task: TaskReference, input?: unknown, options?: EnqueueOptions): Promise<JobHandle> {
-    const [handle] = await this.enqueueMany([{ task, input, ...(options === undefined ? {} : { options }) }]);
-    return handle!;
+    await this.engine.open();
+    const [stored] = await insertJobs(this.engine, [await newJob(this.engine, task, input, options)]);
+    return new JobHandle(this.engine, stored!.id, stored!.created);
   }
 
   /**
@@ -131,12 +133,14 @@ export class Belfry {
    *
    * @throws as {@link enqueue}
    */
-  async enqueueMany(
-    jobs: readonly { task: TaskReference; input?: unknown; options?: EnqueueOptions }[],
-  ): Promise<JobHandle[]> {
+  async enqueueMany(jobs: readonly JobRequest[]): Promise<JobHandle[]> {
+    if (!Array.isArray(jobs)) throw unfit(jobs, "the list", "enqueueMany", "a list of jobs");
     await this.engine.open();
     const rows = [];
-    for (const { task, input, options } of jobs) rows.push(await newJob(this.engine, task, input, options));
+    for (const job of jobs) {
+      checkOptions(job, "a job of enqueueMany", JOB_REQUEST_CHECKS);
+      rows.push(await newJob(this.engine, job.task, job.input, job.options));
+    }
     const stored = await insertJobs(this.engine, rows);
     return stored.map(({ id, created }) => new JobHandle(this.engine, id, created));
   }

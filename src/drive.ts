@@ -2,17 +2,19 @@
  * What moves an engine: passes for platforms' triggers (`tick`), loops for processes that stay up (`run`), and the end of
  * both (`close`).
  *
- * A pass is the scheduler's tick and then the worker's, each bounded by the same budget. `tick({ for })` repeats passes
- * at the instants the last one named, and looks in every few seconds for what came from elsewhere.
+ * A pass is the scheduler's tick and then the worker's, both bounded by one budget. `tick({ for })` repeats the scheduler's
+ * at the instants that the last one named, and every few seconds for what came from elsewhere, while the worker works.
  */
 import { delay } from "./base/clock.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
 import { BelfryError } from "./base/error.ts";
+import { InterruptibleSleep } from "./base/interruptible_sleep.ts";
+import { abortSignal, type Checks, checkOptions, duration, flag, whole } from "./base/options.ts";
 import { startListening } from "./engine/listening.ts";
 import type { Parts } from "./options.ts";
 import { earliest, type TickReport } from "./tick/report.ts";
 import { Scheduler } from "./tick/scheduler.ts";
-import { Worker } from "./worker/worker.ts";
+import { type RunReadyReply, Worker } from "./worker/worker.ts";
 
 /** Options of `Belfry.run`. */
 export interface RunOptions {
@@ -28,11 +30,14 @@ export interface RunOptions {
 export interface TickOptions {
   /** Run what is ready, too. @default true */
   work?: boolean;
-  /** No job is begun after this long; running ones are awaited, within `drain`. @default "25s" */
+  /** For how long jobs are begun; running ones are then awaited, within `drain`. Not together with `for`. @default "25s" */
   budget?: Duration;
-  /** Keep going for this long, for schedules finer than the trigger that calls: `tick({ for: "55s" })`. */
+  /**
+   * Go on for this long, for schedules finer than the trigger that calls, `tick({ for: "55s" })`: what becomes due is fired
+   * at its instant, also while jobs run. At the end no job is begun, and running ones are awaited, within `drain`.
+   */
   for?: Duration;
-  /** At most this many jobs are fired. @default 10,000 */
+  /** At most this many jobs are fired at a time; 1 or more. @default 10,000 */
   maxJobs?: number;
   /** Ends the tick early. */
   signal?: AbortSignal;
@@ -44,6 +49,17 @@ export interface TickResult extends TickReport {
   ran: number;
 }
 
+const RUN_CHECKS: Checks<RunOptions> = { signal: abortSignal, work: flag, schedule: flag };
+
+/** Checks of {@link TickOptions}. */
+export const TICK_CHECKS: Checks<TickOptions> = {
+  work: flag,
+  budget: duration(),
+  for: duration(),
+  maxJobs: whole(1, Number.MAX_SAFE_INTEGER),
+  signal: abortSignal,
+};
+
 const DEFAULT_BUDGET = "25s";
 /** Between the passes of one long tick: the most, since other programs register and enqueue too. */
 const MAX_WAIT_MS = 5_000;
@@ -53,6 +69,20 @@ const MIN_IDLE_WAIT_MS = 1_000;
 /** How long a stop may take beyond the time to drain: the last batches, and the lease that is given up. */
 const STOP_MS = 1_000;
 const LATE = Symbol("late");
+
+/** How far the work of a long tick may go, and who sleeps until it ends. */
+interface WorkBounds {
+  /** Monotonic time at which it must end. */
+  untilMs: number;
+  signal: AbortSignal;
+  sleep: InterruptibleSleep;
+}
+
+/** The worker's part of a long tick, under way. */
+interface Work {
+  reply: Promise<RunReadyReply>;
+  ended: boolean;
+}
 
 /** Drives the scheduler and the worker of one engine. */
 export class Drive {
@@ -74,12 +104,19 @@ export class Drive {
 
   /** See `Belfry.tick`. */
   async tick(options: TickOptions): Promise<TickResult> {
+    checkOptions(options, "tick", TICK_CHECKS);
     const { clock } = this.#parts.engine;
-    const keepsGoing = options.for !== undefined;
-    const lengthMs = parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, keepsGoing ? "for" : "budget");
-    const untilMs = clock.monotonic() + lengthMs;
+    if (options.for !== undefined && options.budget !== undefined) {
+      throw new BelfryError(
+        "OPTION_INVALID",
+        "Cannot use for and budget of tick together: for says how long it goes on, budget bounds a single pass; " +
+          "leave one out",
+      );
+    }
+    const untilMs = clock.monotonic() + parseDuration(options.for ?? options.budget ?? DEFAULT_BUDGET, "budget");
     const signal = this.#stopsWith(options.signal);
-    const work = this.#tick(options, untilMs, signal);
+    const long = options.for !== undefined;
+    const work = long ? this.#passes(options, untilMs, signal) : this.#pass(options, untilMs, signal);
     const tick = this.#endsInTime(work, signal, "tick", untilMs).finally(() => this.#ticks.delete(tick));
     this.#ticks.add(tick);
     return tick;
@@ -87,6 +124,7 @@ export class Drive {
 
   /** See `Belfry.run`. */
   async run(options: RunOptions): Promise<void> {
+    checkOptions(options, "run", RUN_CHECKS);
     if (this.#running) throw new BelfryError("OPTION_INVALID", "Cannot run: this Belfry is running already");
     const { work = true, schedule = true } = options;
     const signal = this.#stopsWith(options.signal);
@@ -150,36 +188,81 @@ export class Drive {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
 
-  async #tick(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
+  /** One pass: what is due is fired, then what is ready runs. */
+  async #pass(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
+    const pass = await this.#fire(options, untilMs, signal);
+    if (!this.#hasWork(options, pass)) return pass;
+    const { ran, more, nextAt } = await this.worker.runReady({ untilMs, signal });
+    return { ...pass, ran, more: pass.more || more, jobsAt: nextAt };
+  }
+
+  /** Passes until a monotonic time. What becomes due while jobs run is fired at its instant. */
+  async #passes(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
     const { clock } = this.#parts.engine;
-    const keepsGoing = options.for !== undefined;
-    let pass = await this.#pass(options, untilMs, signal);
-    const total = { ...pass };
-    while (keepsGoing && !signal.aborted) {
+    const sleep = new InterruptibleSleep(clock);
+    const total = await this.#fire(options, untilMs, signal);
+    let pass = { ...total };
+    let work = this.#startWork(options, pass, { untilMs, signal, sleep });
+    while (!signal.aborted) {
       const leftMs = untilMs - clock.monotonic();
-      const next = earliest(pass.nextAt, options.work === false ? null : pass.jobsAt);
-      const dueMs = pass.more ? 0 : next === null ? Infinity : Math.max(0, next - clock.now());
-      const idle = pass.fired === 0 && pass.ran === 0 && !pass.more;
-      const waitMs = idle && dueMs === 0 ? MIN_IDLE_WAIT_MS : Math.min(MAX_WAIT_MS, dueMs);
+      const waitMs = this.#waitMs(options, pass, work !== null);
       // What is due after the end is for the next trigger.
-      if (waitMs >= leftMs || !(await delay(clock, waitMs, signal))) break;
-      pass = await this.#pass(options, untilMs, signal);
-      const { leader, more, nextAt, jobsAt, skewMs } = pass;
+      if (waitMs >= leftMs && !work) break;
+      await sleep.sleep(Math.min(waitMs, leftMs), signal);
+      if (work?.ended) {
+        const { ran, more, nextAt } = await work.reply;
+        work = null;
+        total.ran += ran;
+        pass = { ...pass, fired: 0, ran, more: pass.more || more, jobsAt: nextAt };
+        Object.assign(total, { more: pass.more, jobsAt: nextAt });
+        continue;
+      }
+      if (waitMs >= leftMs || signal.aborted) break;
+      pass = await this.#fire(options, untilMs, signal);
+      const { leader, more, nextAt, jobsAt, skewMs, fired, skipped } = pass;
       Object.assign(total, { leader, more, nextAt, jobsAt, skewMs });
-      total.fired += pass.fired;
-      total.skipped += pass.skipped;
-      total.ran += pass.ran;
+      total.fired += fired;
+      total.skipped += skipped;
+      work ??= this.#startWork(options, pass, { untilMs, signal, sleep });
+    }
+    if (work) {
+      const { ran, more, nextAt } = await work.reply;
+      total.ran += ran;
+      Object.assign(total, { more: total.more || more, jobsAt: nextAt });
     }
     return total;
   }
 
-  async #pass(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
+  async #fire(options: TickOptions, untilMs: number, signal: AbortSignal): Promise<TickResult> {
+    return { ...(await this.scheduler.tick({ oneShot: true, untilMs, maxJobs: options.maxJobs, signal })), ran: 0 };
+  }
+
+  #hasWork(options: TickOptions, { fired, jobsAt }: TickResult): boolean {
     const { clock } = this.#parts.engine;
-    const report = await this.scheduler.tick({ oneShot: true, untilMs, maxJobs: options.maxJobs, signal });
-    const ready = report.fired > 0 || (report.jobsAt !== null && report.jobsAt <= clock.now());
-    if (options.work === false || !ready) return { ...report, ran: 0 };
-    const { ran, more, nextAt } = await this.worker.runReady({ untilMs, signal });
-    return { ...report, ran, more: report.more || more, jobsAt: nextAt };
+    return options.work !== false && (fired > 0 || (jobsAt !== null && jobsAt <= clock.now()));
+  }
+
+  #startWork(options: TickOptions, pass: TickResult, bounds: WorkBounds): Work | null {
+    if (!this.#hasWork(options, pass)) return null;
+    const { untilMs, signal, sleep } = bounds;
+    const reply = this.worker.runReady({ untilMs, signal });
+    const work: Work = { reply, ended: false };
+    const end = (): void => {
+      work.ended = true;
+      sleep.wake();
+    };
+    reply.then(end, end);
+    return work;
+  }
+
+  /** How long a long tick may wait for what the last pass named. */
+  #waitMs(options: TickOptions, { fired, ran, more, nextAt, jobsAt }: TickResult, working: boolean): number {
+    const { clock } = this.#parts.engine;
+    // While the worker works, it takes ready jobs by itself.
+    const next = earliest(nextAt, options.work === false || working ? null : jobsAt);
+    const dueMs = more && !working ? 0 : next === null ? Infinity : Math.max(0, next - clock.now());
+    const idle = fired === 0 && ran === 0 && !more;
+    return idle && dueMs === 0 ? MIN_IDLE_WAIT_MS : Math.min(MAX_WAIT_MS, dueMs);
   }
 
   /** The worker's loop, woken by what the storage pushes. */

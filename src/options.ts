@@ -1,17 +1,41 @@
 /**
- * What a Belfry is made of: its options, checked once at the door, and the engine they make.
+ * What a Belfry is made of: its options, checked before anything is made of them, and the engine they make.
  */
 import { type Clock, CorrectedClock, systemClock } from "./base/clock.ts";
 import { type Codec, plainCodec } from "./base/codec.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
-import { BelfryError } from "./base/error.ts";
 import { type Ids, systemIds } from "./base/id.ts";
 import { consoleLogger, guardedLogger, type Logger } from "./base/log.ts";
+import {
+  aClock,
+  type Check,
+  type Checks,
+  callback,
+  checkOptions,
+  duration,
+  having,
+  listOf,
+  nameOf,
+  optionsOf,
+  text,
+  unfit,
+  whole,
+} from "./base/options.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import type { Storage } from "./storage/port.ts";
 import type { SchedulerOptions } from "./tick/report.ts";
 import type { WorkerOptions } from "./worker/worker.ts";
+
+/** How long history is kept before it is purged. */
+export interface RetentionOptions {
+  /** Completed, cancelled and expired jobs with their steps and signals. @default "7d" */
+  finished?: Duration;
+  /** Failed jobs with their steps and signals. @default "30d" */
+  failed?: Duration;
+  /** Outcomes of occurrences. @default "30d" */
+  occurrences?: Duration;
+}
 
 /** Options of `Belfry`. */
 export interface BelfryOptions {
@@ -34,8 +58,8 @@ export interface BelfryOptions {
   queues?: readonly string[];
   /** How long a stopping engine lets running jobs go on before it gives them back. @default "10s" */
   drain?: Duration;
-  /** How long history is kept. @default finished jobs and signals 7 days, failed jobs and outcomes 30 days */
-  retention?: { finished?: Duration; failed?: Duration; occurrences?: Duration };
+  /** How long history is kept. */
+  retention?: RetentionOptions;
   /** Temporal to take zones from, where the runtime has none; without it they come from `Intl`, with equal answers. */
   temporal?: TemporalLike;
   /** Time: for tests. @default the runtime's clock and timers */
@@ -56,6 +80,47 @@ export interface BelfryOptions {
 /** The default of `storageTimeout` where the lease lasts long. */
 const MAX_STORAGE_TIMEOUT_MS = 5_000;
 
+const isStorage: Check = (value, name, of) => {
+  if (typeof (value as Partial<Storage> | null | undefined)?.beginTick === "function") return;
+  throw unfit(
+    value,
+    name,
+    of,
+    'a storage such as sqlite("app.db") from "belfry/sqlite" or memory() from "belfry/memory"',
+  );
+};
+
+const isTemporal: Check = (value, name, of) => {
+  const { Instant, ZonedDateTime } = Object(value) as Partial<TemporalLike>;
+  if (!Instant || !ZonedDateTime) throw unfit(value, name, of, "a Temporal, with Instant and ZonedDateTime");
+};
+
+/** Checks of {@link RetentionOptions}. */
+export const RETENTION_CHECKS: Checks<RetentionOptions> = {
+  finished: duration(),
+  failed: duration(),
+  occurrences: duration(),
+};
+
+/** Checks of {@link BelfryOptions}. */
+export const BELFRY_CHECKS: Checks<BelfryOptions> = {
+  storage: isStorage,
+  timeZone: text,
+  leaseTtl: duration({ minMs: 1_000, maxMs: 3_600_000 }),
+  claimTtl: duration({ minMs: 1_000, maxMs: 86_400_000 }),
+  storageTimeout: duration({ minMs: 50 }),
+  concurrency: whole(1, 10_000),
+  queues: listOf(nameOf("queue")),
+  drain: duration(),
+  retention: optionsOf(RETENTION_CHECKS),
+  temporal: isTemporal,
+  clock: aClock,
+  ids: having(["id", "token", "random"], "a source of ids"),
+  codec: having(["encode", "decode"], "a codec"),
+  onError: callback,
+  logger: having(["debug", "info", "warn", "error"], "a logger"),
+};
+
 /** The parts that {@link readOptions} makes. */
 export interface Parts {
   engine: Engine;
@@ -70,20 +135,12 @@ export interface Parts {
  * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`, `ZONE_UNKNOWN`
  */
 export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts {
+  checkOptions(options ?? {}, "Belfry", BELFRY_CHECKS);
   const { storage, temporal } = options ?? {};
-  if (typeof storage?.beginTick !== "function") {
-    throw invalid(
-      `storage is ${storage === null ? "null" : typeof storage}, but must be a storage such as ` +
-        'sqlite("app.db") from "belfry/sqlite" or memory() from "belfry/memory"',
-    );
-  }
+  isStorage(storage, "storage", "Belfry");
   const { concurrency = 10, queues, retention = {} } = options;
-  if (!(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000)) {
-    throw invalid(`concurrency is ${String(concurrency)}, but must be a whole number from 1 to 10,000`);
-  }
-  const second = { minMs: 1_000 };
   const scheduler = {
-    leaseTtlMs: parseDuration(options.leaseTtl ?? "15s", "leaseTtl", { ...second, maxMs: 3_600_000 }),
+    leaseTtlMs: parseDuration(options.leaseTtl ?? "15s", "leaseTtl"),
     retention: {
       finishedMs: parseDuration(retention.finished ?? "7d", "retention.finished"),
       failedMs: parseDuration(retention.failed ?? "30d", "retention.failed"),
@@ -92,7 +149,7 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
   };
   const worker = {
     concurrency,
-    claimTtlMs: parseDuration(options.claimTtl ?? "30s", "claimTtl", { ...second, maxMs: 86_400_000 }),
+    claimTtlMs: parseDuration(options.claimTtl ?? "30s", "claimTtl"),
     drainMs: parseDuration(options.drain ?? "10s", "drain"),
     ...(queues === undefined ? {} : { queues: [...queues] }),
   };
@@ -136,8 +193,4 @@ function messageOf(error: unknown): string {
   } catch {
     return "an error that cannot be read";
   }
-}
-
-function invalid(what: string): BelfryError {
-  return new BelfryError("OPTION_INVALID", `Cannot make a Belfry: ${what}`);
 }

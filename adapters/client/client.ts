@@ -4,16 +4,43 @@
  */
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Duration } from "../../src/base/duration.ts";
+import { abortSignal, aClock, anything, type Checks, checkOptions, unfit } from "../../src/base/options.ts";
 import type { Expression, ScheduleOptions } from "../../src/schedule/options.ts";
-import type { EnqueueOptions } from "../../src/task/options.ts";
+import { ENQUEUE_CHECKS, type EnqueueOptions, JOB_REQUEST_CHECKS, type JobRequest } from "../../src/task/options.ts";
 import { type Task, type TaskReference, taskName } from "../../src/task/task.ts";
 import type * as wire from "../hono/wire/mod.ts";
 import { sendable } from "./dates.ts";
 import { ClientJob } from "./job.ts";
 import { ClientJobs } from "./jobs.ts";
 import { ClientQueues } from "./queues.ts";
-import { type ClientOptions, type Send, sender } from "./request.ts";
+import { REMOTE_CHECKS, type RemoteOptions, type Send, sender } from "./request.ts";
 import { ClientSchedules } from "./schedules.ts";
+
+/** Where the app is, and how to get in. */
+export interface ClientOptions extends RemoteOptions {
+  /** The time that waiting for results goes by: for tests. @default the runtime's clock and timers */
+  clock?: Clock;
+}
+
+/** What to send with `call`. */
+export interface CallOptions {
+  /** Parameters of the query; a list repeats its name. */
+  query?: Record<string, unknown>;
+  /** The body. */
+  json?: object;
+  /** Gives up the call. */
+  signal?: AbortSignal;
+}
+
+const CLIENT_CHECKS: Checks<ClientOptions> = { ...REMOTE_CHECKS, clock: aClock };
+
+const CALL_CHECKS: Checks<CallOptions> = {
+  query: (value, name, of) => {
+    if (typeof value !== "object" || value === null) throw unfit(value, name, of, "an object");
+  },
+  json: anything,
+  signal: abortSignal,
+};
 
 /** How far `tick` may go. */
 export interface ClientTickOptions {
@@ -54,8 +81,9 @@ export class Client {
   readonly #send: Send;
   readonly #clock: Clock;
 
-  /** @param options where the app is, and how to get in; `clock`: the time that waiting for results goes by */
-  constructor(options: ClientOptions & { clock?: Clock }) {
+  /** @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID` */
+  constructor(options: ClientOptions) {
+    checkOptions(options, "the client", CLIENT_CHECKS);
     const { clock = systemClock, ...access } = options;
     this.#send = sender(access);
     this.#clock = clock;
@@ -69,11 +97,8 @@ export class Client {
    *
    * @param path begins with a slash
    */
-  call<T extends object>(
-    method: string,
-    path: string,
-    options: { query?: Record<string, unknown>; json?: object; signal?: AbortSignal } = {},
-  ): Promise<T> {
+  async call<T extends object>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    checkOptions(options, "call", CALL_CHECKS);
     return this.#send<T>(method, path, { ...options, gives: {} });
   }
 
@@ -102,12 +127,14 @@ export class Client {
    *
    * @param jobs at most 500
    */
-  async enqueueMany(
-    jobs: readonly { task: TaskReference; input?: unknown; options?: EnqueueOptions }[],
-  ): Promise<ClientJob[]> {
-    const json = {
-      jobs: jobs.map(({ task, input, options = {} }) => ({ ...sendable(options), task: taskName(task), input })),
+  async enqueueMany(jobs: readonly JobRequest[]): Promise<ClientJob[]> {
+    const read = (job: JobRequest): object => {
+      checkOptions(job, "a job of enqueueMany", JOB_REQUEST_CHECKS);
+      const { task, input, options = {} } = job;
+      checkOptions(options, "a job of enqueueMany", ENQUEUE_CHECKS);
+      return { ...sendable(options), task: taskName(task), input };
     };
+    const json = { jobs: jobs.map(read) };
     const call = { json, gives: { jobs: "list" } as const };
     return (await this.#send<wire.EnqueueManyAnswer>("POST", "/jobs/enqueue", call)).jobs.map((job) =>
       this.#handle(job),
@@ -153,7 +180,7 @@ export class Client {
 }
 
 /** Makes a {@link Client}. */
-export function createClient(options: ClientOptions & { clock?: Clock }): Client {
+export function createClient(options: ClientOptions): Client {
   return new Client(options);
 }
 

@@ -4,9 +4,10 @@
 import { type Clock, delay } from "../../src/base/clock.ts";
 import { formatDuration, parseDuration } from "../../src/base/duration.ts";
 import { BelfryError } from "../../src/base/error.ts";
+import { abortSignal, type Checks, checkOptions } from "../../src/base/options.ts";
 import type { CancelOptions, SignalOptions } from "../../src/job/control.ts";
 import { endingError, isOver } from "../../src/job/ending.ts";
-import type { ResultOptions } from "../../src/job/handle.ts";
+import { RESULT_CHECKS, type ResultOptions } from "../../src/job/handle.ts";
 import type * as wire from "../hono/wire/mod.ts";
 import { part, type Send } from "./request.ts";
 import type { Shape } from "./shape.ts";
@@ -18,6 +19,14 @@ const LAST_POLL_MS = 2_000;
 export const JOB: Shape<wire.JobDetail> = { id: "text", state: "text", steps: "list" };
 /** Ids that a request reached. */
 export const IDS: Shape<wire.IdsAnswer> = { ids: "list" };
+
+/** Options of `ClientJob.get`. */
+export interface ClientGetOptions {
+  /** Gives up the call. */
+  signal?: AbortSignal | undefined;
+}
+
+const GET_CHECKS: Checks<ClientGetOptions> = { signal: abortSignal };
 
 /** A handle to one job. Methods throw `RequestError` when they are refused or get no usable answer. */
 export class ClientJob<Output = unknown> {
@@ -41,7 +50,8 @@ export class ClientJob<Output = unknown> {
   }
 
   /** Reads the job with its history. @throws RequestError `JOB_UNKNOWN` */
-  get(options: { signal?: AbortSignal | undefined } = {}): Promise<wire.JobDetail> {
+  async get(options: ClientGetOptions = {}): Promise<wire.JobDetail> {
+    checkOptions(options, "get", GET_CHECKS);
     return this.#send("GET", this.#path(), { gives: JOB, signal: options.signal });
   }
 
@@ -58,6 +68,7 @@ export class ClientJob<Output = unknown> {
    * RequestError `JOB_UNKNOWN`; the signal's reason when it was aborted
    */
   async result(options: ResultOptions = {}): Promise<Output> {
+    checkOptions(options, "result", RESULT_CHECKS);
     const { timeout, signal } = options;
     const timeoutMs = timeout === undefined ? Infinity : parseDuration(timeout, "timeout of result");
     const startMs = this.#clock.monotonic();

@@ -1,19 +1,28 @@
 /**
  * All jobs of an app that is somewhere else, as `client.jobs`: listing, reading, acting on many at once.
  */
-import type { CancelManyOptions, JobFilter, ManyJobsFilter, RetryManyOptions } from "../../src/job/many.ts";
+import { type Checks, checkOptions, text, whole } from "../../src/base/options.ts";
+import {
+  type CancelManyOptions,
+  FILTER_CHECKS,
+  type JobFilter,
+  type ManyJobsFilter,
+  type RetryManyOptions,
+} from "../../src/job/many.ts";
 import type * as wire from "../hono/wire/mod.ts";
 import { ifKnown } from "./absent.ts";
 import { IDS, JOB } from "./job.ts";
 import { part, type Send } from "./request.ts";
 
 /** Which jobs to list. */
-export interface ListJobsOptions extends JobFilter {
+export interface ClientListJobsOptions extends JobFilter {
   /** How many at most, 1 to 200. @default 50 */
   limit?: number;
   /** `next` of the page before. */
   cursor?: string;
 }
+
+const LIST_CHECKS: Checks<ClientListJobsOptions> = { ...FILTER_CHECKS, limit: whole(1, 200), cursor: text };
 
 /** The jobs of an installation. Methods throw `RequestError` when they are refused or get no usable answer. */
 export class ClientJobs {
@@ -25,7 +34,8 @@ export class ClientJobs {
   }
 
   /** Lists jobs, newest first; `next` of a page is the `cursor` of the one after. */
-  list(options: ListJobsOptions = {}): Promise<wire.JobPage> {
+  async list(options: ClientListJobsOptions = {}): Promise<wire.JobPage> {
+    checkOptions(options, "jobs.list", LIST_CHECKS);
     const { states: state, parentId: parent, ...same } = options;
     return this.#send("GET", "/jobs", { query: { ...same, state, parent }, gives: { items: "list", next: "text?" } });
   }

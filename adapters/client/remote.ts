@@ -8,7 +8,7 @@
  */
 import { BelfryError, type ErrorCode } from "../../src/base/error.ts";
 import type { Storage } from "../../src/storage/port.ts";
-import { type ClientOptions, RequestError, sender } from "./request.ts";
+import { type RemoteOptions, RequestError, sender } from "./request.ts";
 import type { Shape } from "./shape.ts";
 
 /** The operations that the storage protocol carries. */
@@ -42,7 +42,7 @@ type ReplyOf<Operation extends "claim" | "renew" | "save" | "enqueue" | "signal"
  * await belfry.run({ schedule: false });
  * ```
  */
-export function remote(options: ClientOptions): Storage {
+export function remote(options: RemoteOptions): Storage {
   const send = sender(options);
   /** An exception of a storage means "broken or no answer"; which of the two is in its code. */
   const batch = async <T extends { time: number }>(operation: string, request: object, gives: Shape<T>): Promise<T> => {

@@ -3,12 +3,14 @@
  * an answer that is no JSON, or not of the form that this call gives, is an error even where its status says success (a
  * login page, a proxy's greeting). A call that was not answered as expected may have happened; {@link RequestError} says so.
  */
+import { toJson } from "../../src/base/codec.ts";
 import { type Duration, parseDuration } from "../../src/base/duration.ts";
+import { type Checks, callback, checkOptions, duration, text, unfit } from "../../src/base/options.ts";
 import type { Problem } from "../hono/wire/types/common.ts";
 import { misfit, type Shape } from "./shape.ts";
 
 /** Where the app is, and how to get in. */
-export interface ClientOptions {
+export interface RemoteOptions {
   /** Address under which the app is mounted: `https://example.com/belfry`. */
   url: string | URL;
   /** Bearer token; a function where it changes. */
@@ -52,6 +54,20 @@ export class RequestError extends Error {
   }
 }
 
+const QUERY_TYPES = new Set(["string", "number", "boolean"]);
+
+/** Checks of {@link RemoteOptions}. */
+export const REMOTE_CHECKS: Checks<RemoteOptions> = {
+  url: (value, name, of) => {
+    if (!URL.canParse(String(value))) throw unfit(value, name, of, 'an address such as "https://example.com/belfry"');
+  },
+  token: (value, name, of) => {
+    if (typeof value !== "function") text(value, name, of);
+  },
+  timeout: duration({ minMs: 1 }),
+  fetch: callback,
+};
+
 /** One call. */
 export interface Call<T> {
   /** Values of one name as a list; undefined ones are left out. */
@@ -68,17 +84,25 @@ export interface Call<T> {
 /** Calls a route. @throws RequestError */
 export type Send = <T>(method: string, path: string, call: Call<T>) => Promise<T>;
 
-/** Makes the function that calls routes. @throws BelfryError `DURATION_INVALID` */
-export function sender(options: ClientOptions): Send {
+/** Makes the function that calls routes. @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID` */
+export function sender(options: RemoteOptions): Send {
+  checkOptions(options, "the client", REMOTE_CHECKS);
+  REMOTE_CHECKS.url(options.url, "url", "the client");
   const { token, fetch = (request) => globalThis.fetch(request), timeout = "30s" } = options;
-  const timeoutMs = parseDuration(timeout, "timeout", { minMs: 1 });
+  const timeoutMs = parseDuration(timeout, "timeout");
   const base = String(options.url).replace(/\/+$/, "");
   return async <T>(method: string, path: string, { query = {}, json, signal, gives, also = [] }: Call<T>) => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(query)) {
-      for (const one of Array.isArray(value) ? (value as unknown[]) : [value])
-        if (one !== undefined) url.searchParams.append(name, String(one));
+      for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
+        if (one === undefined) continue;
+        if (!QUERY_TYPES.has(typeof one))
+          throw unfit(one, name, `${method} ${url.pathname}`, "text, a number or a flag");
+        url.searchParams.append(name, String(one));
+      }
     }
+    // JSON alone would leave functions out and write NaN as null, which means "back to the default" in a patch.
+    const body = json === undefined ? undefined : toJson(json, `body of ${method} ${url.pathname}`);
     const bearer = typeof token === "function" ? await token() : token;
     const limit = AbortSignal.timeout(timeoutMs);
     const what = `${method} ${url.pathname}`;
@@ -91,10 +115,10 @@ export function sender(options: ClientOptions): Send {
           headers: {
             Accept: "application/json",
             ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
-            ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+            ...(body === undefined ? {} : { "Content-Type": "application/json" }),
           },
           signal: signal ? AbortSignal.any([signal, limit]) : limit,
-          ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+          ...(body === undefined ? {} : { body }),
         }),
       );
       text = await response.text();

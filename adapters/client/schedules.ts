@@ -4,6 +4,7 @@
  */
 
 import type { Duration } from "../../src/base/duration.ts";
+import { anything, type Checks, checkOptions, nameOf, oneOf, text, unfit, whole } from "../../src/base/options.ts";
 import type { BackfillOptions } from "../../src/schedule/backfill.ts";
 import type { PauseOptions, ResumeOptions, TriggerOptions } from "../../src/schedule/control.ts";
 import type { ScheduleSpec } from "../../src/schedule/define.ts";
@@ -11,6 +12,7 @@ import type { ForecastOptions } from "../../src/schedule/forecast.ts";
 import type { OccurrenceOptions, PreviewOptions } from "../../src/schedule/list.ts";
 import type { SchedulePatch } from "../../src/schedule/patch.ts";
 import type { When } from "../../src/schedule/when.ts";
+import { SCHEDULE_STATES } from "../../src/storage/states.ts";
 import { taskName } from "../../src/task/task.ts";
 import type * as wire from "../hono/wire/mod.ts";
 import { ifKnown } from "./absent.ts";
@@ -21,11 +23,36 @@ import type { Shape } from "./shape.ts";
 /** Which schedules to list. */
 export type ListSchedulesOptions = wire.SchedulesQuery;
 
+/** A schedule to register or to ask about; when it was first registered is the server's to know. */
+export type ClientScheduleSpec = Omit<ScheduleSpec, "createdAt">;
+
 /** What happens during a forecast; over HTTP each job runs equally long. */
 export interface ClientForecastOptions extends Omit<ForecastOptions, "durations"> {
   /** How long each job runs. @default 0 */
   readonly durations?: Duration;
 }
+
+const LIST_CHECKS: Checks<ListSchedulesOptions> = {
+  state: oneOf(SCHEDULE_STATES),
+  owner: nameOf("owner"),
+  task: nameOf("task"),
+  tag: text,
+  prefix: text,
+  limit: whole(1, 200),
+  cursor: text,
+};
+
+/** Which keys there are; the server checks the values of the others. */
+const SPEC_CHECKS: Checks<ClientScheduleSpec> = {
+  name: nameOf("schedule"),
+  expression: (value, _name, of) => {
+    if (typeof value === "object" && value !== null) checkOptions(value, `the expression of ${of}`, { at: anything });
+  },
+  task: anything,
+  options: (value, name, of) => {
+    if (typeof value !== "object" || value === null) throw unfit(value, name, of, "an object");
+  },
+};
 
 const SCHEDULE: Shape<wire.ScheduleAnswer> = { name: "text", state: "text", revision: "number" };
 const REGISTERED: Shape<wire.RegisteredAnswer> = { status: "text", warnings: "list", schedule: "object" };
@@ -41,12 +68,13 @@ export class ClientSchedules {
   }
 
   /** Registers a schedule: `client.schedule` with the definition as one object. */
-  put(spec: ScheduleSpec): Promise<wire.RegisteredAnswer> {
+  async put(spec: ClientScheduleSpec): Promise<wire.RegisteredAnswer> {
     return this.#send("PUT", path(spec.name), { json: bodyOf(spec), gives: REGISTERED });
   }
 
   /** Lists schedules in order of name; `next` of a page is the `cursor` of the one after. */
-  list(options: ListSchedulesOptions = {}): Promise<wire.SchedulePage> {
+  async list(options: ListSchedulesOptions = {}): Promise<wire.SchedulePage> {
+    checkOptions(options, "schedules.list", LIST_CHECKS);
     return this.#send("GET", "/schedules", { query: { ...options }, gives: { items: "list", next: "text?" } });
   }
 
@@ -117,7 +145,10 @@ export class ClientSchedules {
    * @returns fewer than asked for where the schedule ends
    * @throws RequestError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`; for a specification as `client.schedule`
    */
-  async preview(schedule: string | ScheduleSpec, options: PreviewOptions = {}): Promise<wire.PreviewedOccurrence[]> {
+  async preview(
+    schedule: string | ClientScheduleSpec,
+    options: PreviewOptions = {},
+  ): Promise<wire.PreviewedOccurrence[]> {
     if (typeof schedule === "string") {
       const call = { query: { ...sendable(options) }, gives: PREVIEW };
       return (await this.#send("GET", path(schedule, "/preview"), call)).items;
@@ -133,7 +164,7 @@ export class ClientSchedules {
   }
 
   /** Tells what a schedule would do, over outages and nights on which clocks change; stores nothing. */
-  forecast(spec: ScheduleSpec, options: ClientForecastOptions): Promise<wire.ForecastAnswer> {
+  async forecast(spec: ClientScheduleSpec, options: ClientForecastOptions): Promise<wire.ForecastAnswer> {
     const json = { ...sendable(options), name: spec.name, schedule: bodyOf(spec) };
     const gives = { occurrences: "list", fired: "number", skipped: "number", state: "text" } as const;
     return this.#send("POST", "/schedules/forecast", { json, gives });
@@ -144,7 +175,9 @@ function path(name: string, rest = ""): string {
   return `/schedules/${part(name)}${rest}`;
 }
 
-function bodyOf({ expression, task, options = {} }: ScheduleSpec): object {
+function bodyOf(spec: ClientScheduleSpec): object {
+  checkOptions(spec, "a schedule", SPEC_CHECKS);
+  const { expression, task, options = {} } = spec;
   const { input, ...rest } = options;
   return { ...sendable(rest), expression: sendable(expression), task: taskName(task), input };
 }

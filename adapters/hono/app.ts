@@ -8,8 +8,19 @@
 import type { Context, MiddlewareHandler } from "hono";
 // On the edge an app may be made for each request: this router is ready four times as soon, and serves as fast.
 import { Hono } from "hono/quick";
-import { parseDuration } from "../../src/base/duration.ts";
+import { type Duration, parseDuration } from "../../src/base/duration.ts";
+import {
+  anything,
+  type Checks,
+  callback,
+  checkOptions,
+  duration,
+  listOf,
+  optionsOf,
+  whole,
+} from "../../src/base/options.ts";
 import type { Belfry, TickOptions } from "../../src/belfry.ts";
+import { TICK_CHECKS } from "../../src/drive.ts";
 import { Access } from "./access.ts";
 import { type Auth, Gate } from "./auth.ts";
 import { check, queryOf, readJsonBody } from "./body.ts";
@@ -38,15 +49,35 @@ export interface AppOptions {
   auth: Auth;
   /** Largest body that is read, in bytes. @default 2 MiB */
   maxBodyBytes?: number;
-  /** Bounds of a tick that is called over HTTP; `maxFor`: the longest `?for=`. @default 25 s, 10,000 jobs, 5 min */
-  tick?: Pick<TickOptions, "budget" | "maxJobs"> & { maxFor?: string | number };
+  /** Bounds of a tick that is called over HTTP. */
+  tick?: TickBounds;
   /** How many clients may listen to `/events` at once. @default 100 */
   maxStreams?: number;
   /** Runs before every route: `cors()` of `hono/cors`, a logger, an IP filter. @default none, so no CORS */
   middleware?: readonly MiddlewareHandler[];
 }
 
+/** Bounds of a tick that is called over HTTP. */
+export interface TickBounds extends Pick<TickOptions, "budget" | "maxJobs"> {
+  /** The longest `?for=`; a second or more. @default "5m" */
+  maxFor?: Duration;
+}
+
 const MAX_BODY_BYTES = 2_097_152;
+
+const TICK_BOUNDS_CHECKS: Checks<TickBounds> = {
+  budget: TICK_CHECKS.budget,
+  maxJobs: TICK_CHECKS.maxJobs,
+  maxFor: duration({ minMs: 1_000 }),
+};
+const CHECKS: Checks<AppOptions> = {
+  // The `Gate` checks it.
+  auth: anything,
+  maxBodyBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  tick: optionsOf(TICK_BOUNDS_CHECKS),
+  maxStreams: whole(0, Number.MAX_SAFE_INTEGER),
+  middleware: listOf(callback),
+};
 
 /** All rows. */
 const ROUTES: RouteTable<BelfrySchema> = {
@@ -95,6 +126,7 @@ const SECURE: Readonly<Record<string, string>> = {
  * ```
  */
 export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
+  checkOptions(options ?? {}, "createApp", CHECKS);
   const { auth, maxBodyBytes = MAX_BODY_BYTES, tick = {}, maxStreams = 100, middleware = [] } = options ?? {};
   const gate = new Gate(auth);
   const { maxFor = "5m", ...bounds } = tick;
@@ -110,7 +142,7 @@ export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
       });
       return document;
     },
-    tick: { ...bounds, maxForMs: parseDuration(maxFor, "tick.maxFor", { minMs: 1_000 }) },
+    tick: { ...bounds, maxForMs: parseDuration(maxFor, "tick.maxFor") },
   };
   const server = new Server(belfry, gate, parts, maxBodyBytes);
   const app: BelfryApp = new Hono<object, BelfrySchema, "/">();

@@ -7,6 +7,7 @@
  * refuses to be made, unless `auth: "none"` is written out.
  */
 import { BelfryError } from "../../src/base/error.ts";
+import { anything, type Checks, callback, checkOptions, listOf } from "../../src/base/options.ts";
 import { Access, type Reach, SCOPES, type Scope } from "./access.ts";
 import { bytesOfHex, digest, sameBytes } from "./digest.ts";
 import { Refusal } from "./problem.ts";
@@ -39,6 +40,23 @@ export interface AuthOptions {
 /** Says who may do what; `"none"` opens everything to everybody. */
 export type Auth = AuthOptions | "none";
 
+const AUTH_CHECKS: Checks<AuthOptions> = {
+  // `readToken` and `readSigning` check these two.
+  tokens: listOf(anything),
+  signing: anything,
+  verify: callback,
+};
+/** Which keys there are; `readToken` checks their values, and says what the likely mistake is. */
+const TOKEN_CHECKS: Checks<TokenRule> = {
+  scopes: anything,
+  queues: anything,
+  tasks: anything,
+  schedules: anything,
+  expiresAt: anything,
+  token: anything,
+  sha256: anything,
+};
+
 const HOW = `give createApp tokens:
 
   createApp(belfry, { auth: { tokens: [{ token: env.BELFRY_TOKEN, scopes: ["tick", "read"] }] } })
@@ -67,6 +85,7 @@ export class Gate {
   /** @throws BelfryError `OPTION_INVALID` when nothing would protect the app, or a token could not */
   constructor(auth: Auth | undefined) {
     this.open = auth === "none";
+    if (auth !== "none" && auth !== undefined) checkOptions(auth, "createApp's auth", AUTH_CHECKS);
     const { tokens = [], verify, signing } = auth === "none" || auth === undefined ? {} : auth;
     if (!this.open && tokens.length === 0 && verify === undefined && signing === undefined) {
       throw new BelfryError("OPTION_INVALID", `Cannot make the app: nothing protects it; ${HOW}`);
@@ -166,6 +185,7 @@ function readToken(rule: TokenRule, index: number): Entry {
   const refuse = (problem: string): never => {
     throw new BelfryError("OPTION_INVALID", `Cannot make the app: auth.tokens[${index}] ${problem}; ${HOW}`);
   };
+  checkOptions(rule, `createApp's auth.tokens[${index}]`, TOKEN_CHECKS);
   const { token, sha256, expiresAt = Number.POSITIVE_INFINITY } = rule;
   const fault = scopesFault(rule) ?? reachFault(rule);
   if (fault !== undefined) return refuse(fault);

@@ -25,10 +25,10 @@
  */
 
 export type { Reach, Scope } from "./access.ts";
-export { type AppOptions, createApp } from "./app.ts";
+export { type AppOptions, createApp, type TickBounds } from "./app.ts";
 export type { Auth, AuthOptions, Grant, TokenRule, Verifier } from "./auth.ts";
 export type { HttpCode, ProblemStatus } from "./problem.ts";
 export type { Call, CallArguments, CallInput, QueryText } from "./routes/route.ts";
 export type { BelfryApp, BelfrySchema } from "./routes/schema.ts";
-export { SIGNATURE_HEADER, type SigningOptions, signTick } from "./signature.ts";
+export { SIGNATURE_HEADER, type SigningOptions, signTick, type TickCall } from "./signature.ts";
 export type * from "./wire/mod.ts";

@@ -8,6 +8,7 @@
  */
 import { type Duration, parseDuration } from "../../src/base/duration.ts";
 import { BelfryError } from "../../src/base/error.ts";
+import { anything, type Checks, callback, checkOptions, duration, text, unfit } from "../../src/base/options.ts";
 import { bytesOfHex, hexOf, hmac, sameBytes } from "./digest.ts";
 import { Refusal } from "./problem.ts";
 
@@ -25,6 +26,13 @@ export interface SigningOptions {
    */
   replay?: (signature: string, untilMs: number) => boolean | Promise<boolean>;
 }
+
+const SIGNING_CHECKS: Checks<SigningOptions> = {
+  // `readSigning` checks them, and says what the likely mistake is.
+  secrets: anything,
+  tolerance: duration({ minMs: 1_000, maxMs: 3_600_000 }),
+  replay: callback,
+};
 
 /** {@link SigningOptions}, checked. */
 export interface SigningRule {
@@ -45,7 +53,9 @@ const MAX_REMEMBERED = 10_000;
  *
  * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
  */
-export function readSigning({ secrets, tolerance = "5m", replay }: SigningOptions): SigningRule {
+export function readSigning(options: SigningOptions): SigningRule {
+  checkOptions(options, "createApp's auth.signing", SIGNING_CHECKS);
+  const { secrets, tolerance = "5m", replay } = options;
   if (!Array.isArray(secrets) || secrets.length === 0 || secrets.some((secret) => !isSecret(secret))) {
     throw new BelfryError(
       "OPTION_INVALID",
@@ -53,7 +63,7 @@ export function readSigning({ secrets, tolerance = "5m", replay }: SigningOption
         "is their variable set?",
     );
   }
-  const toleranceMs = parseDuration(tolerance, "auth.signing.tolerance", { minMs: 1_000, maxMs: 3_600_000 });
+  const toleranceMs = parseDuration(tolerance, "auth.signing.tolerance");
   return { secrets, toleranceMs, first: replay ?? remember };
 }
 
@@ -75,11 +85,28 @@ function remember(signature: string, untilMs: number): boolean {
   return true;
 }
 
+/** The call that {@link signTick} signs. */
+export interface TickCall {
+  /** `GET` or `POST`. */
+  method: string;
+  /** The address that is called; its path and query are signed. */
+  url: string;
+  /** Epoch ms. */
+  now: number;
+}
+
+const CALL_CHECKS: Checks<TickCall> = {
+  method: text,
+  url: text,
+  now: (value, name, of) => {
+    if (!Number.isFinite(value)) throw unfit(value, name, of, "an instant in epoch milliseconds");
+  },
+};
+
 /**
  * Signs a tick: what a foreign clock sends as the header `Belfry-Signature`.
  *
- * @param url the address that is called; its path and query are signed
- * @param now epoch ms
+ * @throws BelfryError `OPTION_INVALID`
  *
  * @example
  * ```ts
@@ -90,7 +117,8 @@ function remember(signature: string, untilMs: number): boolean {
  * if (!header.startsWith("t=1800000000,v1=")) throw new Error(header);
  * ```
  */
-export async function signTick(secret: string, call: { method: string; url: string; now: number }): Promise<string> {
+export async function signTick(secret: string, call: TickCall): Promise<string> {
+  checkOptions(call, "signTick", CALL_CHECKS);
   const seconds = Math.floor(call.now / 1000);
   return `t=${seconds},v1=${hexOf(await hmac(secret, signed(seconds, call.method, call.url)))}`;
 }

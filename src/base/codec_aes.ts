@@ -9,6 +9,7 @@
  */
 import type { Codec } from "./codec.ts";
 import { BelfryError } from "./error.ts";
+import { type Checks, checkOptions, flag, text, unfit } from "./options.ts";
 
 /** Options of {@link aesGcm}. */
 export interface AesGcmOptions {
@@ -23,6 +24,14 @@ export interface AesGcmOptions {
    */
   readPlain?: boolean;
 }
+
+const CHECKS: Checks<AesGcmOptions> = {
+  keys: (value, name, of) => {
+    if (typeof value !== "object" || value === null) throw unfit(value, name, of, "keys by their ids");
+  },
+  current: text,
+  readPlain: flag,
+};
 
 const PREFIX = "aes.";
 const IV_BYTES = 12;
@@ -42,7 +51,8 @@ const IV_BYTES = 12;
  * ```
  */
 export function aesGcm(options: AesGcmOptions): Codec {
-  const { keys, current, readPlain = false } = options;
+  checkOptions(options, "aesGcm", CHECKS);
+  const { keys = {}, current, readPlain = false } = options;
   const imported = new Map<string, Promise<CryptoKey>>();
   for (const [id, key] of Object.entries(keys)) {
     if (!/^[\w-]+$/.test(id))

@@ -3,6 +3,8 @@
  * lines of JSON and for pino. All of them keep every field, errors with their causes included.
  */
 
+import { type Checks, callback, checkOptions, oneOf } from "./options.ts";
+
 /** Takes what the engine has to say: a sentence, and fields for machines. A logger that throws harms nobody. */
 export interface Logger {
   /** Takes what helps to follow a run closely. */
@@ -40,6 +42,23 @@ export function loggerOf(
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
+/** Options of {@link consoleLogger}. */
+export interface ConsoleLoggerOptions {
+  /** The lowest level that is let through. @default "info" */
+  level?: LogLevel;
+}
+
+/** Options of {@link jsonLogger}. */
+export interface JsonLoggerOptions extends ConsoleLoggerOptions {
+  /** Takes a line without its end. @default prints to standard output */
+  write?: (line: string) => void;
+  /** Tells the time in epoch ms, for the field `time`. @default lines have no time */
+  now?: () => number;
+}
+
+const CONSOLE_CHECKS: Checks<ConsoleLoggerOptions> = { level: oneOf(LOG_LEVELS) };
+const JSON_CHECKS: Checks<JsonLoggerOptions> = { ...CONSOLE_CHECKS, write: callback, now: callback };
+
 /**
  * Prints to the console, with the fields behind the message. It is the default of `new Belfry`, at level `"info"`.
  *
@@ -51,7 +70,8 @@ export function loggerOf(
  * logger.warn("kept", { job: "j1" });
  * ```
  */
-export function consoleLogger(options: { level?: LogLevel } = {}): Logger {
+export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+  checkOptions(options, "consoleLogger", CONSOLE_CHECKS);
   return loggerOf((level, message, fields) => {
     const text = `belfry: ${oneLine(message)}`;
     if (fields === undefined) console[level](text);
@@ -61,12 +81,9 @@ export function consoleLogger(options: { level?: LogLevel } = {}): Logger {
 
 /**
  * Writes a line of JSON for each message: `level`, `time` (ISO), `message` and the fields beside them.
- *
- * @param options `write` takes a line without its end. @default prints to standard output; `now`: epoch ms, for `time`
  */
-export function jsonLogger(
-  options: { level?: LogLevel; write?: (line: string) => void; now?: () => number } = {},
-): Logger {
+export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
+  checkOptions(options, "jsonLogger", JSON_CHECKS);
   const { write = (line) => console.log(line), now } = options;
   return loggerOf((level, message, fields) => {
     const time = now === undefined ? {} : { time: new Date(now()).toISOString() };

@@ -4,7 +4,7 @@
  * Text, zone and options are checked when it is made; after that nothing throws but for a wrong argument. How it is asked
  * is in `calendar.ts`.
  */
-import { BelfryError } from "../base/error.ts";
+import { BelfryError, nearest } from "../base/error.ts";
 import { Calendar, type InstantLike, instant, MAX_MS } from "./calendar.ts";
 import { describeExpression } from "./describe.ts";
 import { readEvery } from "./every.ts";
@@ -43,6 +43,8 @@ export interface CronOptions {
   readonly seed?: string | undefined;
 }
 
+const OPTIONS = "timeZone days dst anchor temporal seed".split(" ");
+
 /**
  * Knows when a schedule occurs.
  *
@@ -73,9 +75,13 @@ export class Cron extends Calendar {
   constructor(expression: string, options: CronOptions = {}) {
     super();
     const { timeZone = "UTC", days = "or", dst = "once", anchor = 0, temporal, seed } = options;
-    if (!/^(or|and) (once|vixie)$/.test(`${days} ${dst}`)) {
-      throw new BelfryError("OPTION_INVALID", `days is "or" or "and", dst "once" or "vixie": not ${days}, ${dst}`);
+    // As base/options.ts checks all others; written out, since this package alone is to stay small.
+    const fit = /^(or|and) (once|vixie) (string|undefined)$/.test(`${days} ${dst} ${typeof seed}`);
+    let wrong = fit ? "" : `days is "or" or "and", dst "once" or "vixie": not ${days}, ${dst}`;
+    for (const name in options) {
+      if (!OPTIONS.includes(name)) wrong = `No option "${name}"; did you mean "${nearest(name, OPTIONS)}"?`;
     }
+    if (wrong) throw new BelfryError("OPTION_INVALID", wrong);
     const zone = openZone(timeZone, temporal);
     this.timeZone = zone.name;
     const from = instant(anchor);

@@ -6,6 +6,8 @@
  * listener. An event without listeners costs one look-up.
  */
 
+import { BelfryError, nearest } from "../base/error.ts";
+import { callback } from "../base/options.ts";
 import type { JobRecord, SkipReason, StepKind } from "../storage/port.ts";
 import type { Failure } from "../task/failure.ts";
 
@@ -73,6 +75,34 @@ export interface EventMap {
 /** A name of an event. */
 export type EventName = keyof EventMap;
 
+/** Every event; the compiler holds it complete. */
+const NAMES: Readonly<Record<EventName, true>> = {
+  "job:enqueued": true,
+  "job:started": true,
+  "job:completed": true,
+  "job:failed": true,
+  "job:retried": true,
+  "job:cancelled": true,
+  "job:suspended": true,
+  "job:released": true,
+  "job:lost": true,
+  "step:completed": true,
+  "step:failed": true,
+  "step:retried": true,
+  "signal:sent": true,
+  "schedule:fired": true,
+  "schedule:skipped": true,
+  "schedule:paused": true,
+  "schedule:ended": true,
+  "schedule:broken": true,
+  "lease:acquired": true,
+  "lease:lost": true,
+  "lease:resigned": true,
+};
+
+/** Names of all events. */
+export const EVENT_NAMES: readonly EventName[] = Object.keys(NAMES) as EventName[];
+
 type Listener = (payload: never) => unknown;
 
 /** Delivers events to their listeners. */
@@ -88,9 +118,19 @@ export class EventSink {
   /**
    * Listens to an event.
    *
+   * @throws BelfryError `OPTION_INVALID` where no event has this name, or the listener is no function
    * @returns a function that stops listening
    */
   on<Name extends EventName>(name: Name, listener: (payload: EventMap[Name]) => unknown): () => void {
+    if (!Object.hasOwn(NAMES, name)) {
+      const guess = nearest(String(name), EVENT_NAMES);
+      throw new BelfryError(
+        "OPTION_INVALID",
+        `Cannot listen to ${JSON.stringify(name)}: no event has this name; ` +
+          (guess === undefined ? `there are ${EVENT_NAMES.join(", ")}` : `did you mean ${guess}?`),
+      );
+    }
+    callback(listener, "the listener", `on("${name}")`);
     let listeners = this.#listeners.get(name);
     if (!listeners) {
       listeners = new Set();

@@ -6,9 +6,20 @@ import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { checkName } from "../base/names.ts";
+import { checkOptions } from "../base/options.ts";
 import { newJob } from "../job/make.ts";
 import type { NewJob } from "../storage/port.ts";
-import type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "../task/context.ts";
+import {
+  CHILD_CHECKS,
+  type ChildOptions,
+  type Context,
+  type JobInfo,
+  STEP_CHECKS,
+  type StepContext,
+  type StepOptions,
+  WAIT_CHECKS,
+  type WaitOptions,
+} from "../task/context.ts";
 import { parseJobOptions, readInstant } from "../task/options.ts";
 import { readRetry } from "../task/retry.ts";
 import { type TaskReference, taskName } from "../task/task.ts";
@@ -57,12 +68,12 @@ class DurableContext implements Context {
         );
       }
       const what = `step ${JSON.stringify(name)}`;
+      checkOptions(options, what, STEP_CHECKS);
       return {
         kind: "step",
         run,
         retry: options.retry === undefined ? null : readRetry(options.retry, what),
-        timeoutMs:
-          options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${what}`, { minMs: 1 }),
+        timeoutMs: options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${what}`),
       };
     }) as Promise<T>;
   }
@@ -82,13 +93,17 @@ class DurableContext implements Context {
   }
 
   waitFor<T = unknown>(name: string, options: WaitOptions = {}): Promise<T | undefined> {
-    return this.#call(name, () => ({
-      kind: "wait",
-      signal: options.signal === undefined ? name : checkName(options.signal, "signal"),
-      timeoutMs:
-        options.timeout === undefined ? null : parseDuration(options.timeout, `timeout of ${JSON.stringify(name)}`),
-      throws: options.onTimeout === "throw",
-    })) as Promise<T | undefined>;
+    return this.#call(name, () => {
+      const what = `waitFor ${JSON.stringify(name)}`;
+      checkOptions(options, what, WAIT_CHECKS);
+      const { signal = name, timeout, onTimeout } = options;
+      return {
+        kind: "wait",
+        signal,
+        timeoutMs: timeout === undefined ? null : parseDuration(timeout, `timeout of ${what}`),
+        throws: onTimeout === "throw",
+      };
+    }) as Promise<T | undefined>;
   }
 
   invoke<Output>(name: string, task: TaskReference, input?: unknown, options: ChildOptions = {}): Promise<Output> {
@@ -128,6 +143,7 @@ class DurableContext implements Context {
   ): Promise<unknown> {
     return this.#call(name, () => {
       taskName(task);
+      checkOptions(options, `${kind} ${JSON.stringify(name)}`, CHILD_CHECKS);
       const { engine, job } = this.#run;
       const { traceparent } = parseJobOptions(job.options);
       const child = (id: string): Promise<NewJob> =>

@@ -4,6 +4,7 @@
 import { encodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { type Checks, checkOptions, nameOf, text } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 
@@ -19,14 +20,18 @@ export interface SignalOptions {
   key?: string;
 }
 
+const CANCEL_CHECKS: Checks<CancelOptions> = { reason: text };
+const SIGNAL_CHECKS: Checks<SignalOptions> = { key: nameOf("key") };
+
 /**
  * Cancels a job and all that it invoked. A running job learns of it at its next write or heartbeat; one that runs in this
  * process at once.
  *
  * @returns the ids cancelled, descendants included; empty when the job was over already
- * @throws BelfryError `JOB_UNKNOWN`
+ * @throws BelfryError `JOB_UNKNOWN`, `OPTION_INVALID`
  */
 export async function cancelJob(engine: Engine, id: string, options: CancelOptions = {}): Promise<string[]> {
+  checkOptions(options, "cancel", CANCEL_CHECKS);
   await engine.open();
   const ids = await cancelJobs(engine, [id], options);
   if (ids.length === 0 && !(await engine.storage.getJob({ id }))) throw unknownJob("cancel", id);
@@ -63,7 +68,8 @@ export async function signalJob(
   options: SignalOptions = {},
 ): Promise<"accepted" | "duplicate"> {
   checkName(name, "signal");
-  const key = options.key === undefined ? engine.ids.token() : checkName(options.key, "key");
+  checkOptions(options, "signal", SIGNAL_CHECKS);
+  const key = options.key ?? engine.ids.token();
   const payload = await encodePayload(engine.codec, value, `signal ${JSON.stringify(name)}`);
   await engine.open();
   const now = engine.clock.now();

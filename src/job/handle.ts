@@ -9,6 +9,7 @@ import { decodePayload } from "../base/codec.ts";
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import { InterruptibleSleep } from "../base/interruptible_sleep.ts";
+import { abortSignal, type Checks, checkOptions, duration, text } from "../base/options.ts";
 import type { Ending } from "../engine/endings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobState } from "../storage/port.ts";
@@ -24,6 +25,9 @@ export interface ResultOptions {
   /** Gives up waiting; the job goes on. */
   signal?: AbortSignal;
 }
+
+/** Checks of {@link ResultOptions}. */
+export const RESULT_CHECKS: Checks<ResultOptions> = { timeout: duration(), signal: abortSignal };
 
 const FIRST_POLL_MS = 50;
 const LAST_POLL_MS = 2_000;
@@ -42,8 +46,10 @@ export class JobHandle<Output = unknown> {
    * @param engine where the job is stored
    * @param id the job's id
    * @param created whether this call made it
+   * @throws BelfryError `OPTION_INVALID` where the id is no text
    */
   constructor(engine: Engine, id: string, created = false) {
+    text(id, "the id", "job");
     this.#engine = engine;
     this.id = id;
     this.created = created;
@@ -77,6 +83,7 @@ export class JobHandle<Output = unknown> {
    * `JOB_UNKNOWN`; the signal's reason when it was aborted
    */
   async result(options: ResultOptions = {}): Promise<Output> {
+    checkOptions(options, "result", RESULT_CHECKS);
     const timeoutMs = options.timeout === undefined ? Infinity : parseDuration(options.timeout, "timeout of result");
     options.signal?.throwIfAborted();
     const ending = await this.#ending(timeoutMs, options.signal);

@@ -9,10 +9,17 @@ import { encodePayload } from "../base/codec.ts";
 import { parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { checkOptions } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Inserted } from "../engine/enqueuer.ts";
 import type { JobLimit, NewJob } from "../storage/port.ts";
-import { type EnqueueOptions, type LimitOptions, readInstant, readJobOptions } from "../task/options.ts";
+import {
+  ENQUEUE_CHECKS,
+  type EnqueueOptions,
+  type LimitOptions,
+  readInstant,
+  readJobOptions,
+} from "../task/options.ts";
 import { readRate } from "../task/rate.ts";
 import { validate } from "../task/schema.ts";
 import { type TaskReference, taskName } from "../task/task.ts";
@@ -26,8 +33,6 @@ export interface JobOrigin {
   scheduledAt?: number | null;
   traceparent?: string | undefined;
 }
-
-const MAX_PRIORITY = 1_000_000;
 
 /**
  * Makes the row of a job, or says what is wrong with it.
@@ -46,17 +51,11 @@ export async function newJob(
   const name = taskName(task);
   const definition = engine.tasks.get(name);
   const what = `job of task ${JSON.stringify(name)}`;
+  checkOptions(options, `a ${what}`, ENQUEUE_CHECKS);
   const now = engine.clock.now();
   const availableAt = readAvailableAt(options, now, what);
   const expiresInMs =
-    options.expiresIn === undefined ? null : parseDuration(options.expiresIn, `expiresIn of the ${what}`, { minMs: 1 });
-  const { priority = 0 } = options;
-  if (!Number.isInteger(priority) || Math.abs(priority) > MAX_PRIORITY) {
-    throw new BelfryError(
-      "OPTION_INVALID",
-      `Cannot enqueue a ${what}: priority is ${String(priority)}, but must be a whole number within ±1,000,000`,
-    );
-  }
+    options.expiresIn === undefined ? null : parseDuration(options.expiresIn, `expiresIn of the ${what}`);
   const travelling = readJobOptions(options, what);
   if (definition?.version !== undefined) travelling.version = definition.version;
   const traceparent = origin.traceparent ?? engine.tracing?.traceparent();
@@ -66,11 +65,11 @@ export async function newJob(
   return {
     id: origin.id ?? engine.ids.id(now),
     task: name,
-    queue: options.queue === undefined ? (definition?.queue ?? "default") : checkName(options.queue, "queue"),
-    priority,
+    queue: options.queue ?? definition?.queue ?? "default",
+    priority: options.priority ?? 0,
     availableAt,
     expiresAt: expiresInMs === null ? null : availableAt + expiresInMs,
-    key: options.key === undefined ? null : checkName(options.key, "key"),
+    key: options.key ?? null,
     input: await encodePayload(engine.codec, input, `input of task ${JSON.stringify(name)}`),
     options: JSON.stringify(travelling),
     schedule: origin.schedule ?? null,
@@ -101,12 +100,6 @@ function readAvailableAt(options: EnqueueOptions, now: number, what: string): nu
 function readLimit(limit: LimitOptions | undefined, what: string): JobLimit | null {
   if (limit === undefined) return null;
   const { concurrency, rate } = limit;
-  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
-    throw new BelfryError(
-      "OPTION_INVALID",
-      `Cannot enqueue a ${what}: limit.concurrency is ${String(concurrency)}, but must be a whole number, 1 or more`,
-    );
-  }
   if (concurrency === undefined && rate === undefined) {
     throw new BelfryError("OPTION_INVALID", `Cannot enqueue a ${what}: limit needs concurrency or rate`);
   }

@@ -3,8 +3,10 @@
  * is the same as for a single job. A dry run answers the ids and changes nothing.
  */
 import { BelfryError } from "../base/error.ts";
+import { type Checks, checkOptions, flag, listOf, nameOf, oneOf, text, unfit, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobRecord, JobState } from "../storage/port.ts";
+import { JOB_STATES } from "../storage/states.ts";
 import { cancelJobs } from "./control.ts";
 import { putBack, RETRIABLE } from "./retry.ts";
 
@@ -48,6 +50,28 @@ const DEFAULT_LIMIT = 1_000;
 const PAGE = 200;
 const UNFINISHED: readonly JobState[] = ["ready", "running", "waiting"];
 
+/** Checks of {@link JobFilter}. */
+export const FILTER_CHECKS: Checks<JobFilter> = {
+  states: listOf(oneOf(JOB_STATES)),
+  queue: nameOf("queue"),
+  task: nameOf("task"),
+  schedule: nameOf("schedule"),
+  parentId: text,
+  key: nameOf("key"),
+};
+const MANY_CHECKS: Checks<ManyJobsFilter> = { ...FILTER_CHECKS, limit: whole(1, 100_000) };
+const RETRY_CHECKS: Checks<RetryManyOptions> = { dryRun: flag };
+const CANCEL_CHECKS: Checks<CancelManyOptions> = { dryRun: flag, reason: text };
+
+/** A filter must be given, and none of its keys may be undefined: either is an oversight that would select every job. */
+function checkFilter(filter: ManyJobsFilter, of: string): void {
+  if (filter === undefined) throw unfit(filter, "the filter", of, "an object; {} selects every job");
+  checkOptions(filter, of, MANY_CHECKS);
+  for (const [name, value] of Object.entries(filter)) {
+    if (value === undefined) throw unfit(value, name, of, "left out where it is not to narrow the selection");
+  }
+}
+
 /**
  * Puts back many jobs that ended badly.
  *
@@ -60,6 +84,8 @@ export async function retryJobs(
   filter: ManyJobsFilter,
   options: RetryManyOptions = {},
 ): Promise<string[]> {
+  checkFilter(filter, "jobs.retryMany");
+  checkOptions(options, "jobs.retryMany", RETRY_CHECKS);
   const { states = ["failed"] } = filter;
   refuseOtherStates("retry", states, RETRIABLE);
   const ids: string[] = [];
@@ -92,6 +118,8 @@ export async function cancelManyJobs(
   filter: ManyJobsFilter,
   options: CancelManyOptions = {},
 ): Promise<string[]> {
+  checkFilter(filter, "jobs.cancelMany");
+  checkOptions(options, "jobs.cancelMany", CANCEL_CHECKS);
   const { states = UNFINISHED } = filter;
   refuseOtherStates("cancel", states, UNFINISHED);
   const ids = new Set<string>();

@@ -4,6 +4,7 @@
  * A queue needs no registration: it is there as soon as a job names it. What is stored about it is its settings alone.
  */
 import { checkName } from "../base/names.ts";
+import { anything, type Checks, checkOptions, flag, orNull, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readStats } from "../engine/stats.ts";
 import type { Instant, QueueRecord } from "../storage/port.ts";
@@ -34,6 +35,13 @@ export interface QueueOptions {
   /** At most `count` of its jobs start in any window of `per`, over all workers; null: no limit. */
   rate?: Rate | null;
 }
+
+const QUEUE_CHECKS: Checks<QueueOptions> = {
+  paused: flag,
+  concurrency: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
+  // `readRate` checks it.
+  rate: anything,
+};
 
 /** The queues of an installation. */
 export class Queues {
@@ -67,11 +75,18 @@ export class Queues {
    */
   async configure(name: string, options: QueueOptions): Promise<QueueRecord> {
     checkName(name, "queue");
-    const { rate, ...same } = options;
-    const read = rate === undefined ? {} : { rate: rate && readRate(rate, `queue ${JSON.stringify(name)}`) };
+    const what = `queue ${JSON.stringify(name)}`;
+    checkOptions(options, what, QUEUE_CHECKS);
+    const { paused, concurrency } = options;
+    const rate = options.rate === undefined || options.rate === null ? options.rate : readRate(options.rate, what);
     await this.#engine.open();
     const { storage, clock } = this.#engine;
-    await storage.putQueues({ now: clock.now(), queues: [{ ...same, ...read, name }] });
+    const change = {
+      ...(paused === undefined ? {} : { paused }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(rate === undefined ? {} : { rate }),
+    };
+    await storage.putQueues({ now: clock.now(), queues: [{ ...change, name }] });
     this.#wakeWorker();
     const stored = (await storage.listQueues()).find((queue) => queue.name === name);
     return stored ?? { name, paused: false, concurrency: null, rate: null };

@@ -4,11 +4,12 @@
  * What cannot be decoded (another key) is shown as such and does not hide the rest.
  */
 import { decodePayload } from "../base/codec.ts";
+import { type Checks, checkOptions, text, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { JobRecord, JobState, StepKind, StepRecord, StepState } from "../storage/port.ts";
 import { type Failure, parseFailure } from "../task/failure.ts";
 import { type JobOptions, parseJobOptions } from "../task/options.ts";
-import type { JobFilter } from "./many.ts";
+import { FILTER_CHECKS, type JobFilter } from "./many.ts";
 import { shownName } from "./step_name.ts";
 
 /** A job without its history. */
@@ -140,8 +141,11 @@ export interface ListJobsOptions extends JobFilter {
   limit?: number;
 }
 
+const LIST_CHECKS: Checks<ListJobsOptions> = { ...FILTER_CHECKS, before: text, limit: whole(1, 10_000) };
+
 /** Lists jobs, newest first. */
 export async function listJobs(engine: Engine, options: ListJobsOptions = {}): Promise<JobSummary[]> {
+  checkOptions(options, "jobs.list", LIST_CHECKS);
   const { limit = 100, states, ...filter } = options;
   await engine.open();
   const request = { ...filter, limit, ...(states === undefined ? {} : { states: [...states] }) };

@@ -3,6 +3,7 @@
  *
  * Each method works synchronously, so it is atomic; replies are copies.
  */
+import { type Checks, callback, checkOptions, whole } from "../base/options.ts";
 import type {
   JobRecord,
   ListJobsRequest,
@@ -39,6 +40,8 @@ export interface MemoryOptions {
   maxBatchRows?: number;
 }
 
+const CHECKS: Checks<MemoryOptions> = { time: callback, maxBatchRows: whole(1, 1_000_000) };
+
 /** What listeners are called with when a lease was given up. */
 const SCHEDULES: ReadonlySet<Wake> = new Set(["schedules"]);
 
@@ -62,6 +65,7 @@ export function newTables(): Tables {
  * @param tables what it holds; a caller that keeps them may read them, and watch their rows
  */
 export function storageOf(tables: Tables, options: MemoryOptions = {}): Storage {
+  checkOptions(options, "memory", CHECKS);
   const { time, maxBatchRows = 1000 } = options;
   const { jobs, schedules, lease } = tables;
   const listeners = new Set<(wake: Wake) => void>();

@@ -5,14 +5,14 @@
  * made of schedule and occurrence, so a backfill that was interrupted, or is repeated, makes no job twice. The log of
  * outcomes is not changed; the backfilled job is found by its key.
  */
-import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions, oneOf, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import { insertJobs } from "../job/make.ts";
 import type { Instant, NewJob } from "../storage/port.ts";
+import { type Rate, readRate } from "../task/rate.ts";
 import { need } from "./control.ts";
 import { jobLimit, jobOptions, occurrenceJob } from "./firing.ts";
-import { oneOf, wholeNumber } from "./options.ts";
 import { needSchedule } from "./store.ts";
 import { readFrom, readUntil, type When } from "./when.ts";
 
@@ -25,7 +25,7 @@ export interface BackfillOptions {
   /** Whether the jobs may run beside others of the schedule or wait for them. @default "allow" where the schedule says so, else "queue" */
   readonly overlap?: "allow" | "queue";
   /** At most `count` jobs become available in each `per`. @default all at once */
-  readonly rate?: { readonly count: number; readonly per: Duration };
+  readonly rate?: Rate;
   /** More occurrences than this are refused. @default 10,000 */
   readonly max?: number;
 }
@@ -40,6 +40,16 @@ export interface Backfilled {
   excluded: number;
 }
 
+const BACKFILL_CHECKS: Checks<BackfillOptions> = {
+  // `readFrom` and `readUntil` check these two, in the schedule's zone.
+  from: anything,
+  to: anything,
+  overlap: oneOf(["allow", "queue"]),
+  // `readRate` checks it.
+  rate: anything,
+  max: whole(1, 1_000_000),
+};
+
 const CHUNK = 500;
 
 /** The key of a backfilled job. */
@@ -53,6 +63,7 @@ export function backfillKey(name: string, at: Instant): string {
  * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`; `OPTION_INVALID` where the range has more than `max` occurrences
  */
 export async function backfillSchedule(engine: Engine, name: string, options: BackfillOptions): Promise<Backfilled> {
+  checkOptions(options, "schedules.backfill", BACKFILL_CHECKS);
   const record = await needSchedule(engine, name);
   const read = need(engine, record);
   const { timing, excluded, definition } = read;
@@ -64,12 +75,9 @@ export async function backfillSchedule(engine: Engine, name: string, options: Ba
   if (wanted < from)
     throw new BelfryError("OPTION_INVALID", `Cannot backfill "${name}": "to" is before "from"; swap them`);
   const to = Math.min(wanted, now, (record.nextAt ?? Infinity) - 1);
-  const overlap = oneOf(options.overlap ?? (definition.overlap === "allow" ? "allow" : "queue"), "overlap", [
-    "allow",
-    "queue",
-  ]);
-  const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
-  const apartMs = options.rate === undefined ? 0 : perJob(options.rate);
+  const { max = 10_000, overlap = definition.overlap === "allow" ? "allow" : "queue" } = options;
+  const rate = options.rate === undefined ? null : readRate(options.rate, "schedules.backfill");
+  const apartMs = rate === null ? 0 : rate.perMs / rate.count;
   // @every has no occurrences before its anchor; calendar expressions have them at any time.
   const first = timing.next(from - 1);
   const done: Backfilled = { enqueued: 0, existing: 0, excluded: 0 };
@@ -114,8 +122,4 @@ async function firedAmong(engine: Engine, schedule: string, chunk: readonly Inst
   const range = { from: chunk[0]!, to: chunk.at(-1)! };
   const rows = await engine.storage.listOccurrences({ schedule, ...range, limit: 2 * CHUNK + 2 });
   return new Set(rows.filter((row) => row.jobId !== null).map((row) => row.at));
-}
-
-function perJob({ count, per }: { count: number; per: Duration }): number {
-  return parseDuration(per, "rate.per", { minMs: 1 }) / wholeNumber(count, "rate.count", 1, 1_000_000);
 }

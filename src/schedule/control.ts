@@ -7,6 +7,7 @@
  */
 import { encodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions, oneOf, orNull, text } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import { insertJobs } from "../job/make.ts";
 import type { Instant, NewJob, ScheduleRecord } from "../storage/port.ts";
@@ -14,7 +15,6 @@ import { validate } from "../task/schema.ts";
 import { type ReadSchedule, readDefinition } from "./definition.ts";
 import { FiringDraft, jobLimit, jobOptions } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
-import { oneOf } from "./options.ts";
 import { OVERLAPS, type Overlap, skipUntil } from "./planner.ts";
 import { isBusy, needSchedule, putSchedules, untilWon } from "./store.ts";
 
@@ -24,17 +24,17 @@ export interface PauseOptions {
   readonly note?: string | null;
 }
 
+const PAUSE_CHECKS: Checks<PauseOptions> = { note: orNull(text) };
+
 /**
  * Pauses a schedule; pausing a paused one only changes its note.
  *
  * @param options `note`: why, for people
  * @throws BelfryError `SCHEDULE_UNKNOWN`
  */
-export async function pauseSchedule(
-  engine: Engine,
-  name: string,
-  { note = null }: PauseOptions = {},
-): Promise<ScheduleInfo> {
+export async function pauseSchedule(engine: Engine, name: string, options: PauseOptions = {}): Promise<ScheduleInfo> {
+  checkOptions(options, "schedules.pause", PAUSE_CHECKS);
+  const { note = null } = options;
   const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);
     if (record.state === "ended" || (record.state === "paused" && record.note === note)) return record;
@@ -53,17 +53,16 @@ export interface ResumeOptions {
   readonly missed?: "fire" | "skip";
 }
 
+const RESUME_CHECKS: Checks<ResumeOptions> = { missed: oneOf(["fire", "skip"]) };
+
 /**
  * Makes a paused schedule active again; does nothing to one that is active or ended.
  *
  * @throws BelfryError `SCHEDULE_UNKNOWN`, `OPTION_INVALID`; `SCHEDULE_BROKEN` where it cannot be planned
  */
-export async function resumeSchedule(
-  engine: Engine,
-  name: string,
-  { missed = "skip" }: ResumeOptions = {},
-): Promise<ScheduleInfo> {
-  oneOf(missed, "missed", ["fire", "skip"]);
+export async function resumeSchedule(engine: Engine, name: string, options: ResumeOptions = {}): Promise<ScheduleInfo> {
+  checkOptions(options, "schedules.resume", RESUME_CHECKS);
+  const { missed = "skip" } = options;
   const record = await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);
     if (record.state === "active" || record.state === "ended") return record;
@@ -89,6 +88,8 @@ export interface TriggerOptions {
   readonly overlap?: Overlap;
 }
 
+const TRIGGER_CHECKS: Checks<TriggerOptions> = { input: anything, overlap: oneOf(OVERLAPS) };
+
 /** What a trigger did. */
 export interface Triggered {
   /** The job; null where overlap `skip` found another unfinished. */
@@ -103,9 +104,10 @@ export interface Triggered {
  * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`
  */
 export async function triggerSchedule(engine: Engine, name: string, options: TriggerOptions = {}): Promise<Triggered> {
+  checkOptions(options, "schedules.trigger", TRIGGER_CHECKS);
   const record = await needSchedule(engine, name);
   const { definition } = need(engine, record);
-  const overlap = oneOf(options.overlap ?? definition.overlap, "overlap", OVERLAPS);
+  const overlap = options.overlap ?? definition.overlap;
   const at = engine.clock.now();
   const input = "input" in options ? await encodeInput(engine, definition.task, options.input) : definition.input;
   if (overlap === "skip" && (await isBusy(engine, name))) return { jobId: null, at };

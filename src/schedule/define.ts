@@ -10,6 +10,7 @@ import { encodeNow } from "../base/codec.ts";
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
 import { BelfryError, CronSyntaxError, nearest } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { anything, type Checks, checkOptions, unfit } from "../base/options.ts";
 import { Cron } from "../cron/cron.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import { resolveTimeZone, type TemporalLike } from "../cron/zone.ts";
@@ -25,6 +26,7 @@ import { writeLocal } from "./local_time.ts";
 import {
   type Expression,
   invalid,
+  type OneInstant,
   OPTION_NAMES,
   oneOf,
   readCatchUp,
@@ -94,6 +96,19 @@ export class DefinedSchedule {
   }
 }
 
+const ONE_INSTANT_CHECKS: Checks<OneInstant> = { at: anything };
+
+/** Checks of {@link ScheduleSpec}: which keys there are; `defineNow` checks their values. */
+export const SPEC_CHECKS: Checks<ScheduleSpec> = {
+  name: anything,
+  expression: anything,
+  task: anything,
+  options: anything,
+  createdAt: (value, name, of) => {
+    if (!Number.isFinite(value)) throw unfit(value, name, of, "an instant in epoch milliseconds");
+  },
+};
+
 /**
  * Checks all that is said about a schedule and makes its canonical definition; writes nothing.
  *
@@ -107,6 +122,7 @@ export async function defineSchedule(engine: Engine, spec: ScheduleSpec): Promis
 
 /** Does {@link defineSchedule} without a promise where neither a schema nor a codec needs one. */
 export function defineNow(engine: Engine, spec: ScheduleSpec): DefinedSchedule | Promise<DefinedSchedule> {
+  checkOptions(spec, "a schedule", SPEC_CHECKS);
   const { options = {} } = spec;
   const name = checkName(spec.name, "schedule");
   try {
@@ -156,6 +172,8 @@ function canonical(
 ): ScheduleDefinition {
   const { temporal } = engine;
   const zone = options.timeZone === undefined ? engine.timeZone : options.timeZone;
+  if (zone === "")
+    throw new BelfryError("ZONE_UNKNOWN", 'No time zone "": write "UTC", or a name such as "Europe/Oslo"');
   if (typeof zone !== "string") throw invalid("timeZone", zone, 'a zone\'s name like "Europe/Oslo"');
   if (zone.trim() === "") {
     throw new BelfryError(
@@ -245,6 +263,7 @@ interface ExpressionContext {
 /** Reads an expression. @returns its canonical text */
 function readExpression(written: Expression, { name, timeZone, days, dst, temporal }: ExpressionContext): string {
   if (typeof written === "object" && written !== null && "at" in written) {
+    checkOptions(written, "the expression", ONE_INSTANT_CHECKS);
     return writeAt(readFrom(written.at, "at", { timeZone, temporal }));
   }
   if (typeof written !== "string") {

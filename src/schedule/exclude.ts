@@ -6,12 +6,23 @@
  */
 
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions } from "../base/options.ts";
 import type { Instant } from "../storage/port.ts";
 import { dayAfter, instantOfLocal, readDay } from "./local_time.ts";
 import { readFrom, readSpan, readUntil, type When, type WhenContext } from "./when.ts";
 
 /** What may be left out: a day (`"2026-12-25"`), an instant, or a range of either, both ends included. */
-export type Exclusion = When | { readonly from: When; readonly to: When };
+export type Exclusion = When | ExclusionRange;
+
+/** A range of days or instants, both ends included. */
+export interface ExclusionRange {
+  /** The first day or instant. */
+  readonly from: When;
+  /** The last one. */
+  readonly to: When;
+}
+
+const RANGE_CHECKS: Checks<ExclusionRange> = { from: anything, to: anything };
 
 /** How many entries one schedule may store. */
 const MAX_ENTRIES = 2_000;
@@ -25,17 +36,19 @@ export function writeExcluded(list: readonly unknown[], context: WhenContext): s
       entries.add(entry);
       continue;
     }
-    const { from, to } = rangeOf(entry) ?? { from: entry as When, to: entry as When };
-    entries.add(writeRange(from, to, `exclude[${i}]`, context));
+    const option = `exclude[${i}]`;
+    const { from, to } = rangeOf(entry, option) ?? { from: entry as When, to: entry as When };
+    entries.add(writeRange(from, to, option, context));
   }
   if (entries.size > MAX_ENTRIES) throw tooMany(entries.size);
   return [...entries].sort();
 }
 
 /** The ends of a range, written as an object or as text with a slash; null where it is a single date. */
-function rangeOf(entry: unknown): { from: When; to: When } | null {
-  if (typeof entry === "object" && entry !== null && "from" in entry && "to" in entry) {
-    return { from: entry.from as When, to: entry.to as When };
+function rangeOf(entry: unknown, option: string): ExclusionRange | null {
+  if (typeof entry === "object" && entry !== null && ("from" in entry || "to" in entry)) {
+    checkOptions(entry as ExclusionRange, option, RANGE_CHECKS);
+    return entry as ExclusionRange;
   }
   // A slash in brackets belongs to the name of a zone.
   const parts = typeof entry === "string" ? entry.split(/\/(?![^[]*\])/) : [];

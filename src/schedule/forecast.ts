@@ -10,17 +10,25 @@ import { CorrectedClock, systemClock } from "../base/clock.ts";
 import { plainCodec } from "../base/codec.ts";
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions, duration, listOf, optionsOf, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant, ScheduleState, SkipReason } from "../storage/port.ts";
 import { TaskRegistry } from "../task/registry.ts";
-import { defineSchedule, type ScheduleSpec } from "./define.ts";
+import { defineSchedule, type ScheduleSpec, SPEC_CHECKS } from "./define.ts";
 import { type ReadSchedule, rulesOf } from "./definition.ts";
 import { delayMs } from "./firing.ts";
 import { writeLocal } from "./local_time.ts";
-import { wholeNumber } from "./options.ts";
 import { Planner } from "./planner.ts";
 import { nextFire } from "./upcoming.ts";
 import { readFrom, readUntil, type When, type WhenContext } from "./when.ts";
+
+/** A stretch of time in which nothing ticks. */
+export interface Downtime {
+  /** Its first instant. */
+  readonly from: When;
+  /** The instant after it; a day means through its end. */
+  readonly to: When;
+}
 
 /** What happens during a forecast. */
 export interface ForecastOptions {
@@ -28,8 +36,8 @@ export interface ForecastOptions {
   readonly from: When;
   /** When the forecast ends, included; a day means through its end. */
   readonly to: When;
-  /** When nothing ticks: up to `to`, or through a day given as `to`. */
-  readonly downtime?: readonly { readonly from: When; readonly to: When }[];
+  /** When nothing ticks. */
+  readonly downtime?: readonly Downtime[];
   /** How long each job runs, or each by its occurrence. @default 0 */
   readonly durations?: Duration | ((occurrence: Date) => Duration);
   /** Ticks come at multiples of this since 1970, as from an edge trigger (`"1m"`). @default whenever something is due */
@@ -83,6 +91,20 @@ export interface Forecast {
 /** The parts of an engine that a forecast uses: tasks, the default zone, Temporal and the codec. */
 export type ForecastContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
 
+const DOWNTIME_CHECKS: Checks<Downtime> = { from: anything, to: anything };
+const EACH_DURATION = duration();
+const FORECAST_CHECKS: Checks<ForecastOptions> = {
+  // `readFrom` and `readUntil` check instants, in the schedule's zone.
+  from: anything,
+  to: anything,
+  downtime: listOf(optionsOf(DOWNTIME_CHECKS)),
+  durations: (value, name, of) => {
+    if (typeof value !== "function") EACH_DURATION(value, name, of);
+  },
+  tickEvery: duration({ minMs: 1 }),
+  max: whole(1, 1_000_000),
+};
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const MAX_STEPS = 500_000;
@@ -106,6 +128,8 @@ export async function forecastSchedule(
   options: ForecastOptions,
   context: ForecastContext = {},
 ): Promise<Forecast> {
+  checkOptions(spec, "a schedule", SPEC_CHECKS);
+  checkOptions(options, "schedules.forecast", FORECAST_CHECKS);
   const { temporal, timeZone: zone = "UTC" } = context;
   const timeZone = spec.options?.timeZone ?? zone;
   const whens = { timeZone, temporal };
@@ -129,7 +153,7 @@ export async function forecastSchedule(
     to: backAt(gap.to, `downtime[${i}].to`, whens),
   }));
   const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
-  const max = wholeNumber(options.max ?? 10_000, "max", 1, 1_000_000);
+  const { max = 10_000 } = options;
   let state = { nextAt: run.rules.timing.next(from), fired: 0, lastAt: null as Instant | null };
   while (state.nextAt !== null && state.nextAt <= to && run.occurrences.length < max) {
     const now = tickAt(state.nextAt, downtime, everyMs ?? 1);

@@ -4,8 +4,9 @@
  * trips while all is well; `deep` reads every schedule, page by page.
  */
 import { type Duration, formatDuration, parseDuration } from "../base/duration.ts";
+import { type Checks, checkOptions, duration, flag } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
-import { timed } from "../engine/timed.ts";
+import { readStats } from "../engine/stats.ts";
 import type { Instant, LeaseRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
 import { readDefinition } from "./definition.ts";
 import { findOnlySkips, nothingLeft } from "./only_skips.ts";
@@ -84,16 +85,18 @@ const MAX_AHEAD_MS = 60_000;
 /** At most this many problems of single schedules are named. */
 const MAX_NAMED = 100;
 
+const HEALTH_CHECKS: Checks<HealthOptions> = { maxLag: duration(), deep: flag };
+
 /**
  * Looks for what is wrong.
  *
- * @throws BelfryError `DURATION_INVALID` where `maxLag` is no duration
+ * @throws BelfryError `OPTION_INVALID`, `DURATION_INVALID`
  */
 export async function checkHealth(engine: Engine, options: HealthOptions = {}): Promise<HealthReport> {
+  checkOptions(options, "health", HEALTH_CHECKS);
   const { maxLag = MAX_LAG_MS, deep = false } = options;
-  const maxLagMs = parseDuration(maxLag, "maxLag", { minMs: 0 });
-  await engine.open();
-  const stats = await timed(engine, () => engine.storage.stats({ now: engine.clock.now() }));
+  const maxLagMs = parseDuration(maxLag, "maxLag");
+  const stats = await readStats(engine);
   const now = engine.clock.now();
   const { lease, nextAt, schedules, onlySkips } = stats;
   const lagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);

@@ -2,15 +2,15 @@
  * Which schedules are stored, which occurrences will one fire next, and how did its occurrences end?
  */
 
-import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions, flag, nameOf, oneOf, text, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Instant, OccurrenceRecord, ScheduleRecord, ScheduleState } from "../storage/port.ts";
+import { SCHEDULE_STATES } from "../storage/states.ts";
 import { need } from "./control.ts";
 import { defineSchedule, type ScheduleSpec } from "./define.ts";
 import { type ReadSchedule, readDefinition, rulesOf } from "./definition.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
 import { writeLocal } from "./local_time.ts";
-import { wholeNumber } from "./options.ts";
 import { needSchedule, readSchedule } from "./store.ts";
 import { type Standing, upcoming } from "./upcoming.ts";
 import { readFrom, readUntil, type When } from "./when.ts";
@@ -33,6 +33,16 @@ export interface ListSchedulesOptions {
   readonly limit?: number;
 }
 
+const LIST_CHECKS: Checks<ListSchedulesOptions> = {
+  state: oneOf(SCHEDULE_STATES),
+  owner: nameOf("owner"),
+  task: nameOf("task"),
+  tag: text,
+  prefix: (value, name, of) => void (value === "" || text(value, name, of)),
+  after: text,
+  limit: whole(1, 10_000),
+};
+
 /** A page of schedules, in order of name. */
 export interface SchedulePage {
   /** The schedules of this page. */
@@ -43,8 +53,8 @@ export interface SchedulePage {
 
 /** Lists schedules in order of name. */
 export async function listSchedules(engine: Engine, options: ListSchedulesOptions = {}): Promise<SchedulePage> {
-  const limit = wholeNumber(options.limit ?? 100, "limit", 1, 10_000);
-  const { state, owner, prefix = "" } = options;
+  checkOptions(options, "schedules.list", LIST_CHECKS);
+  const { state, owner, prefix = "", limit = 100 } = options;
   const filtered = options.task !== undefined || options.tag !== undefined || prefix !== "";
   await engine.open();
   const schedules: ScheduleInfo[] = [];
@@ -111,6 +121,13 @@ export interface PreviewOptions {
   readonly withExcluded?: boolean;
 }
 
+const PREVIEW_CHECKS: Checks<PreviewOptions> = {
+  count: whole(1, 10_000),
+  // `readFrom` checks it, in the schedule's zone.
+  from: anything,
+  withExcluded: flag,
+};
+
 /**
  * Lists the next occurrences that a stored schedule (by name), or one that is not registered, will fire; of a paused one
  * those that it would fire if it were resumed.
@@ -124,8 +141,8 @@ export async function previewSchedule(
   schedule: string | ScheduleSpec,
   options: PreviewOptions = {},
 ): Promise<PreviewedOccurrence[]> {
-  const count = wholeNumber(options.count ?? 10, "count", 1, 10_000);
-  const { withExcluded = false } = options;
+  checkOptions(options, "schedules.preview", PREVIEW_CHECKS);
+  const { count = 10, withExcluded = false } = options;
   const now = engine.clock.now();
   const { name, read, standing } = await find(engine, schedule, now);
   const { timeZone } = read.definition;
@@ -182,6 +199,14 @@ export interface OccurrenceOptions {
   readonly newestFirst?: boolean;
 }
 
+const OCCURRENCE_CHECKS: Checks<OccurrenceOptions> = {
+  // `readFrom` and `readUntil` check these two, in the schedule's zone.
+  from: anything,
+  to: anything,
+  limit: whole(1, 10_000),
+  newestFirst: flag,
+};
+
 /**
  * Lists how a schedule's occurrences ended, also of one that was removed.
  *
@@ -192,10 +217,8 @@ export async function listOccurrences(
   name: string,
   options: OccurrenceOptions = {},
 ): Promise<OccurrenceRecord[]> {
-  const { from, to, newestFirst = true } = options;
-  const limit = wholeNumber(options.limit ?? 100, "limit", 1, 10_000);
-  if (typeof name !== "string" || name === "")
-    throw new BelfryError("NAME_INVALID", "Cannot list occurrences: no schedule is named");
+  checkOptions(options, "schedules.occurrences", OCCURRENCE_CHECKS);
+  const { from, to, limit = 100, newestFirst = true } = options;
   const record = await readSchedule(engine, name);
   const read = record === null ? null : readDefinition(record, engine.temporal);
   const timeZone = read === null || read instanceof Error ? engine.timeZone : read.definition.timeZone;

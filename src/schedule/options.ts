@@ -7,6 +7,7 @@
 
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
+import { type Checks, checkOptions, duration, whole } from "../base/options.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { StorableRetry } from "../task/retry.ts";
 import type { Exclusion } from "./exclude.ts";
@@ -21,10 +22,24 @@ import type { When } from "./when.ts";
  * - `"none"`: one that is more than a minute late does not fire.
  * - `{ within, max }`: those not older than `within`, of them the newest `max`.
  */
-export type CatchUp = "all" | "latest" | "none" | { readonly within?: Duration; readonly max?: number };
+export type CatchUp = "all" | "latest" | "none" | CatchUpLimits;
+
+/** A catch-up policy with limits; at least one of them. */
+export interface CatchUpLimits {
+  /** Only occurrences that are not older than this. */
+  readonly within?: Duration;
+  /** Of them only the newest this many; 1 to 100,000. */
+  readonly max?: number;
+}
 
 /** An expression: cron text, `@every 90s`, `@at 2026-12-24T18:00:00Z`; or one instant. */
-export type Expression = string | { readonly at: When };
+export type Expression = string | OneInstant;
+
+/** An expression that occurs once. */
+export interface OneInstant {
+  /** When. */
+  readonly at: When;
+}
 
 /**
  * Options of a schedule; all are stored with it.
@@ -112,20 +127,22 @@ const NONE_WITHIN_MS = 60_000;
 /** A catch-up policy as it is stored. */
 export type StoredCatchUp = "all" | "latest" | "none" | { readonly withinMs?: number; readonly max?: number };
 
+const CATCH_UP_CHECKS: Checks<CatchUpLimits> = { within: duration({ minMs: 1 }), max: whole(1, 100_000) };
+
 /** Reads a catch-up policy. */
 export function readCatchUp(value: unknown): StoredCatchUp {
   if (value === "all" || value === "latest" || value === "none") return value;
   if (typeof value !== "object" || value === null) {
     throw invalid("catchUp", value, '"all", "latest", "none" or { within: "6h", max: 10 }');
   }
-  const { within, max, ...other } = value as { within?: Duration; max?: number };
-  const unknown = Object.keys(other)[0];
-  if (unknown !== undefined || (within === undefined && max === undefined)) {
-    throw invalid(`catchUp${unknown ? `.${unknown}` : ""}`, value, "{ within, max }, at least one of the two");
+  const { within, max } = value as CatchUpLimits;
+  checkOptions(value as CatchUpLimits, "catchUp", CATCH_UP_CHECKS);
+  if (within === undefined && max === undefined) {
+    throw invalid("catchUp", value, "{ within, max }, at least one of the two");
   }
   return {
-    ...(within === undefined ? {} : { withinMs: parseDuration(within, "catchUp.within", { minMs: 1 }) }),
-    ...(max === undefined ? {} : { max: wholeNumber(max, "catchUp.max", 1, 100_000) }),
+    ...(within === undefined ? {} : { withinMs: parseDuration(within, "catchUp.within") }),
+    ...(max === undefined ? {} : { max: max }),
   };
 }
 

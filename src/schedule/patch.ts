@@ -3,13 +3,14 @@
  */
 import { decodePayload } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ScheduleRecord } from "../storage/port.ts";
 import type { RetryPolicy, StorableRetry } from "../task/retry.ts";
 import type { TaskReference } from "../task/task.ts";
 import type { ScheduleSpec } from "./define.ts";
 import { readDefinition, type ScheduleDefinition } from "./definition.ts";
-import type { CatchUp, Expression, ScheduleOptions, StoredCatchUp } from "./options.ts";
+import { type CatchUp, type Expression, OPTION_NAMES, type ScheduleOptions, type StoredCatchUp } from "./options.ts";
 
 /** Which options to change; null takes an option back to its default. */
 export type SchedulePatch = {
@@ -18,6 +19,19 @@ export type SchedulePatch = {
   readonly expression?: Expression;
   readonly task?: TaskReference<never>;
 };
+
+const anyOption = Object.fromEntries(
+  ["expression", "task", ...OPTION_NAMES].map((name) => [name, anything]),
+) as Checks<SchedulePatch>;
+
+/**
+ * Checks which keys a patch has; its values are checked when it is applied.
+ *
+ * @throws BelfryError `OPTION_INVALID`
+ */
+export function checkPatch(name: string, patch: SchedulePatch): void {
+  checkOptions(patch, `the update of schedule ${JSON.stringify(name)}`, anyOption);
+}
 
 /**
  * Makes the specification of a changed schedule.

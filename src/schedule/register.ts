@@ -17,7 +17,7 @@ import { type DefinedSchedule, defineSchedule, type ScheduleSpec } from "./defin
 import { readDefinition, rulesOf } from "./definition.ts";
 import { FiringDraft } from "./firing.ts";
 import { type ScheduleInfo, scheduleInfo } from "./info.ts";
-import { type SchedulePatch, specOf } from "./patch.ts";
+import { checkPatch, type SchedulePatch, specOf } from "./patch.ts";
 import { Planner } from "./planner.ts";
 import { isBusy, needSchedule, putSchedules, readSchedule, untilWon } from "./store.ts";
 import { closeOutOf, type StoredSchedule, transition } from "./transition.ts";
@@ -58,6 +58,7 @@ export async function registerSchedule<Input>(engine: Engine, spec: ScheduleSpec
  * `defineSchedule` throws
  */
 export async function updateSchedule(engine: Engine, name: string, patch: SchedulePatch): Promise<Registered> {
+  checkPatch(name, patch);
   return await untilWon(`schedule ${JSON.stringify(name)}`, async () => {
     const record = await needSchedule(engine, name);
     const { spec, keeps } = await specOf(engine, record, patch);

@@ -4,6 +4,7 @@
  */
 
 import { BelfryError, nearest } from "../base/error.ts";
+import { checkName } from "../base/names.ts";
 import type { Engine } from "../engine/engine.ts";
 import { timed } from "../engine/timed.ts";
 import type { PutSchedulesReply, PutSchedulesRequest, ScheduleRecord } from "../storage/port.ts";
@@ -13,6 +14,7 @@ const MAX_TRIES = 100;
 
 /** Reads a schedule's row; null where there is none. */
 export async function readSchedule(engine: Engine, name: string): Promise<ScheduleRecord | null> {
+  checkName(name, "schedule");
   await engine.open();
   const [record] = await engine.storage.listSchedules({ names: [name], limit: 1 });
   return record ?? null;

@@ -11,10 +11,10 @@
 
 import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { type Checks, checkOptions, flag, nameOf, unfit, whole } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SchedulePut, ScheduleRecord } from "../storage/port.ts";
 import { DefinedSchedule, defineNow, defineSchedule, type ScheduleSpec } from "./define.ts";
-import { wholeNumber } from "./options.ts";
 import { planChange, readStored, settleAndRegister } from "./register.ts";
 import { putSchedules, readSchedule, untilWon } from "./store.ts";
 import { closeOutOf } from "./transition.ts";
@@ -30,6 +30,13 @@ export interface SyncOptions {
   /** Only tells what it would do. @default false */
   readonly dryRun?: boolean;
 }
+
+const SYNC_CHECKS: Checks<SyncOptions> = {
+  owner: nameOf("owner"),
+  generation: whole(0, Number.MAX_SAFE_INTEGER),
+  prune: flag,
+  dryRun: flag,
+};
 
 /** What a sync did (or would do). */
 export interface SyncReport {
@@ -59,9 +66,10 @@ export async function syncSchedules(
   list: readonly ScheduleSpec[],
   options: SyncOptions,
 ): Promise<SyncReport> {
+  if (!Array.isArray(list)) throw unfit(list, "the list", "sync", "a list of schedules");
+  checkOptions(options, "sync", SYNC_CHECKS);
   const owner = checkName(options.owner, "owner");
-  const generation = wholeNumber(options.generation ?? 0, "generation", 0, Number.MAX_SAFE_INTEGER);
-  const { prune = true, dryRun = false } = options;
+  const { generation = 0, prune = true, dryRun = false } = options;
   const wanted = await defineAll(engine, list);
   const sync = new Sync(engine, { owner, generation }, dryRun);
   await engine.open();

@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { BelfryError } from "../base/error.ts";
 import { systemIds } from "../base/id.ts";
+import { aClock, type Checks, text } from "../base/options.ts";
 import type * as port from "../storage/port.ts";
 import type { Operation } from "./batch.ts";
 import type { Dialect } from "./dialect.ts";
@@ -47,6 +48,9 @@ export interface SqlOptions {
   /** The clock that retries wait by. @default the runtime's */
   clock?: Clock;
 }
+
+/** Checks of {@link SqlOptions}; the storage itself checks which prefixes make names of tables. */
+export const SQL_CHECKS: Checks<SqlOptions> = { prefix: text, clock: aClock };
 
 /** What an adapter tells the core. */
 export interface SqlStorageParts {

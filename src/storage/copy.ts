@@ -11,6 +11,7 @@ import { type Clock, delay, systemClock } from "../base/clock.ts";
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import { systemIds } from "../base/id.ts";
+import { aClock, type Checks, callback, checkOptions, duration } from "../base/options.ts";
 import type { QueueRecord, ScheduleRecord, Storage, StoragePage } from "./port.ts";
 
 /** Note of schedules that a copy paused. */
@@ -33,6 +34,12 @@ export interface CopyOptions {
   /** @default the runtime's */
   clock?: Clock;
 }
+
+const COPY_CHECKS: Checks<CopyOptions> = {
+  drain: duration(),
+  onProgress: callback,
+  clock: aClock,
+};
 
 /** What was copied. */
 export interface CopyReport {
@@ -68,6 +75,7 @@ interface Paused {
  * ```
  */
 export async function copyStorage(from: Storage, to: Storage, options: CopyOptions = {}): Promise<CopyReport> {
+  checkOptions(options, "copyStorage", COPY_CHECKS);
   const { clock = systemClock, onProgress } = options;
   const drainMs = parseDuration(options.drain ?? "1m", "drain");
   await from.migrate({ now: clock.now() });

@@ -8,7 +8,8 @@
  */
 import type { Duration } from "../base/duration.ts";
 import type { Logger } from "../base/log.ts";
-import type { EnqueueOptions } from "./options.ts";
+import { anything, type Checks, duration, nameOf, oneOf } from "../base/options.ts";
+import { ENQUEUE_CHECKS, type EnqueueOptions } from "./options.ts";
 import type { Retry } from "./retry.ts";
 import type { Task } from "./task.ts";
 
@@ -72,6 +73,20 @@ export interface WaitOptions {
 
 /** Options of {@link Context.invoke} and {@link Context.spawn}. */
 export type ChildOptions = Omit<EnqueueOptions, "key">;
+
+/** Checks of {@link StepOptions}; `readRetry` checks the policy. */
+export const STEP_CHECKS: Checks<StepOptions> = { retry: anything, timeout: duration({ minMs: 1 }) };
+
+/** Checks of {@link WaitOptions}. */
+export const WAIT_CHECKS: Checks<WaitOptions> = {
+  timeout: duration(),
+  signal: nameOf("signal"),
+  onTimeout: oneOf(["undefined", "throw"]),
+};
+
+const { key: _, ...childChecks } = ENQUEUE_CHECKS;
+/** Checks of {@link ChildOptions}. */
+export const CHILD_CHECKS: Checks<ChildOptions> = childChecks;
 
 /** The durable context of one job. */
 export interface Context {

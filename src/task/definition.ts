@@ -2,8 +2,8 @@
  * What does a program define for a task? Its handler and options, checked once and kept in internal units.
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
-import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { anything, type Checks, callback, checkOptions, duration, nameOf, unfit, whole } from "../base/options.ts";
 import type { Context } from "./context.ts";
 import { type Rate, readRate } from "./rate.ts";
 import { DEFAULT_RETRY, type Retry, type RetryFunction, type RetryPolicy, readRetry } from "./retry.ts";
@@ -44,6 +44,27 @@ export interface TaskDefinition extends Task<never, unknown> {
   readonly version: string | undefined;
 }
 
+const CONCURRENCY = whole(1, Number.MAX_SAFE_INTEGER);
+
+const TASK_CHECKS: Checks<TaskOptions> = {
+  input: (value, name, of) => {
+    if (typeof (value as Partial<StandardSchema> | null)?.["~standard"]?.validate === "function") return;
+    throw unfit(value, name, of, "a Standard Schema (valibot, zod, arktype and others make them)");
+  },
+  // `readRetry` and `readRate` check these two.
+  retry: anything,
+  rate: anything,
+  timeout: duration({ minMs: 1 }),
+  queue: nameOf("queue"),
+  concurrency: (value, name, of) => {
+    if (value !== Infinity) CONCURRENCY(value, name, of);
+  },
+  version: (value, name, of) => {
+    if (typeof value !== "string" && !Number.isFinite(value)) throw unfit(value, name, of, "a text or a number");
+    checkName(String(value), name);
+  },
+};
+
 /**
  * Checks a definition and converts it to internal units.
  *
@@ -56,29 +77,18 @@ export function readDefinition(
 ): TaskDefinition {
   checkName(name, "task");
   const what = `task ${JSON.stringify(name)}`;
-  const refuse = (option: string, found: unknown, should: string): never => {
-    throw new BelfryError(
-      "OPTION_INVALID",
-      `Cannot define ${what}: ${option} is ${String(found)}, but must be ${should}`,
-    );
-  };
-  if (typeof handler !== "function") refuse("its handler", typeof handler, "a function");
+  callback(handler, "the handler", what);
+  checkOptions(options, what, TASK_CHECKS);
   const { input, retry, timeout, queue = "default", concurrency = Infinity, rate, version } = options;
-  if (input !== undefined && typeof input?.["~standard"]?.validate !== "function") {
-    refuse("input", typeof input, "a Standard Schema (valibot, zod, arktype and others make them)");
-  }
-  if (concurrency !== Infinity && !(Number.isInteger(concurrency) && concurrency >= 1)) {
-    refuse("concurrency", concurrency, "a whole number, 1 or more");
-  }
   return {
     name,
     handler: handler as TaskDefinition["handler"],
     schema: input,
     retry: retry === undefined ? DEFAULT_RETRY : readRetry(retry, what),
-    timeoutMs: timeout === undefined ? null : parseDuration(timeout, `timeout of ${what}`, { minMs: 1 }),
-    queue: checkName(queue, "queue"),
+    timeoutMs: timeout === undefined ? null : parseDuration(timeout, `timeout of ${what}`),
+    queue: queue,
     concurrency,
     rate: rate === undefined ? null : readRate(rate, what),
-    version: version === undefined ? undefined : checkName(String(version), "version"),
+    version: version === undefined ? undefined : String(version),
   };
 }

@@ -4,8 +4,10 @@
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
 import { checkName } from "../base/names.ts";
+import { anything, type Checks, duration, nameOf, optionsOf, whole } from "../base/options.ts";
 import type { Rate } from "./rate.ts";
 import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
+import type { TaskReference } from "./task.ts";
 
 /** Options that are stored with a job for its worker, as JSON in `NewJob.options`; an absent one is the task's. */
 export interface JobOptions {
@@ -52,6 +54,45 @@ export interface EnqueueOptions {
 }
 
 const MAX_TAGS = 32;
+/** Largest priority, either way. */
+const MAX_PRIORITY = 1_000_000;
+
+/** Checks of {@link LimitOptions}. */
+export const LIMIT_CHECKS: Checks<LimitOptions> = {
+  key: nameOf("limit"),
+  concurrency: whole(1, Number.MAX_SAFE_INTEGER),
+  // `readRate` checks it.
+  rate: anything,
+};
+
+/** Checks of {@link EnqueueOptions}. */
+export const ENQUEUE_CHECKS: Checks<EnqueueOptions> = {
+  key: nameOf("key"),
+  delay: duration(),
+  // `readInstant` checks it.
+  runAt: anything,
+  priority: whole(-MAX_PRIORITY, MAX_PRIORITY),
+  queue: nameOf("queue"),
+  expiresIn: duration({ minMs: 1 }),
+  // `readJobOptions` checks both, for schedules too.
+  retry: anything,
+  tags: anything,
+  timeout: duration({ minMs: 1 }),
+  limit: optionsOf(LIMIT_CHECKS),
+};
+
+/** A job to enqueue. */
+export interface JobRequest {
+  /** What runs: a task, or the name of one whose code is elsewhere. */
+  task: TaskReference;
+  /** What the task gets. */
+  input?: unknown;
+  /** All else. */
+  options?: EnqueueOptions;
+}
+
+/** Checks of {@link JobRequest}: which keys there are; `newJob` checks their values. */
+export const JOB_REQUEST_CHECKS: Checks<JobRequest> = { task: anything, input: anything, options: anything };
 
 /**
  * Checks the options that travel with a job; schedules store the same.
@@ -71,14 +112,14 @@ export function readJobOptions(options: Pick<EnqueueOptions, "retry" | "timeout"
   }
   if (options.timeout !== undefined)
     read.timeoutMs = parseDuration(options.timeout, `timeout of the ${what}`, { minMs: 1 });
-  if (options.tags !== undefined && options.tags.length > 0) {
+  if (options.tags !== undefined) {
     if (!Array.isArray(options.tags) || options.tags.length > MAX_TAGS) {
       throw new BelfryError(
         "OPTION_INVALID",
         `Cannot enqueue a ${what}: tags must be a list of at most ${MAX_TAGS} names`,
       );
     }
-    read.tags = options.tags.map((tag) => checkName(tag, "tag"));
+    if (options.tags.length > 0) read.tags = options.tags.map((tag) => checkName(tag, "tag"));
   }
   return read;
 }

@@ -12,6 +12,7 @@
  */
 import { type Duration, parseDuration } from "../base/duration.ts";
 import { BelfryError } from "../base/error.ts";
+import { type Checks, checkOptions, duration, oneOf, unfit, whole } from "../base/options.ts";
 
 /** All ways in which delays grow. */
 export const BACKOFFS = ["exponential", "linear", "constant"] as const;
@@ -72,6 +73,17 @@ export const DEFAULT_RETRY: RetryPolicy = {
 /** One attempt and no more. */
 const NO_RETRY: RetryPolicy = { ...DEFAULT_RETRY, maxAttempts: 1 };
 
+const RETRY_CHECKS: Checks<RetryOptions> = {
+  maxAttempts: whole(1, 1_000_000),
+  backoff: oneOf(BACKOFFS),
+  initial: duration(),
+  factor: (value, name, of) => {
+    if (!Number.isFinite(value) || (value as number) < 1) throw unfit(value, name, of, "a number, 1 or more");
+  },
+  max: duration(),
+  jitter: oneOf(["full", "none"]),
+};
+
 /** An error after which trying again cannot help: the job (or step) fails at once. */
 export class FatalError extends Error {
   /**
@@ -111,24 +123,16 @@ export class RetryLater extends Error {
 export function parseRetry(retry: StorableRetry, what: string): RetryPolicy {
   if (retry === false) return NO_RETRY;
   const options: RetryOptions = typeof retry === "number" ? { maxAttempts: retry } : retry;
-  const refuse = (option: string, found: unknown, should: string): never => {
-    throw new BelfryError("OPTION_INVALID", `Cannot use retry of ${what}: ${option} is ${String(found)}, ${should}`);
-  };
-  if (typeof options !== "object" || options === null) refuse("it", retry, "but must be options, a number or false");
+  if (typeof options !== "object" || options === null) {
+    throw unfit(retry, "retry", what, "options, a number of attempts, or false for no retry");
+  }
+  checkOptions(options, `the retry of ${what}`, RETRY_CHECKS);
   const {
     maxAttempts = DEFAULT_RETRY.maxAttempts,
     backoff = DEFAULT_RETRY.backoff,
     jitter = DEFAULT_RETRY.jitter,
+    factor = DEFAULT_RETRY.factor,
   } = options;
-  const { factor = DEFAULT_RETRY.factor } = options;
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 1_000_000) {
-    refuse("maxAttempts", maxAttempts, "but must be a whole number from 1 to 1,000,000 (1: no retry)");
-  }
-  if (!BACKOFFS.includes(backoff)) {
-    refuse("backoff", backoff, 'but must be "exponential", "linear" or "constant"');
-  }
-  if (!["full", "none"].includes(jitter)) refuse("jitter", jitter, 'but must be "full" or "none"');
-  if (!Number.isFinite(factor) || factor < 1) refuse("factor", factor, "but must be 1 or more");
   return {
     maxAttempts,
     backoff,

@@ -8,4 +8,10 @@
 export { FakeClock } from "./fake_clock.ts";
 export { countedIds } from "./ids.ts";
 export { type Random, seededRandom } from "./random.ts";
-export { createTestBelfry, type TestBelfry, type TestBelfryOptions, type TestEngine } from "./test_belfry.ts";
+export {
+  createTestBelfry,
+  type FailStepOptions,
+  type TestBelfry,
+  type TestBelfryOptions,
+  type TestEngine,
+} from "./test_belfry.ts";

@@ -9,8 +9,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { Duration } from "../base/duration.ts";
 import { type Logger, silentLogger } from "../base/log.ts";
+import { type Checks, checkOptions, nameOf, unfit, whole } from "../base/options.ts";
 import { Belfry, type BelfryOptions } from "../belfry.ts";
 import { newTables, storageOf } from "../memory/storage.ts";
+import { BELFRY_CHECKS } from "../options.ts";
 import type { Storage, Wake } from "../storage/port.ts";
 import type { Context, StepOptions } from "../task/context.ts";
 import type { TaskHandler, TaskOptions } from "../task/definition.ts";
@@ -27,6 +29,36 @@ export interface TestBelfryOptions
   /** Takes what the engine has to say. @default nothing is said */
   logger?: Logger;
 }
+
+const TEST_CHECKS: Checks<TestBelfryOptions> = {
+  timeZone: BELFRY_CHECKS.timeZone,
+  claimTtl: BELFRY_CHECKS.claimTtl,
+  concurrency: BELFRY_CHECKS.concurrency,
+  queues: BELFRY_CHECKS.queues,
+  temporal: BELFRY_CHECKS.temporal,
+  retention: BELFRY_CHECKS.retention,
+  logger: BELFRY_CHECKS.logger,
+  start: (value, name, of) => {
+    const at = typeof value === "string" ? Date.parse(value) : value;
+    if (!Number.isFinite(at)) {
+      throw unfit(value, name, of, "an instant: epoch milliseconds or ISO text");
+    }
+  },
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+};
+
+/** Options of `failStep`. */
+export interface FailStepOptions {
+  /** How often it fails. @default 1 */
+  times?: number;
+  /** Only in jobs of this task. @default of any */
+  task?: string;
+}
+
+const FAIL_STEP_CHECKS: Checks<FailStepOptions> = {
+  times: whole(1, Number.MAX_SAFE_INTEGER),
+  task: nameOf("task"),
+};
 
 /** An engine under test. */
 export interface TestBelfry {
@@ -56,7 +88,7 @@ export interface TestBelfry {
    * @param error what it throws @default an Error that names the step
    * @param options `times`: how often @default once; `task`: only of this task
    */
-  failStep(step: string, error?: unknown, options?: { times?: number; task?: string }): void;
+  failStep(step: string, error?: unknown, options?: FailStepOptions): void;
   /** Stops the engine. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -127,6 +159,7 @@ export class TestEngine extends Belfry {
  * ```
  */
 export function createTestBelfry(options: TestBelfryOptions = {}): TestBelfry {
+  checkOptions(options, "createTestBelfry", TEST_CHECKS);
   const { start, seed = 1, logger = silentLogger, ...rest } = options;
   const clock = new TestClock(start);
   const storage = storageOf(newTables());
@@ -202,7 +235,9 @@ export function createTestBelfry(options: TestBelfryOptions = {}): TestBelfry {
       belfry = boot();
       await clock.settle();
     },
-    failStep(step, error = new Error(`step ${JSON.stringify(step)} was made to fail`), { times = 1, task } = {}) {
+    failStep(step, error = new Error(`step ${JSON.stringify(step)} was made to fail`), options = {}) {
+      checkOptions(options, "failStep", FAIL_STEP_CHECKS);
+      const { times = 1, task } = options;
       failing.push({ step, task, error, left: times });
     },
     async close() {

@@ -59,6 +59,32 @@ describe("tick()", () => {
     await belfry.close();
   });
 
+  it("with `for` fires what becomes due at its instant, however many jobs are ready", async () => {
+    const { belfry, clock } = setUp();
+    const ran: string[] = [];
+    const slow = belfry.task(
+      "slow",
+      async () => {
+        await new Promise<void>((resolve) => clock.setTimer(4_000, resolve));
+        ran.push("slow");
+      },
+      { concurrency: 1 },
+    );
+    await belfry.enqueueMany(Array.from({ length: 20 }, () => ({ task: slow })));
+    const at: number[] = [];
+    await belfry.schedule(
+      "secondly",
+      "*/10 * * * * *",
+      belfry.task("note", () => void at.push((clock.now() - START) / 1_000)),
+    );
+    const tick = belfry.tick({ for: "50s" });
+    await clock.advance("60s");
+    expect(await tick).toMatchObject({ fired: 5 });
+    // They all waited for the end of the tick once, since a pass fired before it ran jobs and only then.
+    expect(at).toEqual([10, 20, 30, 40, 50].map((second) => second - 0.5));
+    await belfry.close();
+  });
+
   it("with `for` does not spin on a job that it cannot run", async () => {
     const { belfry, clock, calls } = setUp();
     await belfry.enqueue("somewhere-else");

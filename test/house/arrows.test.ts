@@ -64,6 +64,7 @@ describe("imports of the source", () => {
       "src/base/clock.ts",
       "src/base/id.ts",
       "src/base/duration.ts",
+      "src/base/options.ts",
       "node:",
     ];
     const found = storages.flatMap((file) =>

@@ -12,7 +12,7 @@ import type { CallContext, RouteTable } from "./route.ts";
 import type { BelfrySchema } from "./schema.ts";
 
 function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<TickResult> {
-  const { maxForMs, ...bounds } = app.tick;
+  const { maxForMs, budget, maxJobs } = app.tick;
   if (query.for !== undefined && parseDuration(query.for, "for") > maxForMs) {
     throw new Refusal(
       "REQUEST_INVALID",
@@ -23,6 +23,10 @@ function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<
     );
   }
   // A caller that hangs up ends the tick; what is due stays due.
+  const bounds = {
+    ...(maxJobs === undefined ? {} : { maxJobs }),
+    ...(budget === undefined || query.for !== undefined ? {} : { budget }),
+  };
   return belfry.tick({ ...bounds, ...query, signal: request.signal });
 }
 

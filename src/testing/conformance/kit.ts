@@ -5,6 +5,7 @@
  * open a fresh, empty storage. What a storage cannot do is said by its capabilities, what it should not be asked by a
  * list of skips with reasons; both are shown as skipped, never passed over in silence.
  */
+import { type Checks, callback, checkOptions, flag, optionsOf, text, unfit } from "../../base/options.ts";
 import { claimCases } from "./claim.ts";
 import { endingCases } from "./endings.ts";
 import { enqueueCases } from "./enqueue.ts";
@@ -61,6 +62,26 @@ export interface ConformanceOptions {
   skips?: Readonly<Record<string, string>>;
 }
 
+const MANIFEST_CHECKS: Checks<ConformanceOptions["manifest"]> = {
+  reopen: flag,
+  listen: flag,
+  statements: flag,
+  serverClock: flag,
+  durable: flag,
+};
+const CHECKS: Checks<ConformanceOptions> = {
+  name: text,
+  test: callback,
+  skip: callback,
+  open: callback,
+  manifest: optionsOf(MANIFEST_CHECKS),
+  runStatements: callback,
+  skips: (value, name, of) => {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+    throw unfit(value, name, of, "an object of reasons by the titles of cases");
+  },
+};
+
 /** All cases, subject by subject. */
 export const conformanceCases: readonly Case[] = [
   ...leaseCases,
@@ -98,6 +119,7 @@ export const conformanceCases: readonly Case[] = [
  * ```
  */
 export function storageConformance(options: ConformanceOptions): void {
+  checkOptions(options, "storageConformance", CHECKS);
   const { name, test, open, manifest, skips = {} } = options;
   const cases: Case[] = [...conformanceCases, ...statementCases(options.runStatements)];
   for (const title of Object.keys(skips)) {

@@ -5,6 +5,7 @@
  * played again. What the port leaves open (the order of steps, of ended children, of some lists of ids) is put in order
  * before it is compared; the time of servers is left out.
  */
+import { type Checks, checkOptions, having, whole } from "../../base/options.ts";
 import type { Storage, StoragePage } from "../../storage/port.ts";
 import { difference } from "../conformance/assert.ts";
 import { seededRandom } from "../random.ts";
@@ -27,6 +28,15 @@ export interface DifferentialOptions {
    */
   rowsEvery?: number;
 }
+
+const A_STORAGE = having(["beginTick", "claim", "save"], "a storage");
+const CHECKS: Checks<DifferentialOptions> = {
+  model: A_STORAGE,
+  subject: A_STORAGE,
+  seed: whole(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+  operations: whole(1, Number.MAX_SAFE_INTEGER),
+  rowsEvery: whole(1, Number.MAX_SAFE_INTEGER),
+};
 
 /** What was compared. */
 export interface DifferentialReport {
@@ -53,6 +63,7 @@ export interface DifferentialReport {
  * ```
  */
 export async function storageDifferential(options: DifferentialOptions): Promise<DifferentialReport> {
+  checkOptions(options, "storageDifferential", CHECKS);
   const { model, subject, seed, operations, rowsEvery = 500 } = options;
   const world = new World(seededRandom(seed));
   const report: DifferentialReport = { calls: {}, again: 0, rows: 0 };
