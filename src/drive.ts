@@ -5,7 +5,7 @@
  * A pass is the scheduler's tick and then the worker's, both bounded by one budget. `tick({ for })` repeats the scheduler's
  * at the instants that the last one named, and every few seconds for what came from elsewhere, while the worker works.
  */
-import { delay } from "./base/clock.ts";
+import { type Clock, delay } from "./base/clock.ts";
 import { type Duration, parseDuration } from "./base/duration.ts";
 import { BelfryError } from "./base/error.ts";
 import { InterruptibleSleep } from "./base/interruptible_sleep.ts";
@@ -69,6 +69,9 @@ const MIN_IDLE_WAIT_MS = 1_000;
 /** How long a stop may take beyond the time to drain: the last batches, and the lease that is given up. */
 const STOP_MS = 1_000;
 const LATE = Symbol("late");
+/** How often a worker without a scheduler removes old history, and how soon it goes on while there is more. */
+const HISTORY_MS = 60_000;
+const MORE_HISTORY_MS = 500;
 
 /** How far the work of a long tick may go, and who sleeps until it ends. */
 interface WorkBounds {
@@ -131,7 +134,10 @@ export class Drive {
     const parts = async (): Promise<void> => {
       await this.#parts.engine.open();
       if (signal.aborted) return;
-      await Promise.all([schedule && this.scheduler.run(signal), work && this.#work(signal)]);
+      await Promise.all([
+        schedule ? this.scheduler.run(signal) : this.#removeHistory(signal),
+        work && this.#work(signal),
+      ]);
     };
     const { engine } = this.#parts;
     this.#running = this.#endsInTime(parts(), signal, "run");
@@ -157,8 +163,9 @@ export class Drive {
     const { clock, storage } = this.#parts.engine;
     const over = new AbortController();
     const late = async (): Promise<typeof LATE> => {
-      await delay(clock, untilMs - clock.monotonic(), AbortSignal.any([bySignal, over.signal]));
-      await delay(clock, (this.#parts.worker.drainMs ?? 0) + STOP_MS, over.signal);
+      const stopped = AbortSignal.any([bySignal, over.signal]);
+      await delayUntil(clock, untilMs, stopped);
+      await delayUntil(clock, clock.monotonic() + (this.#parts.worker.drainMs ?? 0) + STOP_MS, over.signal);
       return LATE;
     };
     try {
@@ -193,6 +200,7 @@ export class Drive {
     const pass = await this.#fire(options, untilMs, signal);
     if (!this.#hasWork(options, pass)) return pass;
     const { ran, more, nextAt } = await this.worker.runReady({ untilMs, signal });
+    await this.scheduler.tidyUp(ran);
     return { ...pass, ran, more: pass.more || more, jobsAt: nextAt };
   }
 
@@ -230,6 +238,7 @@ export class Drive {
       total.ran += ran;
       Object.assign(total, { more: total.more || more, jobsAt: nextAt });
     }
+    await this.scheduler.tidyUp(total.ran);
     return total;
   }
 
@@ -265,6 +274,16 @@ export class Drive {
     return idle && dueMs === 0 ? MIN_IDLE_WAIT_MS : Math.min(MAX_WAIT_MS, dueMs);
   }
 
+  /** What a loop does about old history that fires nothing: a fleet of workers may have no other process that stays up. */
+  async #removeHistory(signal: AbortSignal): Promise<void> {
+    const { clock, ids, report } = this.#parts.engine;
+    let waitMs = HISTORY_MS * (0.5 + ids.random());
+    while (await delay(clock, waitMs, signal)) {
+      const more = await this.scheduler.maintain().catch((error: unknown) => report(error, "removing old history"));
+      waitMs = more === true ? MORE_HISTORY_MS : HISTORY_MS * (0.5 + ids.random());
+    }
+  }
+
   /** The worker's loop, woken by what the storage pushes. */
   async #work(signal: AbortSignal): Promise<void> {
     const unlisten = startListening(
@@ -278,4 +297,9 @@ export class Drive {
       unlisten();
     }
   }
+}
+
+/** Waits for a monotonic time, whatever timers do: one may go off early. */
+async function delayUntil(clock: Clock, untilMs: number, signal: AbortSignal): Promise<void> {
+  while (clock.monotonic() < untilMs && (await delay(clock, untilMs - clock.monotonic(), signal)));
 }

@@ -25,6 +25,8 @@ const MAX_STEPS = 500_000;
 const SKEW_WARNING_MS = 5_000;
 /** One in so many one-shot ticks that did something also removes old history. */
 const ONE_SHOT_MAINTENANCE = 32;
+/** For how many jobs that ran one round of maintenance is made, which removes up to twice as many. */
+const JOBS_PER_ROUND = 250;
 
 /** Elects, fires, and keeps doing so. */
 export class Scheduler {
@@ -147,6 +149,19 @@ export class Scheduler {
     const worked = total.fired > 0 || (total.jobsAt !== null && total.jobsAt <= clock.now());
     if (oneShot && worked && ids.random() * ONE_SHOT_MAINTENANCE >= ONE_SHOT_MAINTENANCE - 1) await this.maintain();
     return total;
+  }
+
+  /**
+   * Removes old history in proportion to what was made, where nothing but one-shot ticks does: for each job that a tick ran
+   * two may go, so history that has had its time never grows. A tick that ran few jobs does it by chance.
+   *
+   * @param ran how many runs of jobs ended in the tick
+   */
+  async tidyUp(ran: number): Promise<void> {
+    if (this.#looping > 0) return;
+    const rounds = ran / JOBS_PER_ROUND;
+    const whole = Math.floor(rounds) + (this.#engine.ids.random() < rounds % 1 ? 1 : 0);
+    for (let round = 0; round < whole; round++) if (!(await this.maintain())) return;
   }
 
   /** Does one pass. `resigns` tells from what is left after the plan whether its batch is the last of the tick. */

@@ -144,3 +144,36 @@ describe("run() and close()", () => {
     await belfry.close();
   });
 });
+
+describe("old history", () => {
+  it("is removed as fast as ticks make it, where nothing but ticks runs", async () => {
+    const clock = new FakeClock();
+    const storage = memory();
+    const belfry = new Belfry({ storage, clock, retention: { finished: "1h", failed: "1h", occurrences: "1h" } });
+    belfry.task("t", () => 1);
+    for (let minute = 0; minute < 300; minute++) {
+      await belfry.enqueueMany(Array.from({ length: 40 }, () => ({ task: "t" })));
+      await belfry.tick();
+      await clock.advance(60_000);
+    }
+    const stored = (await storage.listJobs({ limit: 100_000 })).length;
+    // An hour of jobs is 2,400; what waits for its round of maintenance comes on top.
+    expect(stored).toBeLessThan(2 * 2_400);
+    await belfry.close();
+  });
+
+  it("is removed by workers that fire no schedules", async () => {
+    const clock = new FakeClock();
+    const storage = memory();
+    const belfry = new Belfry({ storage, clock, retention: { finished: "1h", failed: "1h", occurrences: "1h" } });
+    belfry.task("t", () => 1);
+    const stop = new AbortController();
+    const running = belfry.run({ schedule: false, signal: stop.signal });
+    await belfry.enqueueMany(Array.from({ length: 2_000 }, () => ({ task: "t" })));
+    await clock.advance("3h");
+    expect(await storage.listJobs({ limit: 10 })).toEqual([]);
+    stop.abort();
+    await running;
+    await belfry.close();
+  });
+});
