@@ -1,6 +1,6 @@
 /**
- * A Belfry that is somewhere else, over `fetch`: a client for tools and backends (`createClient`), and a storage for
- * workers that have a token and no database (`remote`). Needs neither Hono nor valibot.
+ * Belfry over `fetch`: a client of a remote app for tools and backends (`createClient`), and a storage for workers that
+ * have a token and no database (`remote`). Needs neither Hono nor valibot.
  *
  * @module
  */

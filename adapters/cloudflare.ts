@@ -1,13 +1,14 @@
 /**
- * Cloudflare as a host: a Worker with `fetch` and `scheduled`, and a Durable Object that wakes itself.
+ * Cloudflare as a host: a Worker with `fetch` and `scheduled`, and a Durable Object that ticks by its own alarm.
  *
- * **The Worker** makes one Belfry per event. What belongs to an event (its database calls, timers, promises) must not be
- * awaited by another: a request that is cancelled would leave the others waiting for ever. So nothing is kept between
- * events but what is stored. The cron trigger ticks; a job that is enqueued over HTTP starts at once, after the answer.
+ * **The Worker** makes one Belfry per event. An event must not await promises of another event (database calls, timers):
+ * if that one is cancelled, they never settle. So nothing is kept in memory between events. The cron trigger calls
+ * `tick()`; a job that a request enqueues runs right after the response.
  *
- * **The Durable Object** is one thread over its own storage, so one Belfry lives as long as the object. It needs no cron
- * trigger: after everything that may change what comes next it sets its alarm to exactly that instant. An alarm that
- * fails sets the next one itself (the platform stops after six tries), and a restarted object that has none sets one.
+ * **The Durable Object** is single-threaded and has its own storage, so one Belfry lives as long as the object. It needs no
+ * cron trigger: after each change of schedules or jobs it sets its alarm to the next instant at which something is due. An
+ * alarm whose tick fails sets the next alarm itself (the platform gives up after six tries), and an object that starts
+ * without an alarm sets one.
  */
 
 import { delay } from "../src/base/clock.ts";
@@ -57,9 +58,9 @@ export interface WorkerHandlers<Env> {
   scheduled(controller: ScheduledControllerLike, env: Env, context: ExecutionContextLike): Promise<void>;
 }
 
-/** What a Worker may go on with after its answer: the platform gives it 30 s. */
+/** How long jobs may be started after the response: the platform allows 30 s in all. */
 const EAGER_BUDGET = "20s";
-/** A job that is wanted within this time is waited for. */
+/** A job that becomes available within this time after the response is waited for. */
 const EAGER_WAIT_MS = 2_000;
 
 /**
@@ -89,7 +90,7 @@ export function cloudflare<Env>(options: WorkerOptions<Env>): WorkerHandlers<Env
   const { tick = {}, eager = true } = options;
   return {
     async fetch(request, env, context) {
-      if (!options.app) return new Response("Nothing is served here.", { status: 404 });
+      if (!options.app) return new Response("No app is configured here.", { status: 404 });
       const belfry = options.belfry(env);
       let soonest = Infinity;
       belfry.on("job:enqueued", ({ availableAt }) => {
@@ -98,21 +99,21 @@ export function cloudflare<Env>(options: WorkerOptions<Env>): WorkerHandlers<Env
       const answer = await options.app(belfry, env).fetch(request, env);
       if (eager && soonest !== Infinity) {
         const { clock, report } = belfry.engine;
-        // The database's clock counts, and each answer of it may set ours back a little: "now" may lie just ahead.
+        // Each reply of the database may set this clock back a little, so "now" may have become a moment in the future.
         const waitMs = soonest - clock.now();
         if (waitMs < EAGER_WAIT_MS) {
           const run = async (): Promise<void> => {
             if (waitMs > 0) await delay(clock, waitMs);
             await belfry.tick({ budget: EAGER_BUDGET });
           };
-          context.waitUntil(run().catch((error: unknown) => report(error, "running what was enqueued")));
+          context.waitUntil(run().catch((error: unknown) => report(error, "running jobs that a request enqueued")));
         }
       }
       return answer;
     },
     async scheduled(_controller, env) {
       const belfry = options.belfry(env);
-      // What it throws makes the event fail, so that the platform shows and counts it.
+      // An error fails the event, so that the platform shows and counts it.
       await belfry.tick(tick);
       await belfry.close();
     },
@@ -147,14 +148,14 @@ const OBJECT_CHECKS: Checks<ObjectOptions<never, never>> = {
   tick: optionsOf(TICK_CHECKS),
 };
 
-/** An object that rings by itself. */
+/** A Durable Object that ticks by its own alarm. */
 export interface BelfryObject {
   readonly belfry: Belfry;
-  /** Answers requests by the app, and sets the alarm anew after those that may have changed something. */
+  /** Answers requests by the app; after those that may have changed something it sets the alarm again. */
   fetch(request: Request): Promise<Response>;
   /** Called by the platform. */
   alarm(): Promise<void>;
-  /** Sets the alarm to what comes next; call it after changing schedules or jobs by `belfry` in code of your own. */
+  /** Sets the alarm to the next due instant; call it after changing schedules or jobs through `belfry` in your own code. */
   arm(): Promise<void>;
 }
 
@@ -163,7 +164,7 @@ export type BelfryObjectClass<Env, State extends ObjectStateLike> = new (state: 
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
-/** While a tick works, this alarm stands by, in case the object dies in it. */
+/** An alarm this far ahead is set before each tick, in case the object is stopped during it. */
 const STANDBY = "1m";
 
 /**
@@ -197,13 +198,13 @@ export function belfryObject<Env, State extends ObjectStateLike>(
       this.belfry = options.belfry(state, env);
       this.#app = options.app?.(this.belfry, env);
       void state.blockConcurrencyWhile(async () => {
-        // A new object has nothing to ring for yet; one whose alarm was lost finds out by ringing now.
+        // The object is new or has lost its alarm: a tick now fires what is due and sets the next alarm.
         if ((await state.storage.getAlarm()) === null) await state.storage.setAlarm(this.#now());
       });
     }
 
     async fetch(request: Request): Promise<Response> {
-      if (!this.#app) return new Response("Nothing is served here.", { status: 404 });
+      if (!this.#app) return new Response("No app is configured here.", { status: 404 });
       const answer = await this.#app.fetch(request, this.#env);
       if (request.method !== "GET" && request.method !== "HEAD") await this.#armSafely();
       return answer;
@@ -221,7 +222,7 @@ export function belfryObject<Env, State extends ObjectStateLike>(
     }
 
     async arm(): Promise<void> {
-      // Firing what is due costs no more than asking what comes next, and is never wrong.
+      // A tick without work costs no more than reading the next due instant, and fires what is due meanwhile.
       await this.#set(await this.belfry.tick({ work: false }));
     }
 

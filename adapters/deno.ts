@@ -1,10 +1,10 @@
 /**
- * Deno as a host: `Deno.cron` rings once a minute, `Deno.serve` answers.
+ * Deno as a host: `Deno.cron` calls `tick()` once a minute, `Deno.serve` serves the app.
  *
- * `Deno.cron` keeps nothing over restarts, skips what overlaps, counts weekdays from Sunday as 1 and panics at a date that
- * never comes; so it is given `* * * * *` and nothing else, and each ring ticks until just before the next. Where it is
- * missing (the CLI without `--unstable-cron`) a plain loop runs instead, which is also the better choice on a server that
- * stays up. Both must be called at the top level of the main module.
+ * `Deno.cron` remembers nothing over restarts, skips runs that overlap, counts weekdays from Sunday as 1 and panics at a
+ * date that never comes. So it is given only `* * * * *`, and each call ticks until just before the next. Where it is missing
+ * (the CLI without `--unstable-cron`) a plain loop runs instead, which is also the better choice on a server that stays up.
+ * Both must be called at the top level of the main module.
  */
 import {
   abortSignal,
@@ -46,7 +46,7 @@ export interface ServeOptions {
   belfry: Belfry;
   /** What answers requests: `createApp(belfry, { auth })`, or yours with it mounted. @default no server */
   app?: Fetcher;
-  /** What rings: the platform's cron, a loop, or nothing here. @default "cron" where there is one, else "loop" */
+  /** What calls `tick`: `Deno.cron`, a loop, or nothing in this process. @default "cron" where there is one, else "loop" */
   trigger?: "cron" | "loop" | "none";
   /** Bounds of a cron tick. @default `{ for: "55s" }` */
   tick?: TickOptions;
@@ -82,7 +82,7 @@ export interface Served {
 }
 
 /**
- * Serves the app, and rings.
+ * Serves the app and fires schedules.
  *
  * @example
  * ```ts ignore
@@ -109,7 +109,10 @@ export function serve(options: ServeOptions): Served {
   const running: Promise<unknown>[] = [];
   if (trigger === "loop") running.push(belfry.run({ signal: stop.signal }));
   if (trigger === "cron") {
-    if (!deno.cron) throw new TypeError("Cannot ring by Deno.cron: run with --unstable-cron, or use the trigger loop");
+    if (!deno.cron)
+      throw new TypeError(
+        "Cannot use the trigger cron: Deno.cron is missing; run with --unstable-cron, or use the trigger loop",
+      );
     const tick = async (): Promise<void> => {
       const bounds = options.tick?.budget === undefined ? { for: "55s", ...options.tick } : options.tick;
       await belfry.tick({ ...bounds, signal: stop.signal });
@@ -144,7 +147,7 @@ export function serve(options: ServeOptions): Served {
   else options.signal?.addEventListener("abort", onSignal, { once: true });
 
   const ended = Promise.all([...running, ...(server ? [server.finished] : [])]);
-  // What cannot start (an unusable storage) ends the rest, and is told to whoever awaits.
+  // If a part cannot start (an unusable storage), the others stop and `finished` rejects.
   const finished = ended
     .then(() => close())
     .catch(async (error: unknown) => {

@@ -1,9 +1,9 @@
 /**
  * Node and Bun as a host: serves the app, runs the loop, and stops gracefully.
  *
- * Stopping goes in order, so that nothing is lost and nothing hangs: no new connections; the lease is given up and running
- * jobs are drained; requests under way are answered; what is still open after `grace` (streams of events are, for ever) is
- * cut; the storage is released. Node serves through `@hono/node-server`, Bun by itself.
+ * It stops in this order, so that nothing is lost and nothing hangs: no new connections are accepted; the lease is given up
+ * and running jobs are drained; requests in progress are answered; connections that are still open after `grace` (streams of
+ * events never end by themselves) are closed; the storage is released. Node serves through `@hono/node-server`, Bun directly.
  */
 
 import { delay, systemClock } from "../src/base/clock.ts";
@@ -76,9 +76,9 @@ export interface Served {
 /** A server of either runtime. */
 interface Listening {
   port: number;
-  /** Takes no new connections; resolves when the last request is answered. */
+  /** Accepts no new connections; resolves when the last request is answered. */
   stop(): Promise<void>;
-  /** Cuts what is open. */
+  /** Closes all open connections. */
   cut(): void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The client of an app that is somewhere else, for tools and backends: the words of the library over `fetch`, so that
+ * The client of a remote app, for tools and backends: the words of the library over `fetch`, so that
  * `client.schedules.pause("daily")` does what `belfry.schedules.pause("daily")` does where the app runs.
  */
 import { type Clock, systemClock } from "../../src/base/clock.ts";

@@ -1,5 +1,5 @@
 /**
- * A handle to one job of an app that is somewhere else: reads it, waits for its end, cancels it, retries it, signals it.
+ * A handle to one job of a remote app: reads it, waits for its end, cancels it, retries it, signals it.
  */
 import { type Clock, delay } from "../../src/base/clock.ts";
 import { formatDuration, parseDuration } from "../../src/base/duration.ts";

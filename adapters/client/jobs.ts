@@ -1,5 +1,5 @@
 /**
- * All jobs of an app that is somewhere else, as `client.jobs`: listing, reading, acting on many at once.
+ * All jobs of a remote app, as `client.jobs`: listing, reading, acting on many at once.
  */
 import { type Checks, checkOptions, text, whole } from "../../src/base/options.ts";
 import {

@@ -1,5 +1,5 @@
 /**
- * All queues of an app that is somewhere else, as `client.queues`: how deep they are, their limits, pause and resume.
+ * All queues of a remote app, as `client.queues`: how deep they are, their limits, pause and resume.
  */
 import type { QueueOptions } from "../../src/job/queues.ts";
 import type * as wire from "../hono/wire/mod.ts";

@@ -27,7 +27,7 @@ type ReplyOf<Operation extends "claim" | "renew" | "save" | "enqueue" | "signal"
 >;
 
 /**
- * Makes a storage of an app that is somewhere else, for workers: `belfry.run({ schedule: false })`.
+ * Makes a storage of a remote app, for workers: `belfry.run({ schedule: false })`.
  *
  * @param options the token needs the scope `work`
  *

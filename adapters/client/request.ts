@@ -9,7 +9,7 @@ import { type Checks, callback, checkOptions, duration, text, unfit } from "../.
 import type { Problem } from "../hono/wire/types/common.ts";
 import { misfit, type Shape } from "./shape.ts";
 
-/** Where the app is, and how to get in. */
+/** Address of the app, and the token for it. */
 export interface RemoteOptions {
   /** Address under which the app is mounted: `https://example.com/belfry`. */
   url: string | URL;

@@ -1,5 +1,5 @@
 /**
- * All schedules of an app that is somewhere else, as `client.schedules`: reading, changing, operating them by hand, and
+ * All schedules of a remote app, as `client.schedules`: reading, changing, operating them by hand, and
  * asking what they did and will do. Registering is `client.schedule`.
  */
 

@@ -1,12 +1,13 @@
 /**
- * The HTTP face of a Belfry: a Hono app to mount under any path of another, or to serve by itself.
+ * The HTTP interface of a Belfry: a Hono app to mount under any path of another app, or to serve by itself.
  *
- * One function serves every row of the table of routes, always in the same order: who are you, may you, what do you say,
- * is it of the right form; only then the engine is asked. Nothing is written before all of these have agreed. Whatever
- * fails is answered as a problem, so that no stack and no text of a database leaves the process.
+ * One function serves every row of the table of routes, always in the same order: authenticate, check the scope, validate
+ * path, query and body, check what a narrowed token reaches; then the route's function is called. Nothing is written before
+ * all checks have passed. Every error is answered as a problem (`problem.ts`): no stack and no text of a database leaves
+ * the process.
  */
 import type { Context, MiddlewareHandler } from "hono";
-// On the edge an app may be made for each request: this router is ready four times as soon, and serves as fast.
+// On the edge an app may be made for each request: this router is set up four times as fast, and serves as fast.
 import { Hono } from "hono/quick";
 import { type Duration, parseDuration } from "../../src/base/duration.ts";
 import {
@@ -79,7 +80,7 @@ const CHECKS: Checks<AppOptions> = {
   middleware: listOf(callback),
 };
 
-/** All rows. */
+/** All routes. */
 const ROUTES: RouteTable<BelfrySchema> = {
   ...coreRoutes,
   ...occurrenceRoutes,
@@ -89,7 +90,7 @@ const ROUTES: RouteTable<BelfrySchema> = {
   ...jobProtocolRoutes,
   ...storageProtocolRoutes,
 };
-/** The same when their types do not matter: each checks its own input before its function sees it. */
+/** The same where their types do not matter: each validates its own input before its function is called. */
 const TABLE = ROUTES as object as Readonly<Record<string, Readonly<Record<string, AnyRoute>>>>;
 
 const SECURE: Readonly<Record<string, string>> = {
@@ -103,7 +104,7 @@ const SECURE: Readonly<Record<string, string>> = {
 /**
  * Makes the app.
  *
- * @param belfry what it speaks for; the app neither runs nor closes it
+ * @param belfry the engine that it exposes; the app neither runs nor closes it
  * @returns a Hono app: serve its `fetch`, or mount it with `app.route("/belfry", createApp(...))`
  * @throws BelfryError `OPTION_INVALID` without `auth`, and where a token or secret in it cannot protect anything
  *
@@ -153,14 +154,12 @@ export function createApp(belfry: Belfry, options: AppOptions): BelfryApp {
     }
   }
   for (const [path, methods] of Object.entries(TABLE)) {
-    // "forecast" may be a schedule's name, too: what this path does not take, the path of a schedule may.
+    // A schedule may be named "forecast": methods that this path does not take belong to the path of a schedule.
     if (Object.keys(TABLE).some((other) => other !== path && covers(other, path))) continue;
     const allowed = Object.keys(methods).map((method) => method.slice(1).toUpperCase());
     app.all(path, (c) => server.refuse(c, wrongMethod(c, allowed)));
   }
-  app.notFound((c) =>
-    server.refuse(c, new Refusal("NOT_FOUND", "Nothing is at this path; /openapi.json lists what is.")),
-  );
+  app.notFound((c) => server.refuse(c, new Refusal("NOT_FOUND", "No route has this path; /openapi.json lists all.")));
   app.onError((error, c) => server.refuse(c, error));
   return app;
 }
@@ -179,7 +178,7 @@ function wrongMethod(c: Context, allowed: string[]): Refusal {
   });
 }
 
-/** Serves calls of the table. */
+/** Serves the routes of the table. */
 class Server {
   readonly #belfry: Belfry;
   readonly #gate: Gate;
@@ -202,7 +201,7 @@ class Server {
   }
 
   refuse(c: Context, error: unknown): Response {
-    // The path may carry names, never payloads or tokens: it is safe in a log.
+    // A path has names in it, never payloads or tokens, so it may be logged.
     const report = (cause: unknown): void => this.#belfry.engine.report(cause, `${c.req.method} ${c.req.path}`);
     return secured(problemOf(error, report));
   }
@@ -238,7 +237,7 @@ class Server {
   }
 }
 
-/** Answers a read with an ETag, or says that nothing has changed. */
+/** Answers a read with an ETag, or with 304 where nothing has changed. */
 async function tagged(
   request: Request,
   text: string,

@@ -1,10 +1,10 @@
 /**
- * Who may do what? Bearer tokens with scopes; nothing is open by accident.
+ * Authentication: who is the caller? Bearer tokens with scopes.
  *
- * Tokens are configured plain or as SHA-256 and compared as digests: the presented token is hashed once, and its digest
- * is compared with every configured one, all bytes of all of them, so the time says nothing about how near a guess was.
- * A verifier of the user's own (a JWT, a session table) is asked when no configured token fits. An app without tokens
- * refuses to be made, unless `auth: "none"` is written out.
+ * Tokens are configured plain or as SHA-256, and compared as digests: the presented token is hashed once, and all bytes of
+ * its digest are compared with all configured ones, so the time taken says nothing about how near a guess was. If no
+ * configured token fits, a verifier of the user's own (a JWT, a session table) is asked. `createApp` throws where no tokens
+ * are configured, unless `auth: "none"` is written out.
  */
 import { BelfryError } from "../../src/base/error.ts";
 import { anything, type Checks, callback, checkOptions, listOf } from "../../src/base/options.ts";
@@ -19,25 +19,25 @@ export interface Grant extends Reach {
   scopes: readonly Scope[];
 }
 
-/** A token that opens the app: plain, or as the SHA-256 of it (then the configuration holds no secret). */
+/** A configured token: plain, or as its SHA-256 (then the configuration has no secret in it). */
 export type TokenRule = Grant & {
-  /** From this instant on it opens nothing: epoch ms. @default it does not expire */
+  /** When it expires, epoch ms. @default never */
   expiresAt?: number;
 } & ({ token: string | undefined; sha256?: never } | { sha256: string | undefined; token?: never });
 
-/** Looks at a token that is not among the configured ones. A rejection counts as a refusal. */
+/** Checks a token that is not among the configured ones; null, an exception and a rejection refuse it. */
 export type Verifier = (token: string, request: Request) => Grant | null | Promise<Grant | null>;
 
 /** How callers prove who they are. */
 export interface AuthOptions {
   tokens?: readonly TokenRule[];
-  /** Asked when no token fits: a JWT, a session, an introspection endpoint. */
+  /** Asked when no configured token fits: for JWTs, sessions, an introspection endpoint. */
   verify?: Verifier;
   /** Lets `/tick` be called with an HMAC signature instead of a token. */
   signing?: SigningOptions;
 }
 
-/** Says who may do what; `"none"` opens everything to everybody. */
+/** Who may do what; `"none"` lets everybody do everything. */
 export type Auth = AuthOptions | "none";
 
 const AUTH_CHECKS: Checks<AuthOptions> = {
@@ -74,15 +74,15 @@ interface Entry {
   expiresAt: number;
 }
 
-/** Checks requests. */
+/** Authenticates requests. */
 export class Gate {
   readonly open: boolean;
   readonly #entries: Entry[];
   readonly #verify: Verifier | undefined;
-  /** How ticks may be signed; undefined: they may not. */
+  /** How ticks may be signed; undefined: they may not be. */
   readonly signing: SigningRule | undefined;
 
-  /** @throws BelfryError `OPTION_INVALID` when nothing would protect the app, or a token could not */
+  /** @throws BelfryError `OPTION_INVALID` where no authentication is configured, or a token is unusable */
   constructor(auth: Auth | undefined) {
     this.open = auth === "none";
     if (auth !== "none" && auth !== undefined) checkOptions(auth, "createApp's auth", AUTH_CHECKS);
@@ -96,10 +96,10 @@ export class Gate {
   }
 
   /**
-   * Lets a request pass that carries a token with one of the scopes.
+   * Admits a request whose token has one of the scopes.
    *
    * @returns what it may do
-   * @throws Refusal `UNAUTHORIZED` no token, or none that we know; `FORBIDDEN` known, but without such a scope
+   * @throws Refusal `UNAUTHORIZED` no token, or an unknown one; `FORBIDDEN` the token has no such scope
    */
   async check(request: Request, needed: readonly Scope[], now: number): Promise<Access> {
     const access = await this.accessOf(request, now);
@@ -112,14 +112,14 @@ export class Gate {
     return access;
   }
 
-  /** Finds what the request's token allows; null where it has none that we know. */
+  /** Finds what the request's token allows; null where it has none, or an unknown one. */
   async accessOf(request: Request, now: number): Promise<Access | null> {
     if (this.open) return new Access(SCOPES);
     const token = /^Bearer +([\w\-.~+/]+=*)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
     if (token === undefined || token.length > MAX_TOKEN_LENGTH) return null;
     const presented = await digest(token);
     let found: Entry | undefined;
-    // Every entry is compared, whether one fits or not.
+    // All entries are compared, also after one has matched.
     for (const entry of this.#entries) {
       const same = sameBytes(await entry.digest, presented);
       if (same && entry.expiresAt > now) found ??= entry;
@@ -137,19 +137,19 @@ export class Gate {
     try {
       return (await this.#verify(token, request)) ?? null;
     } catch {
-      // Verifiers of JWTs throw at what they do not accept.
+      // Verifiers of JWTs throw for tokens that they do not accept.
       return null;
     }
   }
 }
 
-/** Makes the refusal of a request without a token that we know. */
+/** Makes the refusal of a request without a token, or with an unknown one. */
 function unauthorized(presented: boolean): Refusal {
   const error = presented ? ', error="invalid_token"' : "";
   return new Refusal(
     "UNAUTHORIZED",
     presented
-      ? "Cannot do this: the token is not known here, or has expired."
+      ? "Cannot do this: the token is unknown here, or has expired."
       : "Cannot do this without a token; send Authorization: Bearer <token>.",
     { headers: { "WWW-Authenticate": `Bearer realm="belfry"${error}` } },
   );
@@ -201,7 +201,7 @@ function readToken(rule: TokenRule, index: number): Entry {
   if (token.length > MAX_TOKEN_LENGTH || !/^[\w\-.~+/]+=*$/.test(token)) {
     refuse("cannot travel in a header: letters, digits and -._~+/ may be in it, 4,096 characters at most");
   }
-  // Hashed at the first request: on the edge nothing may run before it.
+  // Hashed at the first request: on the edge no asynchronous work may run before it.
   let hashed: Promise<Uint8Array> | undefined;
   return {
     get digest() {

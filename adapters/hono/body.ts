@@ -1,9 +1,9 @@
 /**
- * What does a request carry? Reads its parts and checks them at the door, within limits.
+ * Reads and validates path, query and body of a request, within limits.
  *
- * A body is read only up to the limit, whatever its length is said to be, and only where it is JSON. Keys that reach for
- * an object's prototype (`__proto__`, and `constructor` with `prototype` inside) are refused anywhere in it: payloads are
- * handed on to users' code, which may merge them into something. Every fault is told with its place.
+ * A body is read only up to the limit, whatever its Content-Length says, and only where it is JSON. Keys that could change
+ * an object's prototype (`__proto__`, and `constructor` with `prototype` inside) are refused anywhere in it, since payloads
+ * are passed on to users' code, which may merge them into objects. Every fault is reported with its path.
  */
 import type { Context } from "hono";
 import * as v from "valibot";
@@ -76,10 +76,10 @@ function invalid(message: string): Refusal {
   });
 }
 
-/** Deeper JSON is no payload, and functions that walk it call themselves. */
+/** Deeper JSON is refused: functions that walk it are recursive. */
 const MAX_DEPTH = 100;
 
-/** Refuses what would harm those who walk or merge the value: great depth, and keys that reach for a prototype. */
+/** Refuses great depth, and keys that could change a prototype. */
 function inspect(value: unknown): void {
   const rest: [value: unknown, depth: number][] = [[value, 0]];
   for (let next = rest.pop(); next; next = rest.pop()) {
@@ -99,7 +99,7 @@ function inspect(value: unknown): void {
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
   const tooLarge = (): Refusal =>
-    new Refusal("BODY_TOO_LARGE", `Cannot read the body: more than ${maxBytes} bytes are not taken here.`);
+    new Refusal("BODY_TOO_LARGE", `Cannot read the body: it has more than ${maxBytes} bytes, the limit here.`);
   const declared = Number(request.headers.get("Content-Length") ?? 0);
   if (declared > maxBytes) throw tooLarge();
   if (!request.body) return "";

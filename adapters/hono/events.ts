@@ -1,10 +1,10 @@
 /**
- * `/events`: what happens in this process, as server-sent events, for dashboards and tools.
+ * `/events`: the events of this process as server-sent events, for dashboards and tools.
  *
- * Events are hints; the truth is what the other routes read. One feed per app keeps the last few hundred events, so a
- * client that lost its connection goes on from its `Last-Event-ID` without a gap, or is told `gap` and reads anew. Where
- * other processes work on the same storage, its wake-ups come as `change`: something was registered or enqueued somewhere.
- * A client that reads too slowly is cut off rather than remembered for ever.
+ * Events are hints; the other routes read what is stored. One feed per app keeps the last few hundred events, so a client
+ * that reconnects with its `Last-Event-ID` misses none, or receives `gap` and has to read again. Where other processes use
+ * the same storage, its notifications come as `change`: something was registered or enqueued somewhere. A client that
+ * reads too slowly is disconnected.
  */
 
 import type { Timer } from "../../src/base/clock.ts";
@@ -13,7 +13,7 @@ import type { EventName } from "../../src/engine/events.ts";
 import { Refusal } from "./problem.ts";
 import type { EventsQuery } from "./wire/mod.ts";
 
-/** Every event, so that a new one is not forgotten here: the compiler asks for it. */
+/** All events; the compiler refuses a list that lacks one. */
 const NAMES: Record<EventName, true> = {
   "job:enqueued": true,
   "job:started": true,
@@ -50,7 +50,7 @@ interface Item {
   readonly text: string;
 }
 
-/** Takes the events of one Belfry to any number of streams. */
+/** Sends the events of one Belfry to any number of streams. */
 export class EventFeed {
   readonly #belfry: Belfry;
   readonly #maxStreams: number;
@@ -71,7 +71,7 @@ export class EventFeed {
   /**
    * Opens a stream.
    *
-   * @param lastId `Last-Event-ID` of a client that comes back
+   * @param lastId `Last-Event-ID` of a client that reconnects
    * @throws Refusal `TOO_MANY_STREAMS`
    */
   async open(query: EventsQuery, lastId: string | undefined): Promise<Response> {
@@ -134,7 +134,7 @@ export class EventFeed {
     for (const item of this.#kept) if (item.number > last) take(item);
   }
 
-  /** Begins to listen with the first stream; what happens is then kept also while nobody is connected. */
+  /** Subscribes to events with the first stream; from then on they are kept also while nobody is connected. */
   async #listen(): Promise<void> {
     const { events, storage } = this.#belfry.engine;
     if (!this.#listening) {
@@ -158,7 +158,7 @@ export class EventFeed {
     try {
       await unlisten?.();
     } catch (error) {
-      this.#belfry.engine.report(error, "ceasing to listen");
+      this.#belfry.engine.report(error, "ending to listen for changes");
     }
   }
 

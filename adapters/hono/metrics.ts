@@ -1,9 +1,9 @@
 /**
  * `/metrics`: the text that Prometheus reads (exposition format 0.0.4).
  *
- * Depths and states come from the storage when they are asked for, so any one process tells them for all. Counters of what
- * happened (fired, completed, failed, how long, how late) are this process's own, from its events; a scraper adds them up
- * over processes. Labels are names of queues and tasks, of which a bounded number is told apart.
+ * Depths and states are read from the storage at each scrape, so they are the same from every process. Counters (fired,
+ * completed, failed, durations, lateness) count this process's own events; a scraper adds them up over processes. Labels are
+ * names of queues and tasks; of each counter a bounded number of label values is kept.
  */
 import type { Belfry } from "../../src/belfry.ts";
 import type { StatsReply } from "../../src/storage/port.ts";
@@ -20,7 +20,7 @@ interface Series {
 export class Metrics {
   readonly #series = new Map<string, Series>();
 
-  /** Starts to listen. */
+  /** Subscribes to events. */
   constructor(belfry: Belfry) {
     const { events } = belfry.engine;
     const add = (name: string, help: string): ((labels: Record<string, string>, by?: number) => void) => {

@@ -1,5 +1,5 @@
 /**
- * The HTTP face of Belfry: a Hono app with every route, and its types for the client that Hono makes of them.
+ * The HTTP interface of Belfry: a Hono app with every route, and its types for Hono's typed client.
  *
  * @example
  * ```ts

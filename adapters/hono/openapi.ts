@@ -39,7 +39,7 @@ export function openApiDocument(
     info: {
       title: "Belfry",
       version: info.version,
-      description: "Durable cron: schedules that fire once, jobs that outlive their workers.",
+      description: "Durable cron: schedules that fire once, jobs that survive their workers.",
       license: { name: "MIT", identifier: "MIT" },
     },
     security: [{ bearer: [] }],
@@ -88,7 +88,7 @@ function operation(
     scopes === "public"
       ? []
       : [{ bearer: [] }, ...(info.signing && scopes.includes("tick") ? [{ signature: [] }] : [])];
-  const needs = scopes === "public" ? "Open to everybody." : `Scope: ${scopes.join(" or ")}.`;
+  const needs = scopes === "public" ? "No token needed." : `Scope: ${scopes.join(" or ")}.`;
   return {
     operationId: id,
     summary,
@@ -104,8 +104,8 @@ function operation(
       ...Object.fromEntries(
         Object.entries(also).map(([other, description]) => [other, { description, content: { [type]: { schema } } }]),
       ),
-      "4XX": { description: "Refused.", content: { "application/problem+json": { schema: problem } } },
-      "5XX": { description: "Failed on this side.", content: { "application/problem+json": { schema: problem } } },
+      "4XX": { description: "The request was refused.", content: { "application/problem+json": { schema: problem } } },
+      "5XX": { description: "The server failed.", content: { "application/problem+json": { schema: problem } } },
     },
   };
 }

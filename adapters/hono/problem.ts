@@ -1,14 +1,14 @@
 /**
- * What does a caller read when something is refused? `application/problem+json` (RFC 9457) with a stable `code`.
+ * Errors as `application/problem+json` (RFC 9457) with a stable `code`.
  *
- * The library's own codes come through as they are, each with one HTTP status (`STATUS_OF`); a few more belong to HTTP
- * alone. The code is API, `detail` is for people. What lies at our side (5xx) is reported to `onError` and told outside
- * without its message: messages of databases name paths and tables. Stacks never leave.
+ * The library's error codes are passed on, each with one HTTP status (`STATUS_OF`); a few more codes belong to HTTP alone.
+ * The code is API, `detail` is for people. Errors of the server (5xx) are reported to `onError`, and the response does not
+ * have their message, since messages of databases name paths and tables. Stacks are never sent.
  */
 import { BelfryError, CronSyntaxError } from "../../src/base/error.ts";
 import type { Problem, ProblemCode, ProblemIssue } from "./wire/types/common.ts";
 
-/** Codes of refusals that only the HTTP face makes; the library's own are in `ERROR_CODES`. */
+/** Codes of refusals that only HTTP has; the library's own are in `ERROR_CODES`. */
 export const HTTP_CODES = [
   "UNAUTHORIZED",
   "FORBIDDEN",
@@ -22,7 +22,7 @@ export const HTTP_CODES = [
   "INTERNAL",
 ] as const;
 
-/** A code of a refusal that only the HTTP face makes. */
+/** A code of a refusal that only HTTP has. */
 export type HttpCode = (typeof HTTP_CODES)[number];
 
 /** Statuses that problems have. */
@@ -45,7 +45,7 @@ const TITLES: Record<ProblemStatus, string> = {
   503: "Service Unavailable",
 };
 
-/** The status of each code; a code that is not listed is our own fault: 500. */
+/** The status of each code; a code that is not listed is an error of the server: 500. */
 const STATUS_OF: Partial<Record<ProblemCode, ProblemStatus>> = {
   REQUEST_INVALID: 400,
   CRON_SYNTAX: 400,
@@ -84,7 +84,7 @@ function statusOf(code: ProblemCode): ProblemStatus {
   return STATUS_OF[code] ?? 500;
 }
 
-/** Carries a refusal from where it is noticed to where it is answered. */
+/** A refused request: thrown where it is noticed, answered as a problem. */
 export class Refusal extends Error {
   readonly code: HttpCode;
   readonly issues: ProblemIssue[] | undefined;
@@ -93,7 +93,7 @@ export class Refusal extends Error {
   /**
    * @param code stable name of what is wrong
    * @param detail what was attempted, what is wrong, what to do
-   * @param more `issues`: the parts that did not fit; `headers`: what the answer carries besides
+   * @param more `issues`: the parts that did not fit; `headers`: further headers of the response
    */
   constructor(
     code: HttpCode,
@@ -131,10 +131,10 @@ export function problemOf(error: unknown, report: (error: unknown) => void): Res
         "Every call that names a key, a token or a signature can be sent again.";
       return answer(error.code, detail, {}, { "Retry-After": "1" });
     }
-    return answer(error.code, "Something failed on this side; the server's log says what.");
+    return answer(error.code, "The server failed; its log says why.");
   }
   report(error);
-  return answer("INTERNAL", "Something failed on this side; the server's log says what.");
+  return answer("INTERNAL", "The server failed; its log says why.");
 }
 
 function answer(

@@ -1,10 +1,10 @@
 /**
- * Signed ticks: how does a foreign clock ring without a token that a log could leak?
+ * Signed ticks: an external scheduler calls `/tick` with a signature, so no token can leak from its configuration or logs.
  *
  * The caller signs `"<seconds>.<METHOD>.<path and query>"` with a shared secret (HMAC-SHA-256) and sends
- * `Belfry-Signature: t=<seconds>,v1=<hex>`. Time and target are signed, so a signature opens this one call for a few
- * minutes. Each is taken once: signatures that were used are remembered until they are too old anyway. That memory is
- * this process's own unless `replay` gives a shared one; a second tick would do no harm, but it would cost.
+ * `Belfry-Signature: t=<seconds>,v1=<hex>`. Time and target are signed, so a signature allows this one call for a few
+ * minutes. Each is accepted once: used signatures are remembered until they expire. That memory belongs to this process
+ * unless `replay` gives a shared one; a repeated tick would do no harm, but it would cost.
  */
 import { type Duration, parseDuration } from "../../src/base/duration.ts";
 import { BelfryError } from "../../src/base/error.ts";
@@ -14,14 +14,14 @@ import { Refusal } from "./problem.ts";
 
 /** How ticks may be signed. */
 export interface SigningOptions {
-  /** Shared secrets, 32 characters at least; several while one replaces another. */
+  /** Shared secrets of 32 characters or more; several while one replaces another. */
   secrets: readonly string[];
   /** How far the caller's clock may be off, either way. @default "5m" */
   tolerance?: Duration;
   /**
-   * Remembers a signature where several processes must refuse its repetition: returns false when it was there already.
+   * Remembers a signature, where several processes must refuse its repetition. Returns false when it was remembered already.
    *
-   * @param untilMs after this instant the signature is too old anyway
+   * @param untilMs when the signature expires, epoch ms
    * @default a memory of this process alone
    */
   replay?: (signature: string, untilMs: number) => boolean | Promise<boolean>;
@@ -45,7 +45,7 @@ export interface SigningRule {
 export const SIGNATURE_HEADER = "Belfry-Signature";
 
 const MIN_SECRET_LENGTH = 32;
-/** More valid signatures than this within the tolerance are nobody's cron; the oldest are forgotten then. */
+/** No scheduler sends more valid signatures than this within the tolerance; the oldest are forgotten beyond it. */
 const MAX_REMEMBERED = 10_000;
 
 /**
@@ -71,12 +71,12 @@ function isSecret(secret: unknown): boolean {
   return typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH;
 }
 
-/** Signatures that were taken, of all apps of this process: on the edge an app may live for one request only. */
+/** Used signatures of all apps of this process: on the edge an app may live for one request only. */
 const taken = new Map<string, number>();
 
 function remember(signature: string, untilMs: number): boolean {
   if (taken.has(signature)) return false;
-  // Insertion order is nearly the order of age, so what can be forgotten is in front.
+  // Insertion order is nearly the order of age, so the oldest come first.
   for (const [old] of taken) {
     if (taken.size < MAX_REMEMBERED) break;
     taken.delete(old);
@@ -104,7 +104,7 @@ const CALL_CHECKS: Checks<TickCall> = {
 };
 
 /**
- * Signs a tick: what a foreign clock sends as the header `Belfry-Signature`.
+ * Signs a tick: makes the value of the header `Belfry-Signature`.
  *
  * @throws BelfryError `OPTION_INVALID`
  *
@@ -129,7 +129,7 @@ function signed(seconds: number, method: string, url: string): string {
 }
 
 /**
- * Lets a signed request pass, once.
+ * Accepts a signed request, once.
  *
  * @param now epoch ms
  * @throws Refusal `UNAUTHORIZED` it is unsigned, signed wrongly, too old or from the future; `SIGNATURE_REPLAYED`
@@ -144,7 +144,7 @@ export async function checkSignature(rule: SigningRule, request: Request, now: n
   if (!presented) return refuse(`its ${SIGNATURE_HEADER} is not of the form t=<seconds>,v1=<64 hex digits>`);
   const text = signed(seconds, request.method, request.url);
   let valid = false;
-  // Every secret is tried, whether one fits or not.
+  // All secrets are tried, also after one has matched.
   for (const secret of rule.secrets) valid = sameBytes(await hmac(secret, text), presented) || valid;
   if (!valid) return refuse("its signature fits none of the secrets; sign <seconds>.<METHOD>.<path and query>");
   const ageMs = now - seconds * 1000;

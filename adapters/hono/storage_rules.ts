@@ -6,7 +6,7 @@
  *   failures of its making.
  * - A child belongs to the job whose claim it holds, and has the id that the engine computes for the step that makes it. A
  *   job that it enqueues has no such id, and no parent: otherwise it could forge the outcome of another job's child.
- * - A claim's token is shown to nobody but the claimer, in the reply to the claim.
+ * - A claim's token is only in the reply to that claim.
  * - Lists show payloads only to tokens with the scope read, as the other routes do.
  */
 import type { Belfry } from "../../src/belfry.ts";

@@ -102,7 +102,7 @@ describe("remote()", () => {
     await server.belfry.close();
   });
 
-  it("takes over what a worker with a stopped clock left, and that one can save nothing more", async () => {
+  it("takes over the job of a worker with a stopped clock, which can save nothing more", async () => {
     const server = bench();
     const deadClock = new FakeClock(START - 3_600_000);
     const dead = far(server, { clock: deadClock });
@@ -178,7 +178,7 @@ describe("remote()", () => {
     await server.belfry.close();
   });
 
-  it("says what it is not for, and which token it lacks", async () => {
+  it("names the operations it does not have, and the scope that a token lacks", async () => {
     const server = bench();
     const worker = far(server);
     await expect(worker.schedule("s", "* * * * *", "t")).rejects.toMatchObject({
@@ -232,7 +232,7 @@ describe("createClient()", () => {
     await server.belfry.close();
   });
 
-  it("operates schedules by the words of the library", async () => {
+  it("has the methods of the library for schedules", async () => {
     const server = bench();
     const { schedules } = client(server);
     await schedules.put({ name: "s", expression: "* * * * *", task: "t", options: { input: 1 } });
@@ -289,7 +289,7 @@ describe("createClient()", () => {
     await server.belfry.close();
   });
 
-  it("gives results and failures as the library does", async () => {
+  it("returns results and throws failures as the library does", async () => {
     const server = bench();
     const add = server.belfry.task("add", (_ctx, [a, b]: [number, number]) => a + b);
     server.belfry.task("bad", () => {
@@ -307,7 +307,7 @@ describe("createClient()", () => {
     await server.belfry.close();
   });
 
-  it("tells a refusal with its problem, and a health that is bad as health", async () => {
+  it("throws refusals with their problem, and returns a bad health report", async () => {
     const server = bench();
     const refused = await client(server, "no-such-token-here")
       .jobs.list()
@@ -335,7 +335,7 @@ describe("createClient()", () => {
   });
 });
 
-describe("an answer that is not the app's", () => {
+describe("a response that is not the app's", () => {
   const answers: [what: string, answer: () => Response, wrong: RegExp][] = [
     ["a login page with status 200", () => html("<html>Sign in</html>"), /with text\/html.*no JSON object.*Sign in/],
     ["an empty body with status 204", () => new Response(null, { status: 204 }), /204 with no Content-Type/],
@@ -354,7 +354,7 @@ describe("an answer that is not the app's", () => {
     });
   }
 
-  it("leaves open whether the job was stored: remote() says that the storage is unavailable", async () => {
+  it("is STORAGE_UNAVAILABLE to remote(), since the write may have happened", async () => {
     const storage = remote({ url: "http://elsewhere.test", fetch: () => html("<html>Sign in</html>") });
     await expect(storage.claim({ ...CLAIM, now: START })).rejects.toMatchObject({
       code: "STORAGE_UNAVAILABLE",
@@ -366,7 +366,7 @@ describe("an answer that is not the app's", () => {
 });
 
 describe("types of the client", () => {
-  it("are as strict as the library's: the compiler refuses each of these", () => {
+  it("are as strict as those of the library", () => {
     const report: Task<{ userId: number }, string> = { name: "report" };
     const calls = (api: Client, ring: Task<undefined, number>): unknown[] => [
       // @ts-expect-error the task needs an input

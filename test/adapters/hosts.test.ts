@@ -55,7 +55,7 @@ describe("cloudflare()", () => {
     return { env, worker, call, ring, waiting, events: () => events };
   };
 
-  it("makes a Belfry for each event, and ticks when it is rung, by its own clock", async () => {
+  it("makes a Belfry for each event, and ticks by its own clock when triggered", async () => {
     const { env, call, ring, events } = start();
     await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
     await ring();
@@ -66,7 +66,7 @@ describe("cloudflare()", () => {
     expect(events()).toBe(3);
   });
 
-  it("rung late, twice, at once, or not at all, it fires each occurrence once", async () => {
+  it("fires each occurrence once when triggers come late, twice, at once or not at all", async () => {
     const { env, call, ring } = start();
     await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
     env.clock.jump(4 * MINUTE + 7_000);
@@ -103,7 +103,7 @@ describe("cloudflare()", () => {
     expect(env.ran.length).toBe(9);
   });
 
-  it("runs what a request enqueued after its answer, unless it lies ahead", async () => {
+  it("runs a job that a request enqueued after the response, unless it is delayed", async () => {
     const { env, call, waiting } = start();
     await call("POST", "/jobs", { json: { task: "ring", delay: "1m" } });
     expect(waiting).toEqual([]);
@@ -116,7 +116,7 @@ describe("cloudflare()", () => {
     expect(lazy.waiting).toEqual([]);
   });
 
-  it("runs it also where the database's clock sets ours back meanwhile", async () => {
+  it("runs it also where the database's clock sets this one back meanwhile", async () => {
     const { env, call, waiting } = start();
     const { enqueue } = env.storage;
     env.storage.enqueue = async (request) => ({
@@ -130,7 +130,7 @@ describe("cloudflare()", () => {
     expect(env.ran).toEqual([null]);
   });
 
-  it("fails its event when the storage fails, so that the platform shows it", async () => {
+  it("fails the event when the storage fails, so that the platform shows it", async () => {
     const { env, ring } = start();
     env.storage.beginTick = () => Promise.reject(new BelfryError("STORAGE_UNAVAILABLE", "D1 is down"));
     await expect(ring()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
@@ -186,7 +186,7 @@ describe("belfryObject()", () => {
     return { env, state, bell, call, pass };
   };
 
-  it("rings at once when it is new, and then not until there is something to ring for", async () => {
+  it("ticks at once when it is new, and then not before something is due", async () => {
     const { state, pass, call } = await start();
     expect(await pass(START)).toEqual([0]);
     expect(state.alarm).toBeNull();
@@ -194,7 +194,7 @@ describe("belfryObject()", () => {
     expect(state.set.filter((at) => at !== null).length).toBe(2);
   });
 
-  it("sets its alarm to exactly the next occurrence, or the next instant of a job", async () => {
+  it("sets its alarm to the next occurrence, or the instant at which a job becomes available", async () => {
     const { state, call, env, pass } = await start();
     await call("PUT", "/schedules/s", { json: { expression: "*/5 * * * *", task: "ring" } });
     expect(state.alarm).toBe(START + 30_000);
@@ -216,7 +216,7 @@ describe("belfryObject()", () => {
     expect(env.ran).toEqual([null]);
   });
 
-  it("goes on after a restart, also when its alarm was lost", async () => {
+  it("continues after a restart, also when its alarm was lost", async () => {
     const first = await start();
     await first.call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
     const kept = await start(first.env, first.state);
@@ -227,7 +227,7 @@ describe("belfryObject()", () => {
     expect(first.env.ran).toEqual([START + 30_000]);
   });
 
-  it("sets the next alarm itself when a tick throws, later each time, and catches up", async () => {
+  it("sets the next alarm with a growing delay when ticks throw, and catches up", async () => {
     const { env, state, call, pass } = await start();
     await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
     const { beginTick } = env.storage;
@@ -243,7 +243,7 @@ describe("belfryObject()", () => {
     expect(state.alarm).toBe(START + 30_000 + 4 * MINUTE);
   });
 
-  it("keeps an alarm standing by while it works, in case it dies in it", async () => {
+  it("has a later alarm set while a tick runs, in case the object stops during it", async () => {
     const { env, state, call, bell } = await start();
     let seen: number | null = null;
     bell.belfry.on("job:started", () => {
@@ -296,7 +296,7 @@ describe("serve() of belfry/deno", () => {
     return given;
   };
 
-  it("gives Deno.cron every minute and nothing else, and ticks until just before the next", async () => {
+  it("gives Deno.cron only `* * * * *`, and ticks until just before the next minute", async () => {
     const given = fake(true);
     const env = world();
     const belfry = engine(env);
@@ -312,7 +312,7 @@ describe("serve() of belfry/deno", () => {
     expect([given.signals.length, given.shut]).toEqual([0, true]);
   });
 
-  it("loops where there is no Deno.cron, and says when it is not Deno", async () => {
+  it("runs a loop where Deno.cron is missing, and throws where the runtime is not Deno", async () => {
     fake(false);
     const env = world();
     const belfry = engine(env);

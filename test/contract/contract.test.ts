@@ -398,7 +398,7 @@ describe("openapi.json", () => {
     expect(await tools.lint(JSON.stringify(document))).toEqual([]);
   });
 
-  it("is covered by this test, every operation", () => {
+  it("has no operation that this test does not call", () => {
     expect([...byId.keys()].sort()).toEqual(Object.keys(VALID).sort());
   });
 
@@ -436,7 +436,7 @@ describe("openapi.json", () => {
   }
 });
 
-describe("answers that are seldom seen", () => {
+describe("rare answers", () => {
   it("a job that failed with a FatalError of its own class fits the document", async () => {
     const { call, jobs, belfry } = await world();
     const answer = await call("GET", `/jobs/${jobs["hopeless"]}`);
@@ -445,7 +445,7 @@ describe("answers that are seldom seen", () => {
     await belfry.close();
   });
 
-  it("a health report of a clock that was set back fits the document", async () => {
+  it("a health report after the clock was set back fits the document", async () => {
     const { call, clock, belfry } = await world();
     clock.jump(-10 * MINUTE);
     const answer = await call("GET", "/health?deep=true");
@@ -456,7 +456,7 @@ describe("answers that are seldom seen", () => {
 });
 
 describe("a client that openapi-typescript generates", () => {
-  it("compiles in strict mode, refuses what does not fit, and works", async () => {
+  it("compiles in strict mode, refuses wrong input at compile time, and works", async () => {
     const target = join(root, ".belfry/contract");
     mkdirSync(target, { recursive: true });
     writeFileSync(join(target, "schema.d.ts"), await tools.generate(document));

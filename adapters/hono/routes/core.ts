@@ -1,5 +1,5 @@
 /**
- * What a platform and its people call first: tick, health, metrics, events, and the app's own description.
+ * Routes about the engine as a whole: tick, health, metrics, events, and the description of the API.
  */
 
 import { formatDuration, parseDuration } from "../../../src/base/duration.ts";
@@ -22,7 +22,7 @@ function tick({ belfry, app, request }: CallContext, query: TickQuery): Promise<
       },
     );
   }
-  // A caller that hangs up ends the tick; what is due stays due.
+  // A caller that disconnects ends the tick; what is due stays due.
   const bounds = {
     ...(maxJobs === undefined ? {} : { maxJobs }),
     ...(budget === undefined || query.for !== undefined ? {} : { budget }),
@@ -43,7 +43,7 @@ const TICK = {
 
 type CorePath = "/tick" | "/health" | "/metrics" | "/events" | "/openapi.json";
 
-/** Routes that are about no single thing. */
+/** Routes about the engine as a whole. */
 export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
   "/tick": {
     $post: { id: "tick", ...TICK },
@@ -53,8 +53,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
   "/health": {
     $get: {
       id: "getHealth",
-      summary:
-        "Says whether anything is wrong that nobody would notice; what it is, only to callers with the scope read.",
+      summary: "Reports whether anything is wrong; what it is, only to callers with the scope read.",
       scopes: "public",
       narrowed: "open",
       query: wire.healthQuery,
@@ -73,7 +72,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
   "/metrics": {
     $get: {
       id: "getMetrics",
-      summary: "Depths, states and counters, as Prometheus reads them.",
+      summary: "Depths, states and counters in the text format of Prometheus.",
       scopes: ["read"],
       narrowed: "refused",
       status: 200,
@@ -87,7 +86,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
   "/events": {
     $get: {
       id: "streamEvents",
-      summary: "Streams what happens, as server-sent events; Last-Event-ID goes on where a stream broke off.",
+      summary: "Streams events (server-sent events); Last-Event-ID continues where a stream broke off.",
       scopes: ["read"],
       narrowed: "refused",
       query: wire.eventsQuery,
@@ -109,7 +108,7 @@ export const coreRoutes: RouteTable<Pick<BelfrySchema, CorePath>> = {
       status: 200,
       gives: "application/json",
       async run({ app, request }) {
-        // Where it is mounted is where its servers are.
+        // The server's address is the path under which the app is mounted.
         const base = new URL(request.url).pathname.replace(/\/openapi\.json$/, "") || "/";
         return { ...app.document(), servers: [{ url: base }] };
       },

@@ -1,8 +1,8 @@
 /**
- * Cursors: the place in a list where the next page begins, as text that callers hand back and do not read.
+ * Cursors: the place in a list where the next page begins, as opaque text that callers send back.
  *
- * A cursor names the list it is of, so one that is used elsewhere, or was made up, is refused instead of giving a page
- * that nobody asked for. It carries no position by number: rows that come or go between pages shift nothing.
+ * A cursor names its list, so one of another list, or one that was made up, is refused. It holds the last row of the page,
+ * not a number of rows, so rows that are added or removed between pages shift nothing.
  */
 import { Refusal } from "../problem.ts";
 
@@ -28,9 +28,13 @@ export function readCursor(list: string, cursor: string | undefined): string | u
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (text.startsWith(list) && text.length > 1) return text.slice(1);
   } catch {
-    // Told below, like any other text that is no cursor of this list.
+    // Refused below, like any other text that is no cursor of this list.
   }
-  throw new Refusal("REQUEST_INVALID", "Cannot go on from this cursor: it is none of this list; start without one.", {
-    issues: [{ path: "query.cursor", message: "is no cursor of this list" }],
-  });
+  throw new Refusal(
+    "REQUEST_INVALID",
+    "Cannot continue from this cursor: it does not belong to this list; start without one.",
+    {
+      issues: [{ path: "query.cursor", message: "is not a cursor of this list" }],
+    },
+  );
 }

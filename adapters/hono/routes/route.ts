@@ -1,8 +1,8 @@
 /**
- * What is a route? A row: who may call it, what it takes (valibot), what it gives, and the function that does it.
+ * What is a route? A row of a table: who may call it, the schemas of its input and output, and the function that does it.
  *
- * The rows are the app: `app.ts` mounts them, `openapi.ts` describes them, and `schema.ts` gives them their types, which
- * are also those of the typed client. A row whose schemas or function do not fit its types does not compile.
+ * `app.ts` mounts the rows, `openapi.ts` describes them, and `schema.ts` gives them their types, which are also those of
+ * Hono's typed client. A row whose schemas or function do not fit its types does not compile.
  */
 import type * as v from "valibot";
 import type { Belfry, TickOptions } from "../../../src/belfry.ts";
@@ -12,7 +12,7 @@ import type { Metrics } from "../metrics.ts";
 import type { ProblemStatus } from "../problem.ts";
 import type { Problem } from "../wire/types/common.ts";
 
-/** What a call takes: parts of the path, of the query, and a JSON body. */
+/** The input of a call: parts of the path, the query, and a JSON body. */
 export interface CallInput {
   param?: object;
   query?: object;
@@ -22,12 +22,12 @@ export interface CallInput {
 /** Queries travel as text; several values of one name as a list. */
 export type QueryText<T> = { [Key in keyof T]: string | string[] };
 
-/** What a caller of the typed client writes. */
+/** The input as a caller of the typed client writes it. */
 export type CallArguments<In extends CallInput> = (In extends { param: object } ? { param: In["param"] } : object) &
   (In extends { query: object } ? { query?: QueryText<In["query"]> } : object) &
   (In extends { json: object } ? { json: In["json"] } : object);
 
-/** One call of the app, as `hc` reads it: what it takes and gives, refusals included. */
+/** One call of the app, as `hc` reads it: input and output, refusals included. */
 export type Call<In extends CallInput, Out, Status extends number = 200, Format extends "json" | "text" = "json"> =
   | { input: CallArguments<In>; output: Out; outputFormat: Format; status: Status; takes: In }
   | { input: CallArguments<In>; output: Problem; outputFormat: "json"; status: ProblemStatus };
@@ -35,7 +35,7 @@ export type Call<In extends CallInput, Out, Status extends number = 200, Format 
 /** One call, as the function of its route sees it. */
 export interface CallContext {
   readonly belfry: Belfry;
-  /** The app that answers. */
+  /** Parts of the app that routes use. */
   readonly app: AppParts;
   readonly request: Request;
   /** What the caller may do; nothing without a token (public routes). */
@@ -44,13 +44,13 @@ export interface CallContext {
   status: number;
 }
 
-/** What belongs to one app. */
+/** The parts of one app. */
 export interface AppParts {
   readonly metrics: Metrics;
   readonly feed: EventFeed;
   /** `openapi.json`. */
   document(): object;
-  /** What `tick` is bounded by. */
+  /** Bounds of `tick`. */
   readonly tick: Pick<TickOptions, "budget" | "maxJobs"> & { readonly maxForMs: number };
 }
 
@@ -64,12 +64,12 @@ type SchemaOf<T> = [T] extends [undefined] ? { [key in never]: never } : v.Gener
 
 /** A row of the table. */
 export interface Route<C> {
-  /** Its name in `openapi.json` and in generated clients. */
+  /** `operationId` in `openapi.json`, the name in generated clients. */
   readonly id: string;
   readonly summary: string;
   /** Under which heading `openapi.json` lists it. @default the first part of its path */
   readonly tag?: string;
-  /** Any one of them lets a caller pass; `"public"`: nobody is asked. */
+  /** Any one of them is enough; `"public"`: no token is needed. */
   readonly scopes: readonly Scope[] | "public";
   /**
    * How a narrowed token is kept within its reach.
@@ -84,11 +84,11 @@ export interface Route<C> {
   readonly query?: SchemaOf<Part<Takes<C>, "query">>;
   readonly json?: SchemaOf<Part<Takes<C>, "json">>;
   readonly status: GivesStatus<C>;
-  /** A GET that does something: its answer is never kept. */
+  /** A GET that has effects: its response must not be cached. */
   readonly acts?: true;
-  /** Other statuses of a good answer, and when they come. */
+  /** Other statuses of a successful response, and when they come. */
   readonly also?: Readonly<Record<number, string>>;
-  /** What it gives; a media type where that is not JSON. */
+  /** Schema of the response; a media type where it is not JSON. */
   readonly gives: v.GenericSchema<unknown, Gives<C>> | "text/plain" | "text/event-stream" | "application/json";
   run(
     call: CallContext,

@@ -18,7 +18,7 @@ import type { BelfrySchema, OccurrencePath } from "./schema.ts";
 
 const DEFAULT_PAGE = 50;
 
-/** Shows a schedule with its input decoded. An input that cannot be decoded here hides nothing else. */
+/** Shows a schedule with its input decoded; an input that cannot be decoded is shown as unreadable. */
 async function show(engine: Engine, info: ScheduleInfo): Promise<ScheduleAnswer> {
   const { definition } = info;
   if (definition === null) return { ...info, definition };

@@ -1,5 +1,5 @@
 /**
- * The types of all routes: what `hc<BelfryApp>()` knows, and what the table of routes must fit.
+ * The types of all routes: `hc<BelfryApp>()` is typed by them, and the table of routes must fit them.
  */
 import type { Hono } from "hono";
 import type * as port from "../../../src/storage/port.ts";

@@ -46,7 +46,7 @@ export const pageEntries: { limit: OptionalField<number>; cursor: OptionalField<
 export const next: Field<string | null> = nullable(word);
 
 /** A body without properties. */
-export const emptyBody: Field<wire.EmptyBody> = named("EmptyBody", "Nothing.", v.strictObject({}));
+export const emptyBody: Field<wire.EmptyBody> = named("EmptyBody", "An empty object.", v.strictObject({}));
 
 /** A rate as it is written. */
 export const rateBody: Field<wire.Rate> = named(

@@ -28,7 +28,7 @@ import type * as wire from "./types/core.ts";
 /** `/tick` */
 export const tickQuery: Field<wire.TickQuery> = named(
   "TickQuery",
-  "How far a tick may go.",
+  "Bounds of a tick.",
   v.strictObject({
     for: optional(durationText, "Keep ticking and running for this long; one pass by default."),
     work: optional(flagText, "Whether to run jobs, too, where this program has tasks; true by default."),
@@ -39,7 +39,7 @@ export const tickAnswer: Field<wire.TickAnswer> = named(
   "TickAnswer",
   "What a tick did.",
   v.strictObject({
-    leader: doc(flag, "Whether it led; another one may hold the lease, which is no fault."),
+    leader: doc(flag, "Whether it led; if not, another process holds the lease."),
     fired: doc(count, "How many jobs it made of occurrences."),
     skipped: doc(count, "How many occurrences it skipped."),
     ran: doc(count, "How many runs of jobs it brought to an end or a wait."),
@@ -53,11 +53,11 @@ export const tickAnswer: Field<wire.TickAnswer> = named(
 /** `/health` */
 export const healthQuery: Field<wire.HealthQuery> = named(
   "HealthQuery",
-  "How closely to look.",
+  "What the health check reads.",
   v.strictObject({
     deep: optional(
       flagText,
-      "Read every schedule, to name those that would break or have nothing ahead; needs the scope read.",
+      "Read every schedule, to name those that would break or have no next occurrence; needs the scope read.",
     ),
     maxLag: optional(durationText, "How long an occurrence may be due before that is a problem; 90s by default."),
   }),
@@ -90,7 +90,7 @@ export const healthAnswer: Field<wire.HealthAnswer> = named(
     onlySkips: optional(count, "How many active schedules were due three or more times in a row without a job."),
     nextAt: optional(maybeInstant, "When a tick has something to decide next; in the past when the ticker lags."),
     lagMs: optional(count, "For how long it has been due."),
-    lease: optional(nullable(lease), "Who leads; null between one-shot ticks."),
+    lease: optional(nullable(lease), "The lease of the leader; null between single ticks."),
     skewMs: optional(whole(), "The storage's clock minus this host's."),
   }),
 );

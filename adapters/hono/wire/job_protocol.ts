@@ -40,7 +40,7 @@ export const claimBody: Field<wire.ClaimBody> = named(
     for: optional(duration, 'How long the claim lasts unless renewed; "30s" by default.'),
     token: optional(
       token,
-      "Names this claim: 16 to 100 characters that nobody guesses. Sent again (because no answer came), it gives the same jobs and claims no others. By default the server makes one.",
+      "Names this claim: 16 to 100 characters that cannot be guessed. Sent again (when no response came), it gives the same jobs and claims no others. By default the server makes one.",
     ),
   }),
 );
@@ -68,7 +68,7 @@ export const stepsBody: Field<wire.StepsBody> = named(
 );
 const error = named(
   "ErrorBody",
-  "An error, as a worker in any language can tell it.",
+  "An error of a worker in any language.",
   v.strictObject({
     name: optional(text(200)),
     message: text(8_000),
@@ -146,7 +146,7 @@ export const claimAnswer: Field<wire.ClaimAnswer> = named(
   v.strictObject({
     token: doc(word, "Goes with every later call about these jobs."),
     jobs: all(claimedJob),
-    nextAt: doc(maybeInstant, "When another job of this queue could be claimed; null: when somebody enqueues one."),
+    nextAt: doc(maybeInstant, "When another job of this queue could be claimed; null: not before one is enqueued."),
   }),
 );
 /** `POST /jobs/:id/renew` */

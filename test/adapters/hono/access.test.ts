@@ -1,6 +1,6 @@
 /**
- * Who may do what, to what: every operation with a token of every scope, and with narrowed tokens on what is theirs and on
- * what is not. What is refused writes nothing, and answers carry nothing of what is out of reach.
+ * Authorization: every operation with a token of every scope, and with narrowed tokens on what is within and out of their
+ * reach. A refused call writes nothing, and no response has data in it that is out of reach.
  */
 import { describe, expect, it } from "vitest";
 import type { Scope, TokenRule } from "../../../adapters/hono/mod.ts";
@@ -218,8 +218,8 @@ const send = ({ call, app }: Bench, [method, path, json]: Sent, token: string): 
   });
 };
 
-describe("scopes", () => {
-  it("every operation has a row in this table", async () => {
+describe("scopes of every operation", () => {
+  it("the table has a row for every operation", async () => {
     const document = (await bench().call("GET", "/openapi.json", { as: null })).body;
     const ids = Object.values(document.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
       (methods) => Object.values(methods).map(({ operationId }) => operationId),
@@ -275,7 +275,7 @@ describe("narrowed tokens", () => {
     }
   }
 
-  it("cannot move a schedule of theirs to another task or queue, nor register one there", async () => {
+  it("cannot move a schedule to a task or queue out of reach, nor register one there", async () => {
     const made = await world();
     const token = tokenOf(NARROWED["place"]!);
     for (const json of [{ task: "other" }, { queue: "far" }, { queue: null }]) {
@@ -291,7 +291,7 @@ describe("narrowed tokens", () => {
     await made.belfry.close();
   });
 
-  it("claim only their tasks of a queue that they share", async () => {
+  it("claim only jobs of their tasks from a queue with other tasks", async () => {
     const made = await world();
     const token = tokenOf(NARROWED["place"]!);
     await made.call("POST", "/jobs", { json: { task: "other", queue: "mail", priority: 9 } });
@@ -303,21 +303,21 @@ describe("narrowed tokens", () => {
     await made.belfry.close();
   });
 
-  it("learn of health no more than whether it is good", async () => {
+  it("get only ok from /health", async () => {
     const made = await world();
     const { body } = await made.call("GET", "/health?deep=true", { token: tokenOf(NARROWED["place"]!) });
     expect(Object.keys(body)).toEqual(["ok"]);
     await made.belfry.close();
   });
 
-  it("are refused at the start where a list is empty or no list", () => {
+  it("createApp() throws where a narrowing is empty or not a list of names", () => {
     for (const rule of [{ queues: [] }, { tasks: "send" }, { schedules: [""] }, { queues: [7] }]) {
       const tokens = [{ token: "a-token-0123456789012", scopes: ["work"], ...rule } as TokenRule];
       expect(() => bench({ app: { auth: { tokens } } })).toThrow(/no list of names/);
     }
   });
 
-  it("a verifier that grants nonsense opens nothing", async () => {
+  it("a grant of a verifier with a malformed narrowing is refused", async () => {
     for (const grant of [{ scopes: "admin" }, {}, { scopes: ["admin"], queues: "mail" }]) {
       const { call, belfry } = bench({ app: { auth: { verify: () => grant as never } } });
       expect((await call("GET", "/jobs", { token: "some-token-0123456789" })).status).toBe(401);
@@ -326,8 +326,8 @@ describe("narrowed tokens", () => {
   });
 });
 
-describe("a worker's token is no master key", () => {
-  it("no answer but a claim's own shows a claim's token", async () => {
+describe("a token of the scope work", () => {
+  it("sees claim tokens only in the reply to its own claim", async () => {
     for (const [id, { mine }] of Object.entries(CASES)) {
       if (!mine || id === "claimJobs" || id === "storageClaim") continue;
       const made = await world();
@@ -346,7 +346,7 @@ describe("a worker's token is no master key", () => {
     await made.belfry.close();
   });
 
-  it("lists jobs without payloads, keys and errors, as GET /jobs is not for it", async () => {
+  it("lists jobs without payloads, keys and errors", async () => {
     const made = await world();
     const { body, text } = await made.call("POST", "/storage/jobs", { as: "work", json: { limit: 100 } });
     expect(body.jobs.map((job: { id: string }) => job.id)).toContain(THEIRS.failed);

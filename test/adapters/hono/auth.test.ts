@@ -58,7 +58,7 @@ describe("createApp()", () => {
 });
 
 describe("a token", () => {
-  it("is taken as its SHA-256, so that the configuration holds no secret", async () => {
+  it("may be configured as its SHA-256", async () => {
     const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(TOKENS.read)));
     const sha256 = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     const { call } = bench({ app: { auth: { tokens: [{ sha256: sha256.toUpperCase(), scopes: ["read"] }] } } });
@@ -66,7 +66,7 @@ describe("a token", () => {
     expect((await call("GET", READ, { token: sha256 })).status).toBe(401);
   });
 
-  it("opens nothing from the instant on at which it expires", async () => {
+  it("is refused from the instant at which it expires", async () => {
     const auth: Auth = { tokens: [{ token: TOKENS.read, scopes: ["read"], expiresAt: START + MINUTE }] };
     const { call, clock } = bench({ app: { auth } });
     expect((await call("GET", READ, { as: "read" })).status).toBe(200);
@@ -100,20 +100,20 @@ describe("a token", () => {
     });
   }
 
-  it("is taken in any case of the scheme's letters", async () => {
+  it("is accepted with the scheme in any case: bearer, BEARER", async () => {
     const { call } = bench();
     const headers = { Authorization: `bearer ${TOKENS.read}` };
     expect((await call("GET", READ, { as: null, headers })).status).toBe(200);
   });
 
-  it("needs the route's scope, and 403 names it", async () => {
+  it("without the scope of a route gets 403, which names the scope", async () => {
     const { call } = bench();
     const answer = await call("GET", READ, { as: "tick" });
     expect(problemIn(answer)).toMatchObject({ status: 403, code: "FORBIDDEN", detail: /scope read/ });
     expect(answer.headers.get("WWW-Authenticate")).toContain('error="insufficient_scope", scope="read"');
   });
 
-  it("is compared with every configured one, all bytes of all", async () => {
+  it("is compared with all bytes of all configured tokens", async () => {
     const { sameBytes } = await import("../../../adapters/hono/digest.ts");
     // Counts how many bytes are read: the same number wherever the first difference lies.
     const reads = (at: number): number => {
@@ -136,7 +136,7 @@ describe("a token", () => {
 });
 
 describe("a verifier", () => {
-  it("lets JWTs in, by their own scopes and expiry", async () => {
+  it("admits JWTs by their scopes and expiry", async () => {
     const auth: Auth = {
       async verify(token) {
         const claims = await verify(token, SECRET, "HS256");
@@ -154,7 +154,7 @@ describe("a verifier", () => {
     expect((await call("GET", READ, { token: forged })).status).toBe(401);
   });
 
-  it("cannot grant scopes that do not exist, and its failure is a refusal", async () => {
+  it("cannot grant unknown scopes, and its exception refuses the token", async () => {
     const grants: Record<string, unknown> = { odd: { scopes: ["root"] }, none: null };
     const auth: Auth = {
       verify: (token) => {
@@ -195,7 +195,7 @@ describe("a signed tick", () => {
     return { call, clock, belfry, ring, secret };
   };
 
-  it("is taken once, by POST and GET, with its query", async () => {
+  it("is accepted once, by POST and GET, with its query", async () => {
     const { ring, clock } = start();
     expect((await ring()).status).toBe(200);
     expect(problemIn(await ring())).toMatchObject({ status: 401, code: "SIGNATURE_REPLAYED" });
@@ -220,13 +220,13 @@ describe("a signed tick", () => {
     }
   });
 
-  it("opens nothing but the tick", async () => {
+  it("allows no other route than /tick", async () => {
     const { ring } = start();
     expect((await ring({ method: "GET", path: READ })).status).toBe(401);
     expect((await ring({ path: "/jobs" })).status).toBe(401);
   });
 
-  it("is refused by a memory that processes share", async () => {
+  it("is refused the second time by a replay memory that processes share", async () => {
     const seen = new Map<string, number>();
     const replay = (signature: string, untilMs: number): boolean => {
       if (seen.has(signature)) return false;

@@ -68,7 +68,7 @@ async function listen({ app }: Bench, query = "", lastId?: string): Promise<Read
 }
 
 describe("/events", () => {
-  it("streams what happens to schedules and jobs, with the time", async () => {
+  it("streams events of schedules and jobs, with the time", async () => {
     const made = bench();
     const stream = await listen(made);
     made.belfry.task("ring", () => 1);
@@ -90,7 +90,7 @@ describe("/events", () => {
     await made.belfry.close();
   });
 
-  it("gives only what was asked for", async () => {
+  it("filters by name, job and schedule", async () => {
     const made = bench();
     const one = (await made.call("POST", "/jobs", { json: { task: "a" } })).body.id as string;
     const stream = await listen(made, `?name=job&job=${one}`);
@@ -102,7 +102,7 @@ describe("/events", () => {
     await made.belfry.close();
   });
 
-  it("goes on from Last-Event-ID without a gap, and says so when it cannot", async () => {
+  it("continues from Last-Event-ID without a gap, or sends gap", async () => {
     const made = bench();
     const first = await listen(made);
     await made.call("POST", "/jobs", { json: { task: "a" } });
@@ -121,7 +121,7 @@ describe("/events", () => {
     await made.belfry.close();
   });
 
-  it("sends a heartbeat, and takes no more clients than it may", async () => {
+  it("sends heartbeats, and refuses clients beyond maxStreams", async () => {
     const made = bench({ app: { maxStreams: 1 } });
     const stream = await listen(made);
     expect(await stream.block()).toMatch(/^retry: 2000/);
@@ -135,7 +135,7 @@ describe("/events", () => {
     await made.belfry.close();
   });
 
-  it("opens no stream for a HEAD, which could not be closed", async () => {
+  it("opens no stream for a HEAD request", async () => {
     const made = bench({ app: { maxStreams: 1 } });
     for (let i = 0; i < 3; i++) expect((await made.call("HEAD", "/events")).status).toBe(200);
     const stream = await listen(made);
@@ -143,7 +143,7 @@ describe("/events", () => {
     expect(made.clock.timers).toBe(0);
   });
 
-  it("cuts a client off that does not read", async () => {
+  it("disconnects a client that does not read", async () => {
     const made = bench();
     const response = await made.app.request("/events", { headers: { Authorization: `Bearer ${TOKENS.read}` } });
     for (let i = 0; i < 2_100; i++) made.belfry.engine.events.emit("job:cancelled", { id: String(i) });
@@ -194,7 +194,7 @@ describe("openapi.json", () => {
     expect(tagged["storage protocol"]!.filter((path) => !path.startsWith("/storage/"))).toEqual([]);
   });
 
-  it("names the path that the app is mounted at as its server", async () => {
+  it("names the path under which the app is mounted as its server", async () => {
     const outer = new Hono().route("/deep/belfry", bench().app);
     const found = (await (await outer.request("/deep/belfry/openapi.json")).json()) as { servers: object[] };
     expect(found.servers).toEqual([{ url: "/deep/belfry" }]);
@@ -218,7 +218,7 @@ describe("openapi.json", () => {
     expect(Object.keys(schemas.Failure.properties)).toContain("fatal");
   });
 
-  it("names signatures only where ticks may be signed", async () => {
+  it("describes signatures only where signing is configured", async () => {
     const open = async (auth: Parameters<typeof createApp>[1]["auth"]) =>
       (await bench({ app: { auth } }).call("GET", "/openapi.json")).body;
     expect((await open(AUTH)).components.securitySchemes).not.toHaveProperty("signature");
@@ -229,7 +229,7 @@ describe("openapi.json", () => {
 });
 
 describe("hc<BelfryApp>()", () => {
-  it("knows every type, refusals included, also where the app is mounted", async () => {
+  it("is typed for inputs, outputs and refusals, also of a mounted app", async () => {
     const made = bench();
     const outer = new Hono().route("/belfry", made.app);
     const client = hc<BelfryApp>("http://belfry.test/belfry", {

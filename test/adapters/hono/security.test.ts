@@ -88,7 +88,7 @@ describe("every route", () => {
   });
 
   for (const { method, path, template, scopes, body, query } of OPERATIONS) {
-    it(`${method} ${template} refuses what it should, and writes nothing`, async () => {
+    it(`${method} ${template} refuses bad tokens, bodies and queries, and writes nothing`, async () => {
       const { call, belfry, errors } = await stored();
       const before = await everything(belfry.engine.storage);
       const json = body ? {} : undefined;
@@ -167,7 +167,7 @@ describe("every route", () => {
       await belfry.close();
     });
 
-    it(`${method} ${template} with a token of each scope that may`, async () => {
+    it(`${method} ${template} accepts a token of each of its scopes`, async () => {
       for (const scope of scopes.length > 0 ? [...scopes, "admin" as const] : ALL) {
         const { call, belfry, app } = await stored();
         if (path === "/events") {
@@ -218,7 +218,7 @@ describe("paths", () => {
     "/constructor",
   ];
   for (const path of hostile) {
-    it(`${path.slice(0, 40)} is refused without harm`, async () => {
+    it(`${path.slice(0, 40)} is refused with 400 or 404`, async () => {
       const { call, errors } = await stored();
       const answer = await call("GET", path);
       expect([400, 404]).toContain(answer.status);
@@ -228,7 +228,7 @@ describe("paths", () => {
     });
   }
 
-  it("a name may hold anything printable, and comes back as it is", async () => {
+  it("a name may have any printable character, and is returned unchanged", async () => {
     const { call } = bench();
     for (const name of ["a/b", "...", "%2F", "ü ö", "'; DROP TABLE x; --", "{id}", "a?b#c", "日本"]) {
       const path = `/schedules/${encodeURIComponent(name)}`;
@@ -240,7 +240,7 @@ describe("paths", () => {
     expect((await call("GET", "/schedules")).body.items.length).toBe(8);
   });
 
-  it("another method is 405, and says which are taken", async () => {
+  it("another method is 405, with the allowed ones in Allow", async () => {
     const { call } = bench();
     const answer = await call("POST", "/schedules/s", { json: {} });
     expect(problemIn(answer)).toMatchObject({ status: 405, code: "METHOD_NOT_ALLOWED" });
@@ -252,7 +252,7 @@ describe("paths", () => {
 });
 
 describe("cursors", () => {
-  it("of another list, or made up, are refused", async () => {
+  it("of another list and made-up ones are refused", async () => {
     const { call } = await stored();
     await call("PUT", "/schedules/t", { json: { expression: "@daily", task: "t" } });
     for (let i = 0; i < 2; i++) await call("POST", "/jobs", { json: { task: "t" } });
@@ -273,7 +273,7 @@ describe("cursors", () => {
 });
 
 describe("answers", () => {
-  it("carry the headers that keep browsers from doing more with them", async () => {
+  it("have security headers for browsers", async () => {
     const { call } = bench();
     for (const path of ["/schedules", "/health", "/nowhere"]) {
       const { headers } = await call("GET", path);
@@ -285,13 +285,13 @@ describe("answers", () => {
     }
   });
 
-  it("of a tick are never kept, by GET neither", async () => {
+  it("of a tick must not be cached, also by GET", async () => {
     const { call } = bench();
     const { headers, status } = await call("GET", "/tick", { headers: { "If-None-Match": "*" } });
     expect([status, headers.get("Cache-Control"), headers.get("ETag")]).toEqual([200, "no-store", null]);
   });
 
-  it("say nothing of what failed inside; onError is told all of it", async () => {
+  it("of a failed call do not have the message of the error; onError gets it", async () => {
     const storage = memory();
     storage.listSchedules = () => Promise.reject(new Error("SQLITE_CORRUPT: /var/lib/app.db page 7"));
     const { call, errors } = bench({ storage });
@@ -313,7 +313,7 @@ describe("answers", () => {
     expect(answer.headers.get("Retry-After")).toBe("1");
   });
 
-  it("have no CORS unless it is asked for", async () => {
+  it("have no CORS headers unless a middleware sets them", async () => {
     const { cors } = await import("hono/cors");
     const belfry = new Belfry({ storage: memory(), logger: silentLogger });
     const app = createApp(belfry, { auth: AUTH, middleware: [cors({ origin: "https://dash.example" })] });
@@ -328,8 +328,8 @@ describe("answers", () => {
   });
 });
 
-describe("a thousand fuzzed bodies", () => {
-  it("give no 500, no stack, and no write where they are refused", async () => {
+describe("1,000 fuzzed bodies", () => {
+  it("cause no 500 and no stack; a refused one writes nothing", async () => {
     const chance = seededRandom(8);
     const random = (): number => chance.next();
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;

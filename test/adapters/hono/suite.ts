@@ -1,5 +1,5 @@
 /**
- * What the app does on a storage: every route once, in the way it is meant. The runtimes and storages run it; refusals
+ * What the app does on a storage: every route used as intended. The runtimes and storages run it; refusals
  * are in `security.test.ts` and `auth.test.ts`.
  */
 import { describe, expect, it } from "vitest";
@@ -138,7 +138,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("a schedule may be named as a path: forecast", async ({ call, belfry }) => {
+    test("a schedule may have the name of a fixed path: forecast", async ({ call, belfry }) => {
       await call("PUT", "/schedules/forecast", { json: { expression: "@daily", task: "t" } });
       expect((await call("GET", "/schedules/forecast")).body.name).toBe("forecast");
       expect((await call("POST", "/schedules/forecast/pause")).body.state).toBe("paused");
@@ -165,7 +165,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("fifty ticks at once fire each occurrence once", async ({ call, clock, belfry }) => {
+    test("fifty concurrent ticks fire each occurrence once", async ({ call, clock, belfry }) => {
       for (let i = 0; i < 5; i++)
         await call("PUT", `/schedules/s${i}`, { json: { expression: "* * * * *", task: "t" } });
       clock.jump(2 * MINUTE);
@@ -184,7 +184,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
   });
 
   describe(`app on ${name}: jobs and queues`, () => {
-    test("enqueues once for a key, runs, and shows output and steps", async ({ call, belfry }) => {
+    test("enqueues once per key, runs the job, and shows output and steps", async ({ call, belfry }) => {
       belfry.task("sum", async (ctx, input: number[]) => ctx.step("add", () => input.reduce((a, b) => a + b, 0)));
       const json = { task: "sum", input: [1, 2, 3], key: "once", tags: ["x"] };
       const first = await call("POST", "/jobs", { as: "work", json });
@@ -200,7 +200,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("lists jobs newest first, page by page, without a gap when new ones come between", async ({
+    test("lists jobs newest first, page by page, without gaps when jobs are added between pages", async ({
       call,
       belfry,
     }) => {
@@ -216,7 +216,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("cancels, puts back and signals", async ({ call, belfry }) => {
+    test("cancels, retries and signals", async ({ call, belfry }) => {
       belfry.task("wait", async (ctx) => ctx.waitFor("go"));
       const { id } = (await call("POST", "/jobs", { json: { task: "wait" } })).body;
       expect((await call("POST", `/jobs/${id}/cancel`, { as: "work", json: { reason: "no" } })).body.ids).toEqual([id]);
@@ -234,7 +234,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("takes SQL in every string for text", async ({ call, belfry }) => {
+    test("treats SQL in every string as text", async ({ call, belfry }) => {
       const sql = `'); DROP TABLE belfry_jobs; --"`;
       const at = encodeURIComponent(sql);
       const json = {
@@ -330,7 +330,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
   });
 
   describe(`app on ${name}: job protocol`, () => {
-    test("claims, saves steps, settles; another worker takes over what a dead one left, with its history", async ({
+    test("claims, saves steps, settles; another worker takes over the job of a dead one with its history", async ({
       call,
       clock,
       belfry,
@@ -455,7 +455,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("a failed attempt comes back by its policy, a fatal one does not, and retryIn says when", async ({
+    test("a failed attempt is retried by its policy or after retryIn; a fatal one is not", async ({
       call,
       clock,
       belfry,
@@ -483,7 +483,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("a job sleeps, is given back, and waits for a signal", async ({ call, clock, belfry }) => {
+    test("a job sleeps, is released, and waits for a signal", async ({ call, clock, belfry }) => {
       const { id } = (await call("POST", "/jobs", { json: { task: "t" } })).body;
       const claim = async () => (await call("POST", "/queues/default/claim", { json: { worker: "w" } })).body;
       const settle = async (token: string, json: object) =>
@@ -512,12 +512,8 @@ export function appSuite(name: string, withStorage: WithStorage): void {
     });
   });
 
-  describe(`app on ${name}: looking at it`, () => {
-    test("health is short for strangers and whole for readers, and 503 when nobody ticks", async ({
-      call,
-      clock,
-      belfry,
-    }) => {
+  describe(`app on ${name}: health, metrics and caching`, () => {
+    test("health is only ok without the scope read, and 503 when nothing ticks", async ({ call, clock, belfry }) => {
       await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "t" } });
       expect(await call("GET", "/health", { as: null })).toMatchObject({ status: 200, body: { ok: true } });
       clock.jump(10 * MINUTE);
@@ -533,7 +529,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("metrics tell depths and what happened", async ({ call, clock, belfry }) => {
+    test("metrics have depths and counters", async ({ call, clock, belfry }) => {
       belfry.task("ring", () => {});
       await call("PUT", "/schedules/s", { json: { expression: "* * * * *", task: "ring" } });
       clock.jump(31_000);
@@ -566,7 +562,7 @@ export function appSuite(name: string, withStorage: WithStorage): void {
       await belfry.close();
     });
 
-    test("reads have an ETag, and nothing is sent again that is known", async ({ call, belfry }) => {
+    test("reads have an ETag, and If-None-Match answers 304", async ({ call, belfry }) => {
       await call("PUT", "/schedules/s", { json: { expression: "@daily", task: "t" } });
       const first = await call("GET", "/schedules/s");
       const tag = first.headers.get("ETag")!;

@@ -29,7 +29,7 @@ export interface HealthAnswer {
   nextAt?: number | null;
   /** For how long it has been due. */
   lagMs?: number;
-  /** Who leads; null between one-shot ticks. */
+  /** The lease of the leader; null between single ticks. */
   lease?: Lease | null;
   /** The storage's clock minus this host's. */
   skewMs?: number;
@@ -46,9 +46,9 @@ export interface HealthProblem {
   message: string;
 }
 
-/** How closely to look. */
+/** What the health check reads. */
 export interface HealthQuery {
-  /** Read every schedule, to name those that would break or have nothing ahead; needs the scope read. */
+  /** Read every schedule, to name those that would break or have no next occurrence; needs the scope read. */
   deep?: boolean;
   /** How long an occurrence may be due before that is a problem; 90s by default. A duration: "55s", "1h30m". */
   maxLag?: string;
@@ -65,7 +65,7 @@ export interface Lease {
 
 /** What a tick did. */
 export interface TickAnswer {
-  /** Whether it led; another one may hold the lease, which is no fault. */
+  /** Whether it led; if not, another process holds the lease. */
   leader: boolean;
   /** How many jobs it made of occurrences. */
   fired: number;
@@ -83,7 +83,7 @@ export interface TickAnswer {
   skewMs: number;
 }
 
-/** How far a tick may go. */
+/** Bounds of a tick. */
 export interface TickQuery {
   /** Keep ticking and running for this long; one pass by default. A duration: "55s", "1h30m". */
   for?: string;

@@ -8,7 +8,7 @@ export interface ClaimAnswer {
   /** Goes with every later call about these jobs. */
   token: string;
   jobs: ClaimedJob[];
-  /** When another job of this queue could be claimed; null: when somebody enqueues one. Epoch ms. */
+  /** When another job of this queue could be claimed; null: not before one is enqueued. Epoch ms. */
   nextAt: number | null;
 }
 
@@ -22,7 +22,7 @@ export interface ClaimBody {
   tasks?: string[];
   /** How long the claim lasts unless renewed; "30s" by default. A duration: "10m", "1h30m", "500ms", or ms. */
   for?: string | number;
-  /** Names this claim: 16 to 100 characters that nobody guesses. Sent again (because no answer came), it gives the same jobs and claims no others. By default the server makes one. */
+  /** Names this claim: 16 to 100 characters that cannot be guessed. Sent again (when no response came), it gives the same jobs and claims no others. By default the server makes one. */
   token?: string;
 }
 
@@ -54,7 +54,7 @@ export interface ClaimedJob {
   claimExpiresAt: number;
 }
 
-/** An error, as a worker in any language can tell it. */
+/** An error of a worker in any language. */
 export interface ErrorBody {
   name?: string;
   message: string;

@@ -10,7 +10,7 @@ import { folder, start, TOKEN } from "./processes.ts";
 
 const [clients, seconds] = process.env["BELFRY_LONG"] ? [200, 30] : [40, 2];
 
-it(`${clients} clients for ${seconds} s lose no job and double none, and racing ticks fire each occurrence once`, async () => {
+it(`${clients} clients for ${seconds} s lose and duplicate no job, and racing ticks fire each occurrence once`, async () => {
   const node = join(root, "node_modules/.bin/node");
   const server = start(node, [join(root, "bench/http/server.ts"), join(folder(), "app.db"), TOKEN, "process"]);
   const url = await server.says(/listening on (\S+)/);

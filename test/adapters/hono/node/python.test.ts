@@ -34,7 +34,7 @@ describe.skipIf(python === undefined)("examples/python-worker", () => {
     return () => served.close();
   });
 
-  it("runs jobs in steps, and tells failures", async () => {
+  it("runs jobs in steps, and reports failures", async () => {
     const id = await enqueue({ task: "count-words", input: { text: "the quick brown fox" } });
     const bad = await enqueue({ task: "broken", retry: false });
     const worker = start(python!, [program, "--once"], env());
@@ -48,7 +48,7 @@ describe.skipIf(python === undefined)("examples/python-worker", () => {
     });
   });
 
-  it("killed between two steps, another takes over and repeats none", async () => {
+  it("killed between two steps, its job is taken over and no step runs twice", async () => {
     const file = join(folder(), "lines.txt");
     const id = await enqueue({ task: "stamp", input: { file, seconds: 30 } });
     const first = start(python!, [program], env());

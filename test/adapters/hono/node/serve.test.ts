@@ -14,7 +14,7 @@ const bin = (name: string): string => join(root, "node_modules/.bin", name);
 const auth = { tokens: [{ token: TOKEN, scopes: ["admin" as const] }] };
 
 describe("serve() of belfry/node", () => {
-  it("answers, fires and runs; at the stop it drains jobs and answers what is under way", async () => {
+  it("answers, fires and runs; when it stops it drains jobs and answers requests in progress", async () => {
     const path = join(folder(), "app.db");
     const belfry = new Belfry({ storage: sqlite(path), logger: silentLogger, drain: "5s" });
     let release = (): void => {};
@@ -45,7 +45,7 @@ describe("serve() of belfry/node", () => {
     await after.close();
   });
 
-  it("cuts streams that are open for ever when the grace is over", async () => {
+  it("closes streams of events when the grace period is over", async () => {
     const belfry = new Belfry({ storage: sqlite(":memory:"), logger: silentLogger });
     const served = await serve({
       belfry,
@@ -60,7 +60,7 @@ describe("serve() of belfry/node", () => {
     await expect(stream.text()).rejects.toThrow();
   });
 
-  it("stops at an aborted signal, and tells a port that is taken", async () => {
+  it("stops when its signal aborts, and rejects where the port is taken", async () => {
     const belfry = new Belfry({ storage: sqlite(":memory:"), logger: silentLogger });
     const stop = new AbortController();
     const app = createApp(belfry, { auth });
@@ -74,7 +74,7 @@ describe("serve() of belfry/node", () => {
     await other.close();
   });
 
-  it("tells a storage that cannot be opened, and stops listening", async () => {
+  it("rejects where the storage cannot be opened, and stops listening", async () => {
     const belfry = new Belfry({ storage: sqlite(join(folder(), "no/such/folder/app.db")), logger: silentLogger });
     const served = await serve({ belfry, app: createApp(belfry, { auth }), port: 0, signals: false });
     await expect(served.finished).rejects.toMatchObject({ code: "STORAGE_UNUSABLE" });

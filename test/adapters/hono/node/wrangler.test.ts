@@ -72,7 +72,7 @@ describe("wrangler dev", () => {
     await stop(started);
   }, 240_000);
 
-  it("examples/durable-object: rings by itself, also after wrangler was stopped and started", async () => {
+  it("examples/durable-object: ticks by its own alarm, also after wrangler was stopped and started", async () => {
     const state = folder();
     const first = await dev("durable-object", state);
     const put = { expression: "* * * * * *", task: "greet", input: { name: "alarm" } };

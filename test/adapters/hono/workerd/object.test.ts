@@ -50,7 +50,7 @@ describe("a Durable Object", () => {
     expect((await calls(stub)("GET", `/jobs/${id}`)).body).toMatchObject({ output: ["one", "two", 2] });
   });
 
-  it("goes on after a restart, with nothing lost and nothing doubled", async () => {
+  it("continues after a restart; no occurrence is lost or fired twice", async () => {
     const stub = bell("restarted");
     await calls(stub)("PUT", "/schedules/s", { json: { expression: "* * * * * *", task: "ring" } });
     await until(async () => (await fired(stub)).length >= 1);
@@ -62,7 +62,7 @@ describe("a Durable Object", () => {
     await calls(stub)("DELETE", "/schedules/s");
   });
 
-  it("finds a lost alarm again when it starts", async () => {
+  it("sets a lost alarm again when it starts", async () => {
     const stub = bell("lost");
     await calls(stub)("PUT", "/schedules/s", { json: { expression: "* * * * * *", task: "ring" } });
     await runInDurableObject(stub, (_bell, state) => state.storage.deleteAlarm());
@@ -72,7 +72,7 @@ describe("a Durable Object", () => {
     await calls(stub)("DELETE", "/schedules/s");
   });
 
-  it("sets the next alarm itself after a tick that threw, and catches up", async () => {
+  it("sets the next alarm after a tick that threw, and catches up", async () => {
     const stub = bell("failing");
     await calls(stub)("PUT", "/schedules/s", { json: { expression: "* * * * * *", task: "ring" } });
     let refused = 0;
