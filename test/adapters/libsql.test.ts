@@ -1,6 +1,6 @@
 /**
- * Is the libSQL adapter a storage? The kit on files, on sqld over HTTP, and with tokens. `libsql_replica.test.ts` asks an
- * embedded replica, `libsql_model.test.ts` compares it with the model.
+ * Does the libSQL adapter fulfil the port? The conformance kit on files, on sqld over HTTP, and with tokens.
+ * `libsql_replica.test.ts` tests an embedded replica, `libsql_model.test.ts` compares the adapter with the model.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,7 +43,7 @@ describe("sqld", () => {
     for (const client of clients) client.close();
   });
 
-  test("libsql without a server says that nobody answered", async () => {
+  test("libsql without a server ends with STORAGE_UNAVAILABLE", async () => {
     const client = createClient({ url: "http://127.0.0.1:9" });
     await expect(libsql(client).migrate({ now: 0 })).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     client.close();

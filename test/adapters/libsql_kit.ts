@@ -1,32 +1,35 @@
-/** How does the kit run on libSQL clients of one kind? In worlds that are told apart by their prefix, and emptied between cases. */
+/**
+ * How does the kit run on libSQL clients of one kind? On tables with a prefix of their own, which are emptied between
+ * cases.
+ */
 import type { Client } from "@libsql/client";
 import { afterAll, test } from "vitest";
 import { libsql } from "../../adapters/libsql.ts";
 import { sqliteDialect } from "../../src/sql/dialect.ts";
 import type { Statement } from "../../src/storage/port.ts";
 import { storageConformance } from "../../src/testing/conformance/mod.ts";
-import { emptying, Worlds } from "../storage/worlds.ts";
+import { emptying, Reused } from "../storage/reused_tables.ts";
 
 let made = 0;
 
-/** Cases on one server keep apart by their table prefix. */
+/** Cases on one server have table prefixes of their own. */
 export function freshPrefix(): string {
   return `t${process.pid}_${made++}_`;
 }
 
 /** Tables of one prefix, and the clients that reach them. */
-interface World {
+interface Tables {
   prefix: string;
   clients: Client[];
 }
 
-/** What the clients are. */
+/** Properties of the clients. */
 export interface LibsqlKitOptions {
   /** The database is a server. @default true */
   serverClock?: boolean;
   /** They are embedded replicas. @default false */
   replica?: boolean;
-  /** Makes a client that empties the tables. @default the first of each world */
+  /** Makes a client that empties the tables. @default the first client of the tables */
   direct?: () => Client;
 }
 
@@ -37,7 +40,7 @@ export function libsqlKit(
   { serverClock = true, replica = false, direct }: LibsqlKitOptions = {},
 ): void {
   let cleaner: Client | undefined;
-  const worlds = new Worlds<World>({
+  const reused = new Reused<Tables>({
     make: () => ({ prefix: freshPrefix(), clients: [connect()] }),
     empty: async ({ prefix, clients }) => {
       if (direct) cleaner ??= direct();
@@ -45,7 +48,7 @@ export function libsqlKit(
     },
   });
   afterAll(async () => {
-    await worlds.end(({ clients }) => {
+    await reused.end(({ clients }) => {
       for (const client of clients) client.close();
     });
     cleaner?.close();
@@ -57,8 +60,8 @@ export function libsqlKit(
     skip: test.skip,
     manifest: { reopen: true, listen: false, statements: true, durable: true, serverClock },
     open: async () => {
-      const world = await worlds.take();
-      const { prefix, clients } = world;
+      const tables = await reused.take();
+      const { prefix, clients } = tables;
       let opened = 1;
       return {
         storage: libsql(clients[0]!, { replica, prefix }),
@@ -69,7 +72,7 @@ export function libsqlKit(
           await storage.migrate({ now: 0 });
           return storage;
         },
-        dispose: () => worlds.give(world),
+        dispose: () => reused.give(tables),
       };
     },
     runStatements: async (target, statements) => {

@@ -1,8 +1,8 @@
 /**
- * Does the libSQL adapter answer word for word as the model does? On real servers, over HTTP and over WebSocket.
+ * Does the libSQL adapter give exactly the answers of the model? On real servers, over HTTP and over WebSocket.
  *
- * Four worlds side by side, each on a server of its own: the server reads its whole schema for every batch, and has one
- * writer.
+ * Four comparisons side by side, each on a server of its own, since a server has one writer and reads its whole schema
+ * for every batch.
  */
 import { createClient } from "@libsql/client";
 import { expect, test } from "vitest";

@@ -1,7 +1,8 @@
 /**
- * Is the libSQL adapter a storage on an embedded replica, whose writes run on the primary? The whole kit.
+ * Does the libSQL adapter fulfil the port on an embedded replica, whose batches run on the primary? The whole
+ * conformance kit.
  *
- * A replica that is new replays all that its primary ever wrote, so clients and tables go from case to case, and tables are
+ * A new replica replays everything that its primary ever wrote, so cases share clients and tables, and tables are
  * emptied on the primary, in one request.
  */
 import { mkdtempSync, rmSync } from "node:fs";

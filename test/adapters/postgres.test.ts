@@ -1,5 +1,6 @@
 /**
- * Is the Postgres adapter a storage? The kit on PostgreSQL 18 through pg and postgres.js, and against the model.
+ * Does the Postgres adapter fulfil the port? The conformance kit on PostgreSQL 18 through pg and postgres.js, and the
+ * model.
  */
 import type { Pool } from "pg";
 import postgresJs from "postgres";
@@ -9,21 +10,21 @@ import { type PostgresJs, postgres } from "../../adapters/postgres.ts";
 import { postgresDialect } from "../../src/sql/dialect.ts";
 import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { type FreshSchema, freshSchema } from "../engines/databases.ts";
+import { emptying, Reused } from "../storage/reused_tables.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
-import { emptying, Worlds } from "../storage/worlds.ts";
 
 const url = inject("postgresUrl");
 
 /** A schema and the connections to it. */
-interface World {
+interface Tables {
   schema: FreshSchema;
   pools: Pool[];
   sql?: ReturnType<typeof postgresJs>;
 }
 
-/** Worlds whose cases keep apart by schemas. */
-function worldsOf(make: (schema: FreshSchema) => Partial<World>): Worlds<World> {
-  const worlds = new Worlds<World>({
+/** Tables in schemas of their own, used by one case after the other. */
+function tablesOf(make: (schema: FreshSchema) => Partial<Tables>): Reused<Tables> {
+  const reused = new Reused<Tables>({
     make: async () => {
       const schema = await freshSchema(url);
       return { schema, pools: [schema.pool()], ...make(schema) };
@@ -33,43 +34,43 @@ function worldsOf(make: (schema: FreshSchema) => Partial<World>): Worlds<World> 
     },
   });
   afterAll(() =>
-    worlds.end(async ({ schema, sql }) => {
+    reused.end(async ({ schema, sql }) => {
       await sql?.end();
       await schema.dispose();
     }),
   );
-  return worlds;
+  return reused;
 }
 
-const ofPg = worldsOf(() => ({}));
+const ofPg = tablesOf(() => ({}));
 storageConformance({
   name: "postgres (pg)",
-  // Side by side: what takes time is waiting for the server.
+  // Side by side, since most of the time is spent waiting for the server.
   test: test.concurrent,
   skip: test.skip,
   manifest: { reopen: true, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
-    const world = await ofPg.take();
-    const opened = [postgres(world.pools[0]!)];
+    const tables = await ofPg.take();
+    const opened = [postgres(tables.pools[0]!)];
     return {
       storage: opened[0]!,
-      world,
+      tables,
       reopen: async () => {
-        world.pools[opened.length] ??= world.schema.pool();
-        const storage = postgres(world.pools[opened.length]!);
+        tables.pools[opened.length] ??= tables.schema.pool();
+        const storage = postgres(tables.pools[opened.length]!);
         opened.push(storage);
         await storage.migrate({ now: 0 });
         return storage;
       },
       dispose: async () => {
         for (const storage of opened) await storage.close();
-        await ofPg.give(world);
+        await ofPg.give(tables);
       },
     };
   },
   runStatements: async (target, statements) => {
-    const { world } = target as unknown as { world: World };
-    const client = await world.pools[0]!.connect();
+    const { tables } = target as unknown as { tables: Tables };
+    const client = await tables.pools[0]!.connect();
     await client.query("BEGIN");
     for (const { sql, params } of statements) await client.query(sql, params);
     await client.query("COMMIT");
@@ -77,28 +78,28 @@ storageConformance({
   },
 });
 
-const ofJs = worldsOf((schema) => ({ sql: postgresJs(schema.url, { max: 4, onnotice: () => undefined }) }));
+const ofJs = tablesOf((schema) => ({ sql: postgresJs(schema.url, { max: 4, onnotice: () => undefined }) }));
 storageConformance({
   name: "postgres (postgres.js)",
-  // Side by side: what takes time is waiting for the server.
+  // Side by side, since most of the time is spent waiting for the server.
   test: test.concurrent,
   skip: test.skip,
   manifest: { reopen: false, listen: true, statements: true, durable: true, serverClock: true },
   open: async () => {
-    const world = await ofJs.take();
-    const storage = postgres(world.sql as unknown as PostgresJs);
+    const tables = await ofJs.take();
+    const storage = postgres(tables.sql as unknown as PostgresJs);
     return {
       storage,
-      world,
+      tables,
       dispose: async () => {
         await storage.close();
-        await ofJs.give(world);
+        await ofJs.give(tables);
       },
     };
   },
   runStatements: async (target, statements) => {
-    const { world } = target as unknown as { world: World };
-    await world.sql!.begin(async (transaction) => {
+    const { tables } = target as unknown as { tables: Tables };
+    await tables.sql!.begin(async (transaction) => {
       for (const { sql: text, params } of statements) await transaction.unsafe(text, params);
     });
   },

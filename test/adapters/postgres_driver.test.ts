@@ -1,6 +1,6 @@
 /**
- * Does the Postgres driver hold on connections as users have them? Settings changed, prepared statements gone, connections
- * cut, texts that want to break out of their quotes.
+ * Does the Postgres driver work on connections as users have them? With changed settings, lost prepared statements, cut
+ * connections, and texts that contain quotes.
  */
 import { expect, inject, test } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
@@ -22,40 +22,43 @@ const NASTY = [
   '{"a":"\\u0041\\\\n"}',
 ];
 
-test.each(["on", "off"])("texts come back as they went, with standard_conforming_strings %s", async (setting) => {
-  const schema = await freshSchema(url);
-  const pool = schema.pool({ max: 1 });
-  const storage = postgres(pool);
-  await storage.migrate({ now: T0 });
-  await pool.query(`SET standard_conforming_strings = ${setting}`);
-  const jobs = NASTY.map((text, i) =>
-    newJob(`j${i}`, {
-      queue: text,
-      task: text,
-      key: text,
-      input: JSON.stringify(text),
-      options: JSON.stringify({ text }),
-    }),
-  );
-  await storage.enqueue({ op: "it's \\ an op", now: T0, jobs });
-  for (const [i, text] of NASTY.entries()) {
-    const found = await storage.listJobs({ queue: text, task: text, key: text, limit: 2 });
-    expect(found).toMatchObject([{ id: `j${i}`, queue: text, input: JSON.stringify(text) }]);
-  }
-  const { jobs: claimed } = await storage.claim({
-    token: "a '\\' token",
-    worker: "\\",
-    queues: NASTY,
-    tasks: NASTY,
-    limit: 99,
-    now: T0,
-    claimMs: 1000,
-  });
-  expect(claimed).toHaveLength(NASTY.length);
-  await schema.dispose();
-});
+test.each(["on", "off"])(
+  "texts are read back as they were written, with standard_conforming_strings %s",
+  async (setting) => {
+    const schema = await freshSchema(url);
+    const pool = schema.pool({ max: 1 });
+    const storage = postgres(pool);
+    await storage.migrate({ now: T0 });
+    await pool.query(`SET standard_conforming_strings = ${setting}`);
+    const jobs = NASTY.map((text, i) =>
+      newJob(`j${i}`, {
+        queue: text,
+        task: text,
+        key: text,
+        input: JSON.stringify(text),
+        options: JSON.stringify({ text }),
+      }),
+    );
+    await storage.enqueue({ op: "it's \\ an op", now: T0, jobs });
+    for (const [i, text] of NASTY.entries()) {
+      const found = await storage.listJobs({ queue: text, task: text, key: text, limit: 2 });
+      expect(found).toMatchObject([{ id: `j${i}`, queue: text, input: JSON.stringify(text) }]);
+    }
+    const { jobs: claimed } = await storage.claim({
+      token: "a '\\' token",
+      worker: "\\",
+      queues: NASTY,
+      tasks: NASTY,
+      limit: 99,
+      now: T0,
+      claimMs: 1000,
+    });
+    expect(claimed).toHaveLength(NASTY.length);
+    await schema.dispose();
+  },
+);
 
-test("a NUL character is refused before anything is sent", async () => {
+test("a text with a NUL character is refused before anything is sent", async () => {
   expect(() => literal("a\0b")).toThrow(expect.objectContaining({ code: "PAYLOAD_UNSERIALIZABLE" }));
   const schema = await freshSchema(url);
   const storage = postgres(schema.pool());
@@ -71,7 +74,7 @@ test.each([Number.NaN, 0.5, 2 ** 53, Number.POSITIVE_INFINITY])("literal(%d) is 
   expect(() => literal(value)).toThrow(RangeError);
 });
 
-test("prepared statements that are gone are prepared again, and no setting outlives a batch", async () => {
+test("statements that the connection has lost are prepared again, and no setting outlives a batch", async () => {
   const schema = await freshSchema(url);
   const pool = schema.pool({ max: 1 });
   const storage = postgres(pool);
@@ -86,7 +89,7 @@ test("prepared statements that are gone are prepared again, and no setting outli
   await schema.dispose();
 });
 
-test("a connection that the server cuts costs a batch nothing but time", async () => {
+test("a batch whose connection the server cuts is sent again over a new one", async () => {
   const schema = await freshSchema(url);
   const storage = postgres(schema.pool({ max: 2, application_name: `cut-${process.pid}` }));
   await storage.migrate({ now: T0 });

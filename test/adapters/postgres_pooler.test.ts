@@ -1,6 +1,6 @@
 /**
- * Does the Postgres adapter work behind a pooler in transaction mode? The kit through a real PgBouncer that has three
- * connections to the server, and word for word against the model; `LISTEN` alone cannot pass.
+ * Does the Postgres adapter work behind a pooler in transaction mode? The conformance kit and the model, through a real
+ * PgBouncer with three connections to the server; only `LISTEN` cannot work there.
  */
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -10,10 +10,10 @@ import { postgresDialect } from "../../src/sql/dialect.ts";
 import { conformanceCases } from "../../src/testing/conformance/kit.ts";
 import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { HAS_PGBOUNCER, type Pgbouncer, startPgbouncer } from "../engines/pgbouncer.ts";
+import { emptying, Reused } from "../storage/reused_tables.ts";
 import { DIFFERENTIAL_OPERATIONS } from "../storage/rounds.ts";
-import { emptying, Worlds } from "../storage/worlds.ts";
 
-/** Cases that wait to be woken. */
+/** Cases that wait for a notification. */
 const listening = Object.fromEntries(
   conformanceCases.filter(({ needs }) => needs === "listen").map(({ title }) => [title, "LISTEN needs a session"]),
 );
@@ -21,7 +21,7 @@ const listening = Object.fromEntries(
 let made = 0;
 
 /** Tables and the pools that reach them. */
-interface World {
+interface Tables {
   prefix: string;
   pools: pg.Pool[];
 }
@@ -36,14 +36,14 @@ function suite(): void {
     pooler = await startPgbouncer(inject("postgresUrl"), { connections: 3 });
   });
   const newPool = (): pg.Pool => new pg.Pool({ connectionString: pooler.url, max: 8 });
-  const worlds = new Worlds<World>({
+  const reused = new Reused<Tables>({
     make: () => ({ prefix: `pool${process.pid}_${made++}_`, pools: [newPool()] }),
     empty: async ({ prefix, pools }) => {
       await pools[0]!.query(emptying(prefix, postgresDialect).join(";\n"));
     },
   });
   afterAll(async () => {
-    await worlds.end(async ({ pools }) => {
+    await reused.end(async ({ pools }) => {
       for (const pool of pools) await pool.end();
     });
     await pooler.dispose();
@@ -56,27 +56,27 @@ function suite(): void {
     skips: listening,
     manifest: { reopen: true, listen: true, statements: true, durable: true, serverClock: true },
     open: async () => {
-      const world = await worlds.take();
-      const opened = [postgres(world.pools[0]!, { prefix: world.prefix })];
+      const tables = await reused.take();
+      const opened = [postgres(tables.pools[0]!, { prefix: tables.prefix })];
       return {
         storage: opened[0]!,
-        world,
+        tables,
         reopen: async () => {
-          world.pools[opened.length] ??= newPool();
-          const storage = postgres(world.pools[opened.length]!, { prefix: world.prefix });
+          tables.pools[opened.length] ??= newPool();
+          const storage = postgres(tables.pools[opened.length]!, { prefix: tables.prefix });
           opened.push(storage);
           await storage.migrate({ now: 0 });
           return storage;
         },
         dispose: async () => {
           for (const storage of opened) await storage.close();
-          await worlds.give(world);
+          await reused.give(tables);
         },
       };
     },
     runStatements: async (target, statements) => {
-      const { world } = target as unknown as { world: World };
-      const client = await world.pools[0]!.connect();
+      const { tables } = target as unknown as { tables: Tables };
+      const client = await tables.pools[0]!.connect();
       await client.query("BEGIN");
       for (const { sql, params } of statements) await client.query(sql, params);
       await client.query("COMMIT");

@@ -1,4 +1,4 @@
-/** Do writes of one process wake the listeners of another, over NOTIFY, and only those whom they concern? */
+/** Are listeners of another process called, over NOTIFY, for the changes that matter to them? */
 import { expect, inject, test } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
 import type { Wake } from "../../src/storage/port.ts";
@@ -6,7 +6,7 @@ import { newJob, newSchedule } from "../../src/testing/conformance/rig.ts";
 import { freshSchema } from "../engines/databases.ts";
 import { until } from "../engines/ports.ts";
 
-test("a listener on Postgres hears of jobs, schedules and a lease given up, and comes back after its connection broke", async () => {
+test("a listener on Postgres is called for jobs, schedules and a lease given up, and listens again after its connection broke", async () => {
   const schema = await freshSchema(inject("postgresUrl"));
   const writer = postgres(schema.pool());
   await writer.migrate({ now: 0 });
@@ -29,13 +29,13 @@ test("a listener on Postgres hears of jobs, schedules and a lease given up, and 
   await hears("schedules", () => writer.resign({ holder: "h", token: lease!.token, now: 1 }));
   await hears("schedules", () => writer.beginTick({ ...tick, resignIfIdle: true }));
 
-  // Its connection is cut by the server; it listens again and says so.
+  // The server cuts its connection; it listens again and calls once.
   heard.length = 0;
   await schema.pool().query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ears'");
   await until(() => heard.includes("any"), "the listener to come back");
   await hears("jobs", () => writer.enqueue({ op: "e2", now: 1, jobs: [newJob("b", { availableAt: 1 })] }));
 
-  // After it stopped it hears nothing, while another listener does.
+  // After it stopped it is called no more, while another listener is.
   const other = postgres(schema.pool());
   const heardByOther: Wake[] = [];
   const stopOther = await other.listen!((wake) => heardByOther.push(wake));

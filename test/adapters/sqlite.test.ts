@@ -1,5 +1,5 @@
 /**
- * Is the SQLite adapter a storage? The kit on files, on an open database object, and word for word against the model.
+ * Does the SQLite adapter fulfil the port? The conformance kit on files and on an open database object, and the model.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

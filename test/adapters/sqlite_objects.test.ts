@@ -1,7 +1,7 @@
 /**
- * Which open databases does sqlite() take? Those of node:sqlite, of bun:sqlite (where the tests run on Bun), and objects as
- * strict as better-sqlite3's: `run` refuses what gives rows, `all` refuses what gives none, and a transaction of the
- * user's own is waited for.
+ * Which open databases does sqlite() take? Those of node:sqlite, of bun:sqlite (where the tests run on Bun), and
+ * objects as strict as better-sqlite3's: `run` refuses statements that return rows, `all` refuses those that return
+ * none. A transaction of the user is waited for.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -71,7 +71,7 @@ test("sqlite() waits for the user's own transaction on the same object, and is n
   expect(database.prepare("SELECT count(*) AS n FROM mine").get()).toMatchObject({ n: 0 });
   expect(await storage.getJob({ id: "a" })).not.toBeNull();
   await storage.close();
-  // An object that was given stays open.
+  // An object that the user passed in stays open.
   expect(database.prepare("SELECT 1 AS one").get()).toMatchObject({ one: 1 });
   database.close();
 });
@@ -91,7 +91,7 @@ test("sqlite() says STORAGE_BUSY when another connection keeps the lock, with th
   });
   clearInterval(timer);
   expect(turns).toBeGreaterThan(3);
-  // Reads go on while another writes, and the write goes through once the lock is free.
+  // Reads work while another connection writes, and the write works once the lock is free.
   expect(await storage.getJob({ id: "a" })).toBeNull();
   other.exec("ROLLBACK");
   expect(await storage.enqueue({ op: "e", now: T0, jobs: [newJob("a")] })).toEqual({

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { compareText, SortedSet } from "../../src/memory/sorted_set.ts";
 import { seededRandom } from "../../src/testing/random.ts";
 
-test("a sorted set holds, finds, walks and removes as a sorted array would", () => {
+test("a sorted set adds, finds, walks and removes as a sorted array does", () => {
   const random = seededRandom(42);
   const set = new SortedSet<number>((a, b) => a - b);
   const model = new Set<number>();

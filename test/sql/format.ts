@@ -1,8 +1,9 @@
 /**
  * How is SQL laid out so that a reviewer can read and diff it? One clause per line, as deep as its parentheses.
  *
- * What fits into a line stays in one. Otherwise a statement is broken before its clauses, and a clause behind its commas
- * and before its AND and OR. A parenthesis or a CASE that is still too long is laid out in the same way, one step further in.
+ * What fits into a line stays in one. Otherwise a statement is broken before its clauses, and a clause behind its
+ * commas and before its AND and OR. A parenthesis or a CASE that is still too long is laid out in the same way, one
+ * step further in.
  */
 
 const WIDTH = 100;

@@ -1,6 +1,7 @@
 /**
- * What can the port be asked? Every operation with and without its options, as requests that need no stored rows: what a
- * snapshot of its SQL is taken of. Which options change the SQL is the whole point of a case; its values do not matter.
+ * What can the port be asked? Every operation with and without its options, as requests that need no stored rows: what
+ * a snapshot of its SQL is taken of. Which options change the SQL is the whole point of a case; its values do not
+ * matter.
  */
 import type { NewJob, ScheduleRecord, StepRecord, Storage, StoragePage } from "../../src/storage/port.ts";
 

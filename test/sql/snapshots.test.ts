@@ -1,7 +1,7 @@
 /**
- * Which SQL does each operation of the port send? Written down in `snapshots/`, a folder for each kind of database and a file
- * for each operation, so that a reviewer sees what a change does to it. After a change that is meant:
- * `npm test -- node test/sql -u` writes them anew.
+ * Which SQL does each operation of the port send? Written down in `snapshots/`, a folder for each kind of database and
+ * a file for each operation, so that a reviewer sees what a change does to it. After a change that is meant: `npm test
+ * -- node test/sql -u` writes them anew.
  *
  * A file has a section for each way to call the operation. A statement is written out once per folder; where it is sent
  * besides, a line says its name and its file. What follows from the end of jobs is in `effects.sql`.

@@ -1,6 +1,6 @@
 /**
- * Does a move from one storage to another lose or double anything? A live installation is copied between the memory model,
- * SQLite and Postgres, and goes on as if nothing had happened.
+ * Does copyStorage() lose or double anything? A running installation is copied between the memory model, SQLite and
+ * Postgres, and goes on from the same state.
  */
 import { describe, expect, inject, test } from "vitest";
 import { memory } from "../../adapters/memory.ts";
@@ -101,7 +101,7 @@ describe.each([
   ["sqlite", "postgres"],
   ["postgres", "memory"],
 ])("copyStorage() from %s to %s", (source, target) => {
-  test("moves a live installation, which goes on in the copy and rests in the original", async () => {
+  test("copyStorage() moves a running installation, which goes on in the copy and stays paused in the original", async () => {
     const from = await openers[source]!();
     const to = await openers[target]!();
     await furnish(from.storage);
@@ -111,12 +111,12 @@ describe.each([
     const [rests, runs] = await to.storage.listSchedules({ limit: 9 });
     expect(runs).toMatchObject({ name: "runs", state: "active", note: null, nextAt: T0 + 5000 });
     expect(rests).toMatchObject({ name: "rests", state: "paused", note: "by hand" });
-    // The original neither fires nor gives out jobs.
+    // In the original nothing fires, and no job is claimed.
     const tick = { holder: "x", token: null, now: T0 + 9000, ttlMs: 1000, maxDue: 9, resignIfIdle: false };
     expect((await from.storage.beginTick(tick)).due).toEqual([]);
     expect(await claim(from.storage, "old", T0 + 9000)).toEqual([]);
     expect((await from.storage.listSchedules({ names: ["runs"], limit: 1 }))[0]).toMatchObject({ note: COPIED_NOTE });
-    // The copy does both, and its tokens go on from the original's.
+    // In the copy both happen, and its tokens go on from those of the original.
     const led = await to.storage.beginTick(tick);
     expect(led.due.map(({ name }) => name)).toEqual(["runs"]);
     expect(led.lease!.token).toBe(4);
@@ -140,7 +140,7 @@ describe.each([
   });
 });
 
-test("copyStorage() waits for running jobs, and gives the original back when they do not end", async () => {
+test("copyStorage() waits for running jobs, and resumes the original when they do not end", async () => {
   const [from, to] = [memory(), memory()];
   const clock = new FakeClock(T0);
   await from.migrate({ now: T0 });
@@ -169,7 +169,7 @@ test("copyStorage() waits for running jobs, and gives the original back when the
   expect(await to.listJobs({ limit: 9 })).toEqual([]);
 });
 
-test("copyStorage() notices what is written meanwhile", async () => {
+test("copyStorage() refuses when something is written meanwhile", async () => {
   const [from, to] = [memory(), memory()];
   await from.migrate({ now: T0 });
   await from.enqueue({ op: "e", now: T0, jobs: [newJob("a")] });
@@ -182,17 +182,17 @@ test("copyStorage() notices what is written meanwhile", async () => {
   });
 });
 
-test("copyStorage() called again after it was killed brings the copy up awake", async () => {
+test("copyStorage() that is called again after it was killed leaves nothing paused in the copy", async () => {
   const [from, to] = [memory(), memory()];
   await furnish(from);
-  // What a killed one leaves: everything at rest, and half of the rows.
+  // A copy that was killed leaves everything paused, and half of the rows copied.
   await copyStorage(from, memory(), { clock: new FakeClock(T0 + 100) });
   await copyStorage(from, to, { clock: new FakeClock(T0 + 200) });
   expect((await to.listSchedules({ names: ["runs"], limit: 1 }))[0]).toMatchObject({ state: "active" });
   expect((await to.listQueues()).every(({ paused }) => !paused)).toBe(true);
 });
 
-test("copyStorage() refuses a target that holds something else", async () => {
+test("copyStorage() refuses a target that has other schedules or jobs", async () => {
   const [from, to] = [memory(), memory()];
   await to.migrate({ now: T0 });
   await to.enqueue({ op: "e", now: T0, jobs: [newJob("stranger")] });

@@ -1,11 +1,11 @@
-/** Over what do the fault tests reach a server? Storages on Postgres and sqld, directly and through the proxy. */
+/** How do the fault tests reach a server? Through storages on Postgres and sqld, directly or over the proxy. */
 import { createClient } from "@libsql/client";
 import pg from "pg";
 import { libsql } from "../../../adapters/libsql.ts";
 import { postgres } from "../../../adapters/postgres.ts";
 import type { Storage } from "../../../src/storage/port.ts";
 
-/** A storage and what ends it. */
+/** A storage, and the function that closes it. */
 export interface Link {
   storage: Storage;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export function link(engine: (typeof SERVERS)[number], url: string, prefix: stri
     };
   }
   const pool = new pg.Pool({ connectionString: url, max: 6 });
-  // Without a listener the end of the server would end the process.
+  // Without this listener the end of the server would end the process.
   pool.on("error", () => undefined);
   const storage = postgres(pool, { prefix });
   return {
@@ -47,7 +47,7 @@ export function link(engine: (typeof SERVERS)[number], url: string, prefix: stri
   };
 }
 
-/** All stored rows, sorted; without the lease's token, which a takeover sent twice moves twice. */
+/** All stored rows, sorted; without the token of the lease, which grows twice when a takeover is sent twice. */
 export async function allRows(storage: Storage): Promise<string[]> {
   const rows: string[] = [];
   let cursor: string | null = null;

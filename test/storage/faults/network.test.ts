@@ -1,8 +1,8 @@
 /**
  * What if the network swallows packets, delays, cuts, half-closes, resets or trickles? A loop and a worker run over a
- * proxy that plays a script drawn from a seed, for each networked storage and client. Once the network is well again, the
- * schedule fires within storageTimeout + 2 s, each occurrence made one job, every promise settled, what was wrong was
- * told, and the connections are as many as before.
+ * proxy that plays a script drawn from a seed, for each networked storage and client. Once the network is well again,
+ * the schedule fires within storageTimeout + 2 s, each occurrence made one job, every promise settled, what was wrong
+ * was told, and the connections are as many as before.
  *
  * A few seeds here, fifty with BELFRY_LONG=1; a failing one is run again with BELFRY_SEED.
  */

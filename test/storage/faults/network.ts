@@ -1,7 +1,7 @@
 /**
- * A network that misbehaves, between a client and a server: it swallows, delays, cuts, half-closes, resets, or lets a byte
- * through now and then, for each direction by itself. A connection that was swallowed once stays half-open for good, as
- * behind a firewall that has forgotten it; new connections work as soon as the network does.
+ * A network that misbehaves, between a client and a server: it swallows, delays, cuts, half-closes, resets, or lets a
+ * byte through now and then, for each direction by itself. A connection that was swallowed once stays half-open for
+ * good, as behind a firewall that has forgotten it; new connections work as soon as the network does.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

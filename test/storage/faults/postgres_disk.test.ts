@@ -1,6 +1,6 @@
 /**
  * What if the disk of a Postgres server is full? Tables in a tablespace on a small file system in memory, which is made
- * larger afterwards. Mounting takes Linux and root; elsewhere the test is skipped, and says so.
+ * larger afterwards. Mounting needs root on Linux; elsewhere the test is skipped, and its title says so.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -47,7 +47,7 @@ it.skipIf(!can)(`postgres ${title}${can ? "" : " (skipped: mount needs root on L
     const batch = (n: number) => ({
       op: `in ${n}`,
       now: instant(0),
-      // Noise: long texts that repeat are stored compressed.
+      // Random text, since Postgres compresses long texts that repeat.
       jobs: Array.from({ length: 50 }, (_, i) => job(`${n} ${i}`, instant(0), { input: `"${noise(n * 50 + i)}"` })),
     });
     let taken = 0;
@@ -61,7 +61,7 @@ it.skipIf(!can)(`postgres ${title}${can ? "" : " (skipped: mount needs root on L
     expect(taken).toBeGreaterThan(0);
     expect(await storage.listJobs({ limit: 99_999 })).toHaveLength(50 * taken + 1);
 
-    // The engine reports that it cannot save, and goes on when it can.
+    // The engine reports that it cannot save, and goes on when there is room.
     const stop = new AbortController();
     const running = belfry.run({ signal: stop.signal });
     while (!errors.some((message) => message.includes("disk is full"))) {

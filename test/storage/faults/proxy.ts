@@ -1,12 +1,12 @@
 /**
- * How does a test lose, hold or refuse what goes over the wire? A proxy of ours between a client and a server, for any
- * protocol over TCP; only `refuse` speaks HTTP.
+ * How does a test lose, hold or refuse messages between a client and a server? With a proxy for any protocol over TCP;
+ * only `refuse` knows HTTP.
  *
- * What it does to a message is asked at the moment when the message comes, so a test says it for the next one or for all.
+ * The behaviour is read when a message arrives, so a test can set it for the next message or for all.
  */
 import { connect, createServer, type Socket } from "node:net";
 
-/** What becomes of the next messages. */
+/** What happens to the next messages. */
 export type Treatment =
   /** They pass, and their replies. */
   | { kind: "pass" }
@@ -16,13 +16,13 @@ export type Treatment =
   | { kind: "lose-reply-to"; text: string }
   /** They wait here until released. */
   | { kind: "hold" }
-  /** They do not reach the server; HTTP's answer is this status, so often. */
+  /** They do not reach the server; so many get an HTTP answer of this status. */
   | { kind: "refuse"; status: number; times: number };
 
-/** The end of Postgres' replies: ready for the next query, outside of any transaction. */
+/** The end of a Postgres reply: ready for the next query, outside of a transaction. */
 const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 
-/** Whether a reply says that the server is done: HTTP answers when it is, Postgres may begin before. */
+/** Whether a reply shows that the server has finished: HTTP answers afterwards, Postgres may begin to answer before. */
 function isWhole(data: Buffer): boolean {
   return data.subarray(0, 5).toString() === "HTTP/" || data.subarray(-READY_FOR_QUERY.length).equals(READY_FOR_QUERY);
 }
@@ -100,13 +100,13 @@ export class WireProxy {
         return;
       }
       if (lost === "when whole" && !isWhole(data as Buffer)) return;
-      // The server has answered, so it has committed; nobody will know.
+      // The server has answered, so it has committed; the client does not learn of it.
       this.hits++;
       client.destroy();
     });
   }
 
-  /** Lets go what was held, and passes what comes. */
+  /** Releases held messages, and passes later ones. */
   release(): void {
     this.treatment = { kind: "pass" };
     for (const send of this.#held.splice(0)) send();

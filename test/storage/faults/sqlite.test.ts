@@ -1,4 +1,4 @@
-/** What if a SQLite file is locked by somebody else, or its disk is full? Nothing is half written, and the engine goes on. */
+/** What if another program locks a SQLite file, or its disk is full? No batch is half written, and the engine goes on. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-it("waits for a foreign writer that holds the lock for 2 s, with a free event loop", async () => {
+it("a batch waits for another writer that has the lock for 2 s, with a free event loop", async () => {
   const storage = sqlite(path);
   await storage.migrate({ now: 0 });
   const foreign = new DatabaseSync(path);
@@ -28,13 +28,13 @@ it("waits for a foreign writer that holds the lock for 2 s, with a free event lo
   clearInterval(ticking);
   expect(reply.jobs).toEqual([{ id: "a", created: true }]);
   expect(foreign.isTransaction).toBe(false);
-  // Of 200; a waiting that blocks would leave none.
+  // Of 200; none if waiting blocked the event loop.
   expect(turns).toBeGreaterThan(10);
   foreign.close();
   await storage.close();
 });
 
-it("says STORAGE_BUSY with the remedy when the foreign writer stays, and writes nothing", async () => {
+it("a batch ends with STORAGE_BUSY and the remedy when the other writer keeps the lock, and writes nothing", async () => {
   const storage = sqlite(path, { busyTimeout: "100ms" });
   await storage.migrate({ now: 0 });
   const foreign = new DatabaseSync(path);
@@ -51,13 +51,13 @@ it("says STORAGE_BUSY with the remedy when the foreign writer stays, and writes 
   await storage.close();
 });
 
-/** Lets a database grow by so many pages only, as a full disk would; null: as it likes. */
+/** Bounds the growth of a database to so many pages, as a full disk does; null: no bound. */
 function roomFor(database: DatabaseSync, pages: number | null): void {
   const { page_count } = database.prepare("PRAGMA page_count").get() as { page_count: number };
   database.exec(`PRAGMA max_page_count = ${pages === null ? 1_000_000 : page_count + pages}`);
 }
 
-it("says that the disk is full, all of a batch or none of it is there, and goes on with room", async () => {
+it("a full disk is reported with its remedy; a batch is there whole or not at all, and works again with room", async () => {
   const database = new DatabaseSync(path);
   database.exec("PRAGMA journal_mode = WAL");
   const storage = sqlite(database);

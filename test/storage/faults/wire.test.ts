@@ -1,10 +1,10 @@
 /**
- * What if the network loses, delays or refuses? Through a proxy of ours before real servers: replies lost after commit,
+ * What if the network loses, delays or refuses messages? Over a proxy before real servers: replies lost after commit,
  * writes that arrive after their lease or claim was taken over, HTTP 429 and 5xx.
  */
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { SCHEMA_VERSION } from "../../../src/sql/schema.ts";
-import { everything } from "../everything.ts";
+import { everyCall } from "../every_call.ts";
 import { claiming, create, firing, instant, job, saving, schedule } from "../races/rows.ts";
 import { allRows, freshPrefix, type Link, link, SERVERS } from "./link.ts";
 import { WireProxy } from "./proxy.ts";
@@ -16,7 +16,7 @@ afterEach(async () => {
 
 const urlOf = (engine: (typeof SERVERS)[number]): string => inject(engine === "sqld" ? "sqldUrl" : "postgresUrl");
 
-/** Two links to the same tables: one directly, one through a proxy. */
+/** Two storages on the same tables: one directly, one over a proxy. */
 async function pair(
   engine: (typeof SERVERS)[number],
   { migrated = true }: { migrated?: boolean } = {},
@@ -30,33 +30,34 @@ async function pair(
   return { direct, through, proxy };
 }
 
-/** Waits, for real, until a message is held. */
+/** Waits, in real time, until a message is held. */
 async function held(proxy: WireProxy, before: number): Promise<void> {
   while (proxy.hits === before) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe.each(SERVERS)("%s over a bad network", (engine) => {
-  // Found that a Postgres connection which broke under a query ended the process: nobody heard its error event.
-  it("loses replies after commit: what is sent again changes nothing, and is answered alike", async () => {
+  // This test found that a Postgres connection which broke during a query ended the process by an unhandled error
+  // event.
+  it("replies lost after commit: a second send changes nothing, and gets the same answer", async () => {
     const { direct } = await pair(engine);
-    const answers = await everything(direct.storage);
+    const answers = await everyCall(direct.storage);
     const rows = await allRows(direct.storage);
     const lossy = await pair(engine);
-    // On Postgres a lost reply costs a new connection: its opening, and a first go at what was prepared on the old one.
+    // On Postgres a lost reply costs a new connection: it is opened, and the statements are prepared on it.
     lossy.proxy.treatment = { kind: "lose", every: engine === "sqld" ? 3 : 5 };
-    expect(await everything(lossy.through.storage)).toEqual(answers);
+    expect(await everyCall(lossy.through.storage)).toEqual(answers);
     expect(lossy.proxy.hits).toBeGreaterThan(10);
     expect(await allRows(lossy.direct.storage)).toEqual(rows);
   });
 
-  it("loses the reply to the migration: it finds it made, and makes nothing again", async () => {
-    const answers = await everything((await pair(engine)).direct.storage);
+  it("the reply to the migration lost: the next look finds the schema, and makes nothing again", async () => {
+    const answers = await everyCall((await pair(engine)).direct.storage);
     const { direct, through, proxy } = await pair(engine, { migrated: false });
     proxy.treatment = { kind: "lose-reply-to", text: "CREATE TABLE" };
     expect(await through.storage.migrate({ now: 0 })).toMatchObject({ from: 0, to: SCHEMA_VERSION });
     expect([proxy.hits, proxy.matches]).toEqual([1, 1]);
     expect(await direct.storage.migrate({ now: 0 })).toMatchObject({ from: SCHEMA_VERSION, to: SCHEMA_VERSION });
-    expect(await everything(through.storage)).toEqual(answers);
+    expect(await everyCall(through.storage)).toEqual(answers);
   });
 
   it("a fire that arrives after its lease was taken over fires nothing", async () => {
@@ -109,7 +110,7 @@ describe.each(SERVERS)("%s over a bad network", (engine) => {
 });
 
 describe("sqld refuses over HTTP", () => {
-  it.each([429, 500, 502, 503])("%i for a moment: it is asked again, and once only it happens", async (status) => {
+  it.each([429, 500, 502, 503])("%i once: the batch is sent again, and happens once", async (status) => {
     const { direct, through, proxy } = await pair("sqld");
     proxy.treatment = { kind: "refuse", status, times: 2 };
     const jobs = [job("a", instant(0), { key: "a" })];
@@ -119,7 +120,7 @@ describe("sqld refuses over HTTP", () => {
     expect(await direct.storage.listJobs({ limit: 9 })).toHaveLength(1);
   });
 
-  it("500 for good: the caller is told that nobody knows, and may ask again", async () => {
+  it("500 each time: the caller gets STORAGE_UNAVAILABLE, and may send it again", async () => {
     const { through, proxy } = await pair("sqld");
     proxy.treatment = { kind: "refuse", status: 500, times: 100 };
     const request = { op: "in", now: instant(0), jobs: [job("b", instant(0))] };

@@ -1,8 +1,8 @@
 /**
- * How does a race get a competitor in a process of its own? This program opens SQLite files on request and calls the
- * storage's methods for the test that started it: one message a call, one message an answer.
+ * How does a race call a storage in a process of its own? This program opens SQLite files on request and calls methods
+ * of their storages for the test that started it: one message per call, one per answer.
  *
- * node:sqlite is synchronous, so connections of one process never meet inside a batch; those of several processes do.
+ * node:sqlite is synchronous, so batches of one process never overlap; those of several processes do.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { sqlite } from "../../../adapters/sqlite.ts";
@@ -16,7 +16,7 @@ export interface CallMessage {
   connection: number;
   method: string;
   request: unknown;
-  /** Spin so long before calling, so that calls meet in ever new ways. */
+  /** Busy waiting before the call, so that calls overlap in many ways. */
   lateUs: number;
 }
 

@@ -1,4 +1,4 @@
-/** Races for jobs: who enqueues one, who claims it, who may still write it. */
+/** Races for jobs: enqueueing with one key, claiming, and writing with a lost claim. */
 import { expect } from "vitest";
 import type { StepRecord } from "../../../src/storage/port.ts";
 import { CLAIM_MS, claiming, clear, instant, job, queueAt, type Race, saving } from "./rows.ts";
@@ -26,7 +26,7 @@ function step(jobId: string, output: string, at: number): StepRecord {
 }
 
 const enqueueKey: Race = {
-  title: "enqueue: of four jobs with one key one is stored, and all are told its id",
+  title: "enqueue: of four jobs with one key one is stored, and all callers get its id",
   async round(competitors, n) {
     const now = instant(n);
     const replies = await Promise.all(
@@ -44,7 +44,7 @@ const enqueueKey: Race = {
 };
 
 const claim: Race = {
-  title: "claim: four workers share what is ready, nothing twice, nobody in vain",
+  title: "claim: four workers share the ready jobs, each job once, and no claim is empty while jobs are left",
   async round(competitors, n) {
     const now = instant(n);
     const ids = names(n, 20);
@@ -87,7 +87,7 @@ const claimRoom: Race = {
 };
 
 const claimTwice: Race = {
-  title: "claim: one token sent twice at once claims once, and both are told",
+  title: "claim: one token sent twice at once claims once, and both sends get the jobs",
   async round(competitors, n) {
     const now = instant(n);
     const ids = names(n, 8).map((id) => `same ${id}`);
@@ -136,7 +136,7 @@ const settle: Race = {
 };
 
 const renew: Race = {
-  title: "renew against reclaim: one of the two workers holds the job",
+  title: "renew against reclaim: one of the two workers owns the claim",
   async round([old, heir, reader], n) {
     const now = instant(n);
     const id = `renew ${n}`;
@@ -155,7 +155,7 @@ const renew: Race = {
 };
 
 const cancelClaimed: Race = {
-  title: "cancel against claim and settle: what is cancelled runs no more, what is settled stays",
+  title: "cancel against claim and settle: a cancelled job is not claimed, a settled one stays settled",
   async round([worker, canceller, reader], n) {
     const now = instant(n);
     const id = `stop ${n}`;
@@ -176,7 +176,7 @@ const cancelClaimed: Race = {
 };
 
 const retryOnce: Race = {
-  title: "retry: of four people who put a job back one does",
+  title: "retry: of four calls that put a job back one does",
   async round(competitors, n) {
     const now = instant(n);
     const id = `again ${n}`;

@@ -1,4 +1,7 @@
-/** Races between what ends, signals or cancels a job and whom it concerns: waiting jobs, parents, schedules, limits. */
+/**
+ * Races between batches that end, signal or cancel jobs and the rows that this affects: waiting jobs, parents,
+ * schedules, limits.
+ */
 import { expect } from "vitest";
 import type { NewJob, Storage } from "../../../src/storage/port.ts";
 import { claiming, clear, create, instant, job, queueAt, type Race, saving, schedule } from "./rows.ts";
@@ -38,7 +41,7 @@ const signalSuspend: Race = {
 };
 
 const childrenSuspend: Race = {
-  title: "children's ends against the parent's suspend: it is woken, and has counted each child once",
+  title: "children's ends against the parent's suspend: the parent is ready, and has counted each child once",
   async round([worker, one, two, again], n) {
     const now = instant(n);
     const id = `parent ${n}`;
@@ -100,7 +103,7 @@ const failures: Race = {
 };
 
 const limits: Race = {
-  title: "limits: jobs that come and end at once leave just so many admitted as the limit says",
+  title: "limits: jobs that are enqueued and end at once leave exactly as many admitted as the limit allows",
   async round(competitors, n) {
     const now = instant(n);
     const limit = { key: `limit ${n}`, concurrency: 2, rate: null };
@@ -136,7 +139,7 @@ const limits: Race = {
 };
 
 const limitCancelled: Race = {
-  title: "limits: held jobs that are cancelled while places come free leave no place empty",
+  title: "limits: held jobs that are cancelled while places become free leave no place empty",
   async round(competitors, n) {
     const now = instant(n);
     const limit = { key: `queued ${n}`, concurrency: 2, rate: null };
@@ -170,7 +173,7 @@ const limitCancelled: Race = {
 };
 
 const cancelFamily: Race = {
-  title: "cancel against a child that saves its own children: nobody of the family is left over",
+  title: "cancel against a child that saves its own children: no descendant stays unfinished",
   async round([worker, canceller, other], n) {
     const now = instant(n);
     const [top, middle] = [`top ${n}`, `middle ${n}`];

@@ -1,4 +1,7 @@
-/** Races between batches that write and claim at once: a claim piggybacked on a save or an enqueue claims each job once, and in order. */
+/**
+ * Races between batches that write and claim at once: a claim piggybacked on a save or an enqueue claims each job once,
+ * and in order.
+ */
 import { expect } from "vitest";
 import type { Storage } from "../../../src/storage/port.ts";
 import { claiming, clear, instant, job, type Race, saving } from "./rows.ts";
@@ -22,7 +25,7 @@ async function begun(storage: Storage, n: number, ids: string[], queue?: string)
 const completed = { to: "completed", result: "1" } as const;
 
 const settleAndClaim: Race = {
-  title: "piggyback: workers that settle and claim in one batch share what is left, one of them sent twice",
+  title: "piggyback: workers that settle and claim in one batch share the rest of the jobs, one batch being sent twice",
   async round(competitors, n) {
     const now = instant(n);
     const ids = [...letters].slice(0, 9).map((letter) => `piggyback ${n} ${letter}`);
@@ -45,7 +48,7 @@ const settleAndClaim: Race = {
 };
 
 const fullQueue: Race = {
-  title: "piggyback: a full queue goes on with as many as end, and an enqueue that claims takes no more",
+  title: "piggyback: a full queue starts as many jobs as end, and an enqueue that claims takes no more",
   async round(competitors, n) {
     const now = instant(n);
     const queue = `piggybacked ${n}`;
@@ -70,7 +73,7 @@ const fullQueue: Race = {
 };
 
 const limitedQueue: Race = {
-  title: "piggyback: ends that admit to a limit against claims that open it, in a queue that counts",
+  title: "piggyback: ends that admit to a limit against claims that open it, in a limited queue",
   async round(competitors, n) {
     const now = instant(n);
     const queue = `counted ${n}`;
@@ -80,7 +83,7 @@ const limitedQueue: Race = {
     await competitors[3]!.enqueue({ op: `in ${ids[0]}`, now, jobs: ids.map((id) => job(id, now, { queue, limit })) });
     const { jobs } = await competitors[3]!.claim(claiming(`first ${n}`, now, { queues: [queue], limit: 5 }));
     expect(jobs).toHaveLength(3);
-    // The window is over: whoever claims opens the limit, whoever ends admits to it.
+    // The window is over: claims open the limit, ends admit jobs to it.
     const later = now + 10;
     const claim = (i: number) => claiming(`then ${n} ${i}`, later, { queues: [queue], limit: 5 });
     const end = (i: number) => {
@@ -97,7 +100,7 @@ const limitedQueue: Race = {
     expect(new Set(claimed).size).toBe(claimed.length);
     const open = await competitors[0]!.listJobs({ states: ["ready", "running"], queue, limit: 100 });
     const admitted = open.filter(({ held }) => !held).map(({ id }) => id);
-    // One of the first three goes on; of the others just so many start as the rate allows in the new window.
+    // One of the first three goes on; of the others exactly as many start as the rate allows in the new window.
     expect(admitted).toHaveLength(4);
     expect(claimed.every((id) => admitted.includes(id))).toBe(true);
     await clear(competitors[0]!, n, ids);

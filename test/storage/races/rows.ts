@@ -1,4 +1,4 @@
-/** What do races write? Plain jobs and schedules, named after the round, and instants far from those of other rounds. */
+/** Rows that races write: plain jobs and schedules, named after the round, at instants far from those of other rounds. */
 import type { ClaimRequest, Firing, NewJob, SaveRequest, ScheduleRecord, Storage } from "../../../src/storage/port.ts";
 
 /** A race: one round of it, repeated. */
@@ -8,7 +8,7 @@ export interface Race {
   round(competitors: readonly Storage[], n: number): Promise<void>;
 }
 
-/** The instant of a round; rounds lie so far apart that leases and claims of earlier ones have run out. */
+/** The instant of a round; rounds are so far apart that leases and claims of earlier ones have run out. */
 export function instant(n: number): number {
   return 1_800_000_000_000 + n * 1_000_000;
 }
@@ -16,7 +16,7 @@ export function instant(n: number): number {
 /** Rounds between the first ones of two races. */
 export const APART = 100_000;
 
-/** The queue of a round: each race has one of its own, so that what a lost race leaves behind is in nobody's way. */
+/** The queue of a round: each race has one of its own, so that jobs left by a lost race disturb no other. */
 export function queueAt(now: number): string {
   return `race ${Math.floor((now - instant(0)) / 1_000_000 / APART)}`;
 }
@@ -72,7 +72,7 @@ export function firing(name: string, revision: number, at: number, jobId: string
     name,
     revision,
     state: "active",
-    // Far ahead: it takes no part in later rounds.
+    // Far ahead, so that it is not due in later rounds.
     nextAt: instant(10_000_000),
     fired: 1,
     skips: 0,
@@ -90,7 +90,7 @@ export async function create(storage: Storage, now: number, record: ScheduleReco
   await storage.putSchedules({ op: `create ${record.name}`, now, puts, removes: [], owner: null });
 }
 
-/** Asks for jobs of the queue of the race. */
+/** A claim of jobs of the queue of the race. */
 export function claiming(token: string, now: number, more: Partial<ClaimRequest> = {}): ClaimRequest {
   return { token, worker: token, queues: [queueAt(now)], tasks: null, limit: 1, now, claimMs: CLAIM_MS, ...more };
 }
@@ -99,7 +99,7 @@ export function claiming(token: string, now: number, more: Partial<ClaimRequest>
 export function saving(
   op: string,
   now: number,
-  writes: (Partial<SaveRequest["writes"][number]> & Held)[],
+  writes: (Partial<SaveRequest["writes"][number]> & JobClaim)[],
 ): SaveRequest {
   return {
     op,
@@ -109,13 +109,13 @@ export function saving(
   };
 }
 
-/** A claim that is held. */
-export interface Held {
+/** A claim on a job. */
+export interface JobClaim {
   id: string;
   token: string;
 }
 
-/** Takes jobs out of the way of later rounds. */
+/** Cancels jobs, so that they do not disturb later rounds. */
 export async function clear(storage: Storage, n: number, ids: readonly string[]): Promise<void> {
   await storage.cancel({ op: `clear ${ids[0]}`, now: instant(n), ids: [...ids], error: "{}" });
 }

@@ -9,7 +9,7 @@ function asking(holder: string, token: number | null, now: number): BeginTickReq
   return { holder, token, now, ttlMs: TTL_MS, maxDue: 10, resignIfIdle: false };
 }
 
-/** How a schedule stands after a round: its row, its jobs and its outcomes. */
+/** The state of a schedule after a round: its row, its jobs and its outcomes. */
 async function standing(storage: Storage, name: string) {
   const [row] = await storage.listSchedules({ names: [name], limit: 1 });
   const jobs = await storage.listJobs({ schedule: name, limit: 10 });
@@ -17,7 +17,7 @@ async function standing(storage: Storage, name: string) {
   return { row: row!, jobs, outcomes };
 }
 
-/** One job, one outcome, and they are of each other. */
+/** Checks that there is one job and one outcome, and that they belong together. */
 function expectOneJob(found: Awaited<ReturnType<typeof standing>>, at: number): void {
   expect(found.jobs).toHaveLength(1);
   expect(found.jobs[0]).toMatchObject({ scheduledAt: at });
@@ -52,7 +52,7 @@ const takeover: Race = {
 };
 
 const fireUnderTakeover: Race = {
-  title: "fire under takeover: who has seen it due fires it, the old leader and its resend only before",
+  title: "fire under takeover: the occurrence fires once, by the old leader only before the takeover",
   async round([old, resent, heir, reader], n) {
     const now = instant(n);
     const name = `taken ${n}`;
@@ -96,7 +96,7 @@ const fireByRevision: Race = {
           op: `move ${n} ${i}`,
           now,
           lease: null,
-          // Occurrences of their own: only the revision is between them.
+          // Each has an occurrence of its own, so only the revision keeps them apart.
           firings: [firing(name, 1, now + i, `${name} ${i}`)],
           resign: false,
         }),
@@ -135,7 +135,7 @@ const occurrenceOnce: Race = {
 };
 
 const register: Race = {
-  title: "registering: one creates, one replaces or removes from each state",
+  title: "registering: one caller creates, and from each revision one replaces or removes",
   async round(competitors, n) {
     const now = instant(n);
     const name = `put ${n}`;

@@ -1,6 +1,6 @@
 /**
- * What does the SQLite adapter refuse at the door? Each error has a code, names the file and the remedy, and nothing is
- * written.
+ * Which files, databases and options does the SQLite adapter refuse when it opens? Each error has a code and names the
+ * file and the remedy, and nothing is written.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,8 +45,8 @@ async function expectRefusal(code: ErrorCode, message: RegExp): Promise<void> {
   expect(readFileSync(path).equals(before)).toBe(true);
 }
 
-describe("sqlite() at the door", () => {
-  it("refuses a file that is no database", async () => {
+describe("sqlite()", () => {
+  it("refuses a file that is not a database", async () => {
     writeFileSync(path, "This is a letter, and no database at all.\n".repeat(50));
     await expectRefusal("STORAGE_UNUSABLE", /not a SQLite database; choose another path/);
   });
@@ -59,17 +59,17 @@ describe("sqlite() at the door", () => {
     await expectRefusal("SCHEMA_NEWER", /version 99 .* update Belfry here/);
   });
 
-  it("refuses tables of its names that it did not make", async () => {
+  it("refuses tables with its names that it did not make", async () => {
     change("CREATE TABLE belfry_jobs (id INTEGER PRIMARY KEY, what TEXT)");
     await expectRefusal("SCHEMA_INVALID", /"belfry_jobs" .* choose another prefix/);
   });
 
-  it("refuses a meta table of another shape", async () => {
+  it("refuses a meta table with other columns", async () => {
     change("CREATE TABLE belfry_meta (a TEXT)");
     await expectRefusal("SCHEMA_INVALID", /"belfry_meta"/);
   });
 
-  it("refuses a meta table without its version", async () => {
+  it("refuses a meta table without the version", async () => {
     change("CREATE TABLE belfry_meta (key TEXT, value TEXT)");
     await expectRefusal("SCHEMA_INVALID", /"belfry_meta"/);
   });
@@ -85,7 +85,7 @@ describe("sqlite() at the door", () => {
     expect(error.message).toMatch(/read-only; let this process write to the file and its folder/);
   });
 
-  // As root, permission bits do not keep a process from writing, so the file is opened read-only by its address.
+  // Root may write whatever the permission bits say, so the file is opened read-only by its URL.
   it("refuses a read-only file", async () => {
     change("CREATE TABLE mine (id INTEGER)");
     const error = await refusal(sqlite(`file:${path}?mode=ro`));
@@ -100,15 +100,15 @@ describe("sqlite() at the door", () => {
     expect(error.message).toMatch(/check that its folder exists/);
   });
 
-  it.each([[""], [undefined], [null], [{}]])("refuses %j for a database", (database) => {
+  it.each([[""], [undefined], [null], [{}]])("refuses %j as a database", (database) => {
     expect(() => sqlite(database as string)).toThrow(/give the path of a file/);
   });
 
-  it.each([["1abc"], ["a-b"], [""], ["x; DROP TABLE y"]])("refuses the prefix %j", (prefix) => {
+  it.each([["1abc"], ["a-b"], [""], ["x; DROP TABLE y"]])("refuses the table prefix %j", (prefix) => {
     expect(() => sqlite(path, { prefix })).toThrow(/table prefix/);
   });
 
-  it("lives beside the user's tables under a prefix, twice in one file", async () => {
+  it("keeps two sets of tables in one file, beside the user's, under two prefixes", async () => {
     change("CREATE TABLE jobs (id INTEGER PRIMARY KEY); INSERT INTO jobs VALUES (1)");
     for (const prefix of ["a_", "b_"]) {
       const storage = sqlite(path, { prefix });
@@ -118,7 +118,7 @@ describe("sqlite() at the door", () => {
     }
   });
 
-  it("answers CLOSED after close, and closes twice", async () => {
+  it("rejects calls after close() with CLOSED, and close() may be called twice", async () => {
     const storage = sqlite(path);
     await storage.migrate({ now: 0 });
     await storage.close();

@@ -1,6 +1,6 @@
 /**
- * How do rows go into SQLite one by one, and come out of it? In as VALUES whose first value is null where a guard says
- * no; out as arrays that are read by name.
+ * How are rows written to SQLite one by one, and read? As VALUES whose first value is null where a guard refuses the
+ * row; as arrays that are read by name.
  */
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -42,7 +42,7 @@ test("an insert from a list becomes VALUES where rows go one by one, with its gu
   expect(remote.each).toBeNull();
 });
 
-test("a row whose first column is null is left out; any other null is refused, so no payload gets lost in silence", async () => {
+test("a row whose first column is null is left out, and any other null is an error, so no payload is lost silently", async () => {
   const database = new DatabaseSync(":memory:");
   await sqlite(database).migrate({ now: 0 });
   const steps = database.prepare(

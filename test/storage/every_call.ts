@@ -1,9 +1,13 @@
-/** What can a storage be asked? One call of each kind, for tests of plans and of lost replies. */
+/** One call of every kind, for tests of query plans and of lost replies. */
 import type { Storage } from "../../src/storage/port.ts";
 import { claiming, create, firing, instant, job, saving, schedule } from "./races/rows.ts";
 
-/** Sends every kind of batch once, always with the same names and instants. @returns answers that a resend gives alike */
-export async function everything(storage: Storage): Promise<Record<string, unknown>> {
+/**
+ * Makes every kind of call once, always with the same names and instants.
+ *
+ * @returns the answers that a second send repeats
+ */
+export async function everyCall(storage: Storage): Promise<Record<string, unknown>> {
   const now = instant(0);
   await storage.migrate({ now });
   await create(storage, now, schedule("s", now, { watchesJobs: true }));

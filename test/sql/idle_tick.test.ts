@@ -1,9 +1,9 @@
 /**
- * What does a tick cost that finds nothing? One round trip and three rows, by the engines' own counters, however many
- * schedules and finished jobs there are.
+ * What does a tick cost when nothing is due? One round trip and three rows read, by the databases' own counters,
+ * however many schedules and finished jobs there are.
  *
- * The engine itself ticks, on the counting storages of `bench/roundtrips`. The three are the lease as it is written, the
- * first schedule, and the lease as it is read back; looks into indexes that have nothing are no rows.
+ * The engine itself ticks, on the counting storages of `bench/roundtrips`. The three rows are the lease when it is
+ * written, the first schedule, and the lease when it is read back; looks into empty indexes read no rows.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { ENGINES, type Engine, type Work } from "../../bench/roundtrips/engines.ts";
@@ -55,14 +55,14 @@ describe.each(["sqld", "d1", "postgres"])("%s", (name) => {
         written: after.written! - before.written!,
       };
     };
-    // The first of each warms up: Postgres is told the statements when it first meets them.
+    // The first tick of each kind prepares its statements on Postgres.
     const idle = async (): Promise<void> => {
       expect(await belfry.tick()).toMatchObject({ leader: true, fired: 0, ran: 0, jobsAt: null });
     };
     await idle();
     expect(await cost(idle)).toEqual({ trips: 1, read: 3, written: 1 });
 
-    // A loop keeps its lease; a standby finds it held.
+    // A loop renews its lease; a standby finds it taken.
     const tick = (holder: string, token: number | null) =>
       storage.beginTick({ holder, token, now: Date.now(), ttlMs: 60_000, maxDue: 500, resignIfIdle: false });
     const { lease } = await tick("a", null);

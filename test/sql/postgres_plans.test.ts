@@ -1,5 +1,6 @@
 /**
- * Do Postgres' plans, made once and kept, stay good when an empty table has grown? Counted by the server's own statistics.
+ * Are Postgres' plans, which are made once and kept, still good when an empty table has grown? By the server's own
+ * statistics.
  */
 import { expect, inject, test } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
@@ -14,7 +15,7 @@ test("a save reads as few rows beside 2,000 finished jobs as beside none, by pla
   const pool = schema.pool({ max: 1 });
   const storage = postgres(pool);
   await storage.migrate({ now: T0 });
-  // So that nothing but the rows themselves changes what the planner knows.
+  // Autovacuum off: the planner keeps what it knows.
   await pool.query("ALTER TABLE belfry_jobs SET (autovacuum_enabled = off)");
   const read = async (): Promise<number> => {
     await pool.query("SELECT pg_stat_force_next_flush()");
@@ -67,7 +68,7 @@ test("a tick looks for unfinished jobs by index, also by plans made when the tab
   const storage = postgres(pool);
   await storage.migrate({ now: T0 });
   await pool.query("ALTER TABLE belfry_jobs SET (autovacuum_enabled = off)");
-  // A table of no pages costs nothing to walk: EXISTS in a list of columns then becomes a table of all that it could find.
+  // A table without pages costs nothing to scan: EXISTS in a list of columns then becomes a hash of all possible rows.
   await pool.query("VACUUM ANALYZE belfry_jobs");
   const read = async (): Promise<{ scans: number; rows: number }> => {
     await pool.query("SELECT pg_stat_force_next_flush()");

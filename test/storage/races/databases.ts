@@ -1,8 +1,8 @@
 /**
- * On what do races run? An arena gives several storages over one database, each on a connection of its own: SQLite files
- * from five processes, Postgres through a pool of one connection each, sqld through a client each.
+ * Which databases do races run on? Each gives several storages over one database, each storage with a connection of its
+ * own: SQLite files from five processes, Postgres through a pool of one connection each, sqld through a client each.
  *
- * Every call of a competitor starts a random little later than asked (seeded), so that the batches meet in ever new ways.
+ * Every call starts a little later than asked, by a random time (seeded), so that batches overlap in many ways.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -24,24 +24,24 @@ const COMPETITORS = 4;
 export const STARTERS = 10;
 
 /** Storages over one database. */
-export interface Arena {
+export interface RaceDatabase {
   readonly name: string;
   /** Over one database that is migrated. */
   readonly competitors: readonly Storage[];
-  /** Over one empty database that nobody has migrated. */
+  /** Over one empty database without tables. */
   starters(): Promise<{ storages: readonly Storage[]; dispose(): Promise<void> }>;
   dispose(): Promise<void>;
 }
 
 let seed = 20_261_122;
 
-/** A random number below 1; seeded, so that a run can be had again as nearly as a race can. */
+/** A random number below 1; seeded, so that a run can be repeated as far as a race can. */
 function random(): number {
   seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
   return seed / 2 ** 32;
 }
 
-/** How late a call starts: mostly nearly at once, sometimes after a typical batch. */
+/** The delay of a call, ms: mostly almost none, sometimes that of a typical batch. */
 function lateUs(batchUs: number): number {
   return random() < 0.4 ? random() * 50 : random() * batchUs;
 }
@@ -61,7 +61,7 @@ function late(storage: Storage, batchUs: number): Storage {
   });
 }
 
-/** A process that calls for us. */
+/** A process that makes calls for a test. */
 class Process {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
@@ -114,7 +114,7 @@ class Process {
 }
 
 /** SQLite files, each competitor a process. */
-export async function sqliteArena(): Promise<Arena> {
+export async function sqliteRaces(): Promise<RaceDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "belfry-race-"));
   const processes = Array.from({ length: 5 }, () => new Process());
   await Promise.all(processes.map((process) => process.ready));
@@ -145,7 +145,7 @@ export async function sqliteArena(): Promise<Arena> {
 }
 
 /** Postgres, a connection for each competitor. @param url address of the server */
-export async function postgresArena(url: string): Promise<Arena> {
+export async function postgresRaces(url: string): Promise<RaceDatabase> {
   const schema = await freshSchema(url);
   const pools = Array.from({ length: STARTERS }, () => schema.pool({ max: 1 }));
   const competitors = pools.slice(0, COMPETITORS).map((pool) => late(postgres(pool), 4000));
@@ -177,9 +177,9 @@ export async function postgresArena(url: string): Promise<Arena> {
 }
 
 /** sqld, a client for each competitor. @param url address of the server */
-export async function sqldArena(url: string): Promise<Arena> {
+export async function sqldRaces(url: string): Promise<RaceDatabase> {
   const clients = Array.from({ length: STARTERS }, () => createClient({ url }));
-  // The server has one database: what a race uses is told apart by its prefix.
+  // The server has one database: each race has a table prefix of its own.
   const run = `r${process.pid}_${Math.floor(performance.now())}_`;
   const open = (prefix: string): Storage[] => clients.map((client) => late(libsql(client, { prefix }), 3000));
   const competitors = open(run).slice(0, COMPETITORS);
