@@ -21,6 +21,7 @@ import {
   unfit,
   whole,
 } from "./base/options.ts";
+import type { CalendarReader } from "./cron/calendar.ts";
 import { resolveTimeZone, type TemporalLike } from "./cron/mod.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import type { Storage } from "./storage/port.ts";
@@ -62,6 +63,11 @@ export interface BelfryOptions {
   retention?: RetentionOptions;
   /** Temporal to take zones from, where the runtime has none; without it they come from `Intl`, with equal answers. */
   temporal?: TemporalLike;
+  /**
+   * Reads recurrence rules (`RRULE:FREQ=...`): `rrule` of `belfry/rrule`. Every program that registers or fires schedules on
+   * this storage needs it where one of them is a rule. @default none
+   */
+  recurrence?: CalendarReader;
   /** Time: for tests. @default the runtime's clock and timers */
   clock?: Clock;
   /** Ids and chance: for tests. @default the runtime's randomness */
@@ -114,6 +120,7 @@ export const BELFRY_CHECKS: Checks<BelfryOptions> = {
   drain: duration(),
   retention: optionsOf(RETENTION_CHECKS),
   temporal: isTemporal,
+  recurrence: callback,
   clock: aClock,
   ids: having(["id", "token", "random"], "a source of ids"),
   codec: having(["encode", "decode"], "a codec"),
@@ -136,7 +143,7 @@ export interface Parts {
  */
 export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts {
   checkOptions(options ?? {}, "Belfry", BELFRY_CHECKS);
-  const { storage, temporal } = options ?? {};
+  const { storage, temporal, recurrence } = options ?? {};
   isStorage(storage, "storage", "Belfry");
   const { concurrency = 10, queues, retention = {} } = options;
   const scheduler = {
@@ -180,6 +187,7 @@ export function readOptions(options: BelfryOptions, closed: AbortSignal): Parts 
     logger,
     timeZone: resolveTimeZone(options.timeZone ?? "UTC"),
     temporal,
+    recurrence,
     holder: ids.token(),
     report,
   });

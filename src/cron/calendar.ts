@@ -5,7 +5,9 @@
  * of the face is made of those here; `Date` appears only in this file. It holds no clock and no timer: an instant that is
  * not given is the present, read in `instant` below and nowhere else in this folder.
  */
+import type { DstRule } from "./occurrences.ts";
 import type { CronWarning } from "./warnings.ts";
+import type { TemporalLike } from "./zone.ts";
 
 /** What may be given as an instant: a Date, epoch milliseconds, or a `Temporal.Instant` or `ZonedDateTime`. */
 export type InstantLike = Date | number | { readonly epochMilliseconds: number };
@@ -124,6 +126,33 @@ export abstract class Calendar {
     return (this.nextMs(second - 1) ?? Infinity) < second + 1000;
   }
 }
+
+/** Options of every calendar that is not cron. */
+export interface CalendarOptions {
+  /**
+   * IANA name in any case, `UTC`, an offset like `+05:30`, or `local` for the process's own zone.
+   * @default "UTC"
+   */
+  readonly timeZone?: string | undefined;
+  /**
+   * What happens when clocks change; see `dst` of `CronOptions`.
+   * @default "once"
+   */
+  readonly dst?: DstRule | undefined;
+  /** The first instant that may be an occurrence; its local time gives what the text leaves open. */
+  readonly start?: InstantLike | undefined;
+  /**
+   * What counts where there is no `start`: occurrences come after it. Its local day gives what the text leaves open, with
+   * 00:00 as time of day.
+   * @default 0, which is 1970-01-01T00:00:00Z
+   */
+  readonly anchor?: InstantLike | undefined;
+  /** Where zones come from; the runtime's own Temporal by default, `Intl` where there is none. */
+  readonly temporal?: TemporalLike | undefined;
+}
+
+/** Reads expressions of a kind that is not built in: `rrule` of `belfry/rrule` is one. */
+export type CalendarReader = (text: string, options?: CalendarOptions) => Calendar;
 
 /** The last instant that a Date can hold. */
 export const MAX_MS = 8.64e15;

@@ -35,6 +35,7 @@ export function dialectHint(
     text = text.replace(whole, "");
     return part;
   };
+  if (/^(RRULE:|FREQ=|DTSTART)/i.test(text)) return 'looks like a recurrence rule; see "belfry/rrule"';
   const zone = strip(/^(?:CRON_)?TZ=(\S+) /i, "a crontab with a zone");
   if (zone) options.push(`timeZone: "${zone}"`);
   strip(/(?:^| )#.*/, "a crontab with a comment");

@@ -64,7 +64,7 @@ export type NextLocal = (from: number) => number;
  *
  * @param options `elapsed`: under the Vixie rule, what follows elapsed time; `horizon`: see {@link HORIZON}
  */
-function walk(
+export function walk(
   zone: Zone,
   nextLocal: NextLocal,
   { rule, elapsed, horizon = HORIZON }: { rule: DstRule; elapsed: boolean; horizon?: number },

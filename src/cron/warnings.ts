@@ -45,7 +45,7 @@ export function findWarnings(occurrences: Occurrences, from: number): CronWarnin
  * @param everyHour whether it goes on hour after hour
  * @param from seconds since 1970
  */
-function clockWarnings(
+export function clockWarnings(
   { next, matchesLocal, zone, rule }: Omit<Occurrences, "expression" | "previous">,
   everyHour: boolean,
   from: number,

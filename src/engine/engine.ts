@@ -8,6 +8,7 @@ import type { CorrectedClock } from "../base/clock.ts";
 import { type Codec, plainCodec } from "../base/codec.ts";
 import type { Ids } from "../base/id.ts";
 import { guardedLogger, type Logger, silentLogger } from "../base/log.ts";
+import type { CalendarReader } from "../cron/calendar.ts";
 import type { TemporalLike } from "../cron/mod.ts";
 import type { Storage } from "../storage/port.ts";
 import { TaskRegistry } from "../task/registry.ts";
@@ -35,6 +36,8 @@ export interface Engine {
   /** Default zone of schedules. */
   readonly timeZone: string;
   readonly temporal: TemporalLike | undefined;
+  /** Reads recurrence rules; undefined: this program has no reader of them. */
+  readonly recurrence: CalendarReader | undefined;
   /** Name of this engine, unique on the storage: holder of the lease, worker of claims. */
   readonly holder: string;
   /** Opens the storage once; every operation awaits this before it uses the storage. */
@@ -56,7 +59,7 @@ export interface Engine {
 /** The parts of an engine that the caller of {@link createEngine} gives; the others have defaults. */
 export interface EngineParts
   extends Pick<Engine, "storage" | "clock" | "ids" | "holder" | "report">,
-    Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal">> {
+    Partial<Pick<Engine, "codec" | "tasks" | "logger" | "timeZone" | "temporal" | "recurrence">> {
   /** Default: opens the storage by bringing its schema up to date. */
   open?: () => Promise<void>;
   /** How long one call of the storage may take, ms; see `boundStorage`. @default Infinity */
@@ -85,6 +88,7 @@ export function createEngine(parts: EngineParts): Engine {
     log,
     timeZone: parts.timeZone ?? "UTC",
     temporal: parts.temporal,
+    recurrence: parts.recurrence,
     holder: parts.holder,
     open: parts.open ?? openStorage(storage, clock, logger, closed),
     report,

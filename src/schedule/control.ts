@@ -163,7 +163,7 @@ async function cancelUnfinished(engine: Engine, name: string): Promise<void> {
 
 /** Reads a definition that must be readable. */
 export function need(engine: Engine, record: ScheduleRecord): ReadSchedule {
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (!(read instanceof Error)) return read;
   throw new BelfryError(
     "SCHEDULE_BROKEN",

@@ -35,7 +35,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { OVERLAPS } from "./planner.ts";
-import { calendar, writeAt } from "./timing.ts";
+import { calendar, isRecurrence, recurrence, type TimingRule, writeAt } from "./timing.ts";
 import { scheduleWarnings } from "./warnings.ts";
 import { readFrom, readUntil, type WhenContext } from "./when.ts";
 
@@ -167,7 +167,7 @@ function inSchedule(name: string, error: unknown): unknown {
 
 function canonical(
   engine: Engine,
-  { name, expression: written, options = {} }: ScheduleSpec,
+  { name, expression: written, options = {}, createdAt = engine.clock.now() }: ScheduleSpec,
   { task, input, known }: { task: string; input: string; known: TaskDefinition | undefined },
 ): ScheduleDefinition {
   const { temporal } = engine;
@@ -187,12 +187,17 @@ function canonical(
   const context = { timeZone, temporal };
   const duration = (value: Duration | undefined, option: string, minMs: number): number | null =>
     value === undefined ? null : parseDuration(value, option, { minMs });
+  const startAt = options.startAt === undefined ? null : readFrom(options.startAt, "startAt", context);
+  const timing = { timeZone, days, dst, startAt, endAt: null };
   const definition: Mutable<ScheduleDefinition> = {
-    expression: readExpression(written, { name, timeZone, days, dst, temporal }),
+    expression:
+      typeof written === "string" && isRecurrence(written)
+        ? readRecurrence({ ...timing, expression: written }, createdAt, engine)
+        : readExpression(written, { name, timeZone, days, dst, temporal }),
     timeZone,
     days,
     dst,
-    startAt: options.startAt === undefined ? null : readFrom(options.startAt, "startAt", context),
+    startAt,
     endAt: options.endAt === undefined ? null : readUntil(options.endAt, "endAt", context),
     exclude: NONE,
     maxFires: options.maxFires === undefined ? null : wholeNumber(options.maxFires, "maxFires", 1, 2 ** 31),
@@ -250,6 +255,18 @@ function occurs(cron: Cron): boolean {
   if (cron.intervalMs === null && cron.nextMs(-8.64e15) === null) return false;
   occurring.add(cron);
   return true;
+}
+
+/** Reads a recurrence rule. @returns its canonical text */
+function readRecurrence(rule: TimingRule, createdAt: Instant, engine: Engine): string {
+  const { text } = recurrence(rule, createdAt, engine);
+  // A rule whose UNTIL has passed has ended, which is no mistake: it is registered again at every start.
+  const open = recurrence({ ...rule, expression: text.replace(/;UNTIL=[^;]*/, "") }, createdAt, engine);
+  if (open.nextMs(-8.64e15) !== null) return text;
+  throw new BelfryError(
+    "CRON_NEVER",
+    `${JSON.stringify(rule.expression)} never occurs: no day is what all its parts ask for; leave one of the BY parts out`,
+  );
 }
 
 interface ExpressionContext {

@@ -7,13 +7,13 @@
  */
 import { fromJson } from "../base/codec.ts";
 import { BelfryError } from "../base/error.ts";
-import { isSameZone, type TemporalLike } from "../cron/zone.ts";
+import { isSameZone } from "../cron/zone.ts";
 import type { Instant } from "../storage/port.ts";
 import type { RetryPolicy } from "../task/retry.ts";
 import { Excluded } from "./exclude.ts";
 import { catchUpRule, type StoredCatchUp } from "./options.ts";
 import type { Overlap, PlanRules } from "./planner.ts";
-import { Timing, type TimingRule } from "./timing.ts";
+import { type CalendarSource, PLAIN_SOURCE, Timing, type TimingRule } from "./timing.ts";
 
 /** A schedule's canonical definition: everything that decides what it does, and nothing about where it stands. */
 export interface ScheduleDefinition extends TimingRule {
@@ -145,16 +145,17 @@ export interface ReadSchedule extends PlanRules {
  * Reads a stored definition.
  *
  * @returns the rules for the planner, or the error that makes the schedule `broken`: text that is not JSON, fields of a
- * newer version, an expression that cannot be read, a zone that this runtime does not know
+ * newer version, an expression that cannot be read, a zone that this runtime does not know, a recurrence rule where this
+ * program has no reader of them
  */
 export function readDefinition(
   record: { readonly definition: string; readonly createdAt: Instant },
-  temporal: TemporalLike | undefined,
+  source: CalendarSource = PLAIN_SOURCE,
 ): ReadSchedule | Error {
   try {
     const definition = parseDefinition(record.definition);
     if (definition instanceof Error) return definition;
-    return rulesOf(definition, record.createdAt, temporal);
+    return rulesOf(definition, record.createdAt, source);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
@@ -164,12 +165,13 @@ export function readDefinition(
 export function rulesOf(
   definition: ScheduleDefinition,
   createdAt: Instant,
-  temporal: TemporalLike | undefined,
+  source: CalendarSource = PLAIN_SOURCE,
 ): ReadSchedule {
   const { timeZone, exclude } = definition;
+  const { temporal } = source;
   return {
     definition,
-    timing: new Timing(definition, createdAt, temporal),
+    timing: new Timing(definition, createdAt, source),
     excluded: exclude.length === 0 ? null : new Excluded(exclude, { timeZone, temporal }),
     catchUp: catchUpRule(definition.catchUp),
     expiresInMs: definition.expiresInMs,

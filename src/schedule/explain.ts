@@ -48,7 +48,7 @@ export interface Explanation {
  */
 export async function explainOccurrence(engine: Engine, name: string, at: When): Promise<Explanation> {
   const record = await readSchedule(engine, name);
-  const read = record === null ? null : readDefinition(record, engine.temporal);
+  const read = record === null ? null : readDefinition(record, engine);
   const rules = read instanceof Error ? null : read;
   const timeZone = rules?.definition.timeZone ?? engine.timeZone;
   const moment = readSpan(at, "the instant to explain", { timeZone, temporal: engine.temporal });

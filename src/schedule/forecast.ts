@@ -89,7 +89,7 @@ export interface Forecast {
 }
 
 /** The parts of an engine that a forecast uses: tasks, the default zone, Temporal and the codec. */
-export type ForecastContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "codec">>;
+export type ForecastContext = Partial<Pick<Engine, "tasks" | "timeZone" | "temporal" | "recurrence" | "codec">>;
 
 const DOWNTIME_CHECKS: Checks<Downtime> = { from: anything, to: anything };
 const EACH_DURATION = duration();
@@ -152,7 +152,12 @@ export async function forecastSchedule(
     from: readFrom(gap.from, `downtime[${i}].from`, whens),
     to: backAt(gap.to, `downtime[${i}].to`, whens),
   }));
-  const run = new Run(name, rulesOf(definition, from, temporal), options.durations ?? 0, temporal);
+  const run = new Run(
+    name,
+    rulesOf(definition, from, { temporal, recurrence: context.recurrence }),
+    options.durations ?? 0,
+    temporal,
+  );
   const { max = 10_000 } = options;
   let state = { nextAt: run.rules.timing.next(from), fired: 0, lastAt: null as Instant | null };
   while (state.nextAt !== null && state.nextAt <= to && run.occurrences.length < max) {

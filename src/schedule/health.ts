@@ -172,7 +172,7 @@ function silent(record: ScheduleRecord, engine: Engine, now: Instant): HealthPro
         "it fires nothing until then: trigger it by hand, or change its timing to plan it anew",
     };
   }
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (read instanceof Error) {
     return { code: "broken", schedule, message: `Schedule "${schedule}" would break here: ${read.message}` };
   }

@@ -43,9 +43,12 @@ export interface ScheduleInfo {
 }
 
 /** Shows a stored schedule. */
-export function scheduleInfo(record: ScheduleRecord, engine: Pick<Engine, "temporal" | "clock">): ScheduleInfo {
+export function scheduleInfo(
+  record: ScheduleRecord,
+  engine: Pick<Engine, "temporal" | "recurrence" | "clock">,
+): ScheduleInfo {
   const { name, state, nextAt, lastAt, fired, skips, failures, note, owner, revision, createdAt, updatedAt } = record;
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   const readable = !(read instanceof Error);
   const next = readable && state === "active" ? nextFire(name, read, record, engine.clock.now()) : null;
   return {

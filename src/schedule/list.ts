@@ -87,7 +87,7 @@ export async function listSchedules(engine: Engine, options: ListSchedulesOption
 function fits(record: ScheduleRecord, engine: Engine, { task, tag, state, owner }: ListSchedulesOptions): boolean {
   if ((state !== undefined && record.state !== state) || (owner !== undefined && record.owner !== owner)) return false;
   if (task === undefined && tag === undefined) return true;
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (read instanceof Error) return false;
   const { definition } = read;
   return (task === undefined || definition.task === task) && (tag === undefined || definition.tags.includes(tag));
@@ -183,7 +183,7 @@ async function find(
     return { name: schedule, read: need(engine, record), standing: record };
   }
   const { name, definition } = await defineSchedule(engine, schedule);
-  const read = rulesOf(definition, schedule.createdAt ?? now, engine.temporal);
+  const read = rulesOf(definition, schedule.createdAt ?? now, engine);
   return { name, read, standing: { nextAt: read.timing.next(now), fired: 0, lastAt: null } };
 }
 
@@ -220,7 +220,7 @@ export async function listOccurrences(
   checkOptions(options, "schedules.occurrences", OCCURRENCE_CHECKS);
   const { from, to, limit = 100, newestFirst = true } = options;
   const record = await readSchedule(engine, name);
-  const read = record === null ? null : readDefinition(record, engine.temporal);
+  const read = record === null ? null : readDefinition(record, engine);
   const timeZone = read === null || read instanceof Error ? engine.timeZone : read.definition.timeZone;
   const context = { timeZone, temporal: engine.temporal };
   return await engine.storage.listOccurrences({

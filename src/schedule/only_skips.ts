@@ -35,7 +35,7 @@ export async function findOnlySkips(engine: Engine, now: Instant): Promise<OnlyS
   const records = await storage.listSchedules({ state: "active", minSkips: ONLY_SKIPS_FROM, limit });
   const found: OnlySkips[] = [];
   for (const record of records) {
-    const read = readDefinition(record, engine.temporal);
+    const read = readDefinition(record, engine);
     const [last] = await storage.listOccurrences({ schedule: record.name, newestFirst: true, limit: 1 });
     if (read instanceof Error || last === undefined) continue;
     const why = await explain(engine, record, read, last, now);

@@ -45,7 +45,7 @@ export async function specOf(
   patch: SchedulePatch,
 ): Promise<{ spec: ScheduleSpec; keeps: Partial<ScheduleDefinition> }> {
   const { name, createdAt } = record;
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (read instanceof Error) {
     throw new BelfryError(
       "SCHEDULE_BROKEN",

@@ -141,7 +141,7 @@ function put(
   stored: StoredSchedule | null,
   now: Instant,
 ): SchedulePut {
-  const { fields, outcomes } = transition(stored, rulesOf(definition, record.createdAt, engine.temporal), now);
+  const { fields, outcomes } = transition(stored, rulesOf(definition, record.createdAt, engine), now);
   const draft = stored === null || stored.read instanceof Error ? null : new FiringDraft(name, stored.read.definition);
   for (const outcome of outcomes) draft?.add(outcome, engine, now);
   return {
@@ -183,7 +183,7 @@ function blank(name: string, owner: string | null, now: Instant): ScheduleRecord
 
 /** Reads a stored schedule; a broken one that can be read but not planned counts as unreadable, so it can be replaced. */
 export function readStored(engine: Engine, record: ScheduleRecord, now: Instant): StoredSchedule {
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (record.state !== "broken" || read instanceof Error) return { record, read };
   try {
     const planner = new Planner(read, { ...record, busy: false }, now);
@@ -236,7 +236,7 @@ async function drain(
  * never writes the same text twice.
  */
 async function keepStored(engine: Engine, defined: DefinedSchedule, record: ScheduleRecord): Promise<DefinedSchedule> {
-  const before = readDefinition(record, engine.temporal);
+  const before = readDefinition(record, engine);
   if (before instanceof Error) return defined;
   const { timeZone, input } = before.definition;
   const zone = defined.definition.timeZone;

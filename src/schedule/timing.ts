@@ -6,13 +6,15 @@
  * outage: a week of `@every 1s` is one division, a week of a calendar expression is walked at about 50 ns a step, and the
  * caller sets how many steps may be taken.
  */
+import { BelfryError } from "../base/error.ts";
+import type { Calendar, CalendarReader } from "../cron/calendar.ts";
 import { Cron } from "../cron/cron.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { TemporalLike } from "../cron/zone.ts";
 
 /** The canonical fields that decide a schedule's occurrences: equal rules have the same occurrences. */
 export interface TimingRule {
-  /** Canonical text: a cron expression with `H` resolved, `@every 1h30m` or `@at 2026-12-24T18:00:00.000Z`. */
+  /** Canonical text: cron with `H` resolved, `RRULE:...`, `@every 1h30m` or `@at 2026-12-24T18:00:00.000Z`. */
   readonly expression: string;
   /** Canonical name of the zone. */
   readonly timeZone: string;
@@ -25,6 +27,16 @@ export interface TimingRule {
   /** No occurrence lies after it; null: no bound. */
   readonly endAt: number | null;
 }
+
+/** What calendars are made with; an engine is one. */
+export interface CalendarSource {
+  readonly temporal: TemporalLike | undefined;
+  /** Reads recurrence rules; undefined where this program has no reader of them. */
+  readonly recurrence?: CalendarReader | undefined;
+}
+
+/** Zones from the runtime, and no recurrence rules. */
+export const PLAIN_SOURCE: CalendarSource = { temporal: undefined };
 
 /** A counted run of occurrences. */
 export interface CountedRun {
@@ -63,23 +75,61 @@ export function calendar(rule: Omit<TimingRule, "startAt" | "endAt">, temporal: 
   return cron;
 }
 
+/** Whether an expression is a recurrence rule, or was meant to be one. */
+export function isRecurrence(expression: string): boolean {
+  return /^\s*(RRULE|FREQ|DTSTART|EXDATE|RDATE)\b/i.test(expression);
+}
+
+/**
+ * Reads a recurrence rule, or finds it read: one with COUNT has counted its occurrences.
+ *
+ * @param createdAt from when it counts where there is no `startAt`
+ * @throws BelfryError `OPTION_INVALID` where this program has no reader of recurrence rules
+ */
+export function recurrence(
+  rule: TimingRule,
+  createdAt: number,
+  { temporal, recurrence: read }: CalendarSource,
+): Calendar {
+  const { expression, timeZone, dst, startAt } = rule;
+  if (read === undefined) {
+    throw new BelfryError(
+      "OPTION_INVALID",
+      `Cannot read ${JSON.stringify(expression)}: this program has no reader of recurrence rules; ` +
+        'pass recurrence: rrule, from "belfry/rrule", to new Belfry',
+    );
+  }
+  let known = recurrences.get(read);
+  if (known === undefined || known.size >= MAX_CALENDARS) {
+    known = new Map();
+    recurrences.set(read, known);
+  }
+  // A Temporal that is passed in is the same for a program's whole life, as is the reader.
+  const key = [expression, timeZone, dst, startAt ?? `from ${createdAt}`].join("\n");
+  const calendar =
+    known.get(key) ?? read(expression, { timeZone, dst, start: startAt ?? undefined, anchor: createdAt, temporal });
+  known.set(key, calendar);
+  return calendar;
+}
+
+const recurrences = new WeakMap<CalendarReader, Map<string, Calendar>>();
 const calendars = new WeakMap<object, Map<string, Map<string, Cron>>>();
 /** In each zone. */
 const MAX_CALENDARS = 5_000;
 
 /** Finds and counts the occurrences of one schedule. */
 export class Timing {
-  readonly #cron: Cron | null;
+  readonly #cron: Calendar | null;
   readonly #intervalMs: number | null = null;
   readonly #anchor: number;
   readonly #startAt: number;
   readonly #endAt: number;
 
   /**
-   * @param createdAt when the schedule was registered: the anchor of `@every` where `startAt` gives none
-   * @throws BelfryError `CRON_SYNTAX`, `ZONE_UNKNOWN`
+   * @param createdAt when the schedule was registered: the anchor of `@every` and of recurrence rules where `startAt` gives none
+   * @throws BelfryError `CRON_SYNTAX`, `ZONE_UNKNOWN`, and `OPTION_INVALID` where there is no reader of recurrence rules
    */
-  constructor(rule: TimingRule, createdAt: number, temporal: TemporalLike | undefined) {
+  constructor(rule: TimingRule, createdAt: number, source: CalendarSource = PLAIN_SOURCE) {
     this.#startAt = rule.startAt ?? -Infinity;
     this.#endAt = rule.endAt ?? Infinity;
     this.#anchor = rule.startAt ?? createdAt;
@@ -88,7 +138,8 @@ export class Timing {
       this.#anchor = Date.parse(rule.expression.slice(AT.length));
       if (Number.isNaN(this.#anchor)) throw new RangeError(`Cannot read "${rule.expression}": no instant`);
     } else {
-      this.#cron = calendar(rule, temporal);
+      const isRule = isRecurrence(rule.expression);
+      this.#cron = isRule ? recurrence(rule, createdAt, source) : calendar(rule, source.temporal);
       this.#intervalMs = this.#cron.intervalMs;
     }
   }

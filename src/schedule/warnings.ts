@@ -8,7 +8,7 @@ import { type ReadSchedule, rulesOf, type ScheduleDefinition } from "./definitio
 import { writeLocal } from "./local_time.ts";
 import { nothingLeft } from "./only_skips.ts";
 import type { Expression } from "./options.ts";
-import { calendar } from "./timing.ts";
+import { calendar, isRecurrence, recurrence } from "./timing.ts";
 
 /** What {@link scheduleWarnings} looks at beside the definition. */
 export interface WarningContext {
@@ -24,7 +24,7 @@ export interface WarningContext {
 
 /** Says in sentences what may surprise the author of a schedule, about its occurrences first. */
 export function scheduleWarnings(name: string, definition: ScheduleDefinition, context: WarningContext): string[] {
-  const rules = rulesOf(definition, context.createdAt, context.engine.temporal);
+  const rules = rulesOf(definition, context.createdAt, context.engine);
   return [
     ...ofOccurrences(name, rules, context),
     ...ofExclusions(rules, context),
@@ -133,12 +133,14 @@ function ofTask({ task, overlap }: ScheduleDefinition, { engine: { tasks } }: Wa
 }
 
 /** What the expression may have been meant to say, and what changes of clocks do to it. */
-function ofExpression({ definition, timing }: ReadSchedule, { engine, now, written }: WarningContext): string[] {
+function ofExpression({ definition, timing }: ReadSchedule, context: WarningContext): string[] {
+  const { engine, now, createdAt, written } = context;
   const { expression } = definition;
   if (timing.next(now) === null || expression.startsWith("@at")) return [];
   // What was written says more than the canonical text, but `H` has its value there only.
   const text = typeof written === "string" && !/\bh\b/i.test(written) ? written : expression;
-  return calendar({ ...definition, expression: text }, engine.temporal)
-    .warnings(now)
-    .map((warning) => warning.message);
+  const found = isRecurrence(expression)
+    ? recurrence(definition, createdAt, engine)
+    : calendar({ ...definition, expression: text }, engine.temporal);
+  return found.warnings(now).map((warning) => warning.message);
 }

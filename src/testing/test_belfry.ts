@@ -21,7 +21,10 @@ import { countedIds } from "./ids.ts";
 
 /** Options of {@link createTestBelfry}. */
 export interface TestBelfryOptions
-  extends Pick<BelfryOptions, "timeZone" | "claimTtl" | "concurrency" | "queues" | "temporal" | "retention"> {
+  extends Pick<
+    BelfryOptions,
+    "timeZone" | "claimTtl" | "concurrency" | "queues" | "temporal" | "recurrence" | "retention"
+  > {
   /** What the clock shows at first: epoch ms or ISO text. @default "2026-01-01T00:00:00Z" */
   start?: number | string;
   /** Seed of chance: jitter, retry delays, `ctx.random()`. @default 1 */
@@ -36,6 +39,7 @@ const TEST_CHECKS: Checks<TestBelfryOptions> = {
   concurrency: BELFRY_CHECKS.concurrency,
   queues: BELFRY_CHECKS.queues,
   temporal: BELFRY_CHECKS.temporal,
+  recurrence: BELFRY_CHECKS.recurrence,
   retention: BELFRY_CHECKS.retention,
   logger: BELFRY_CHECKS.logger,
   start: (value, name, of) => {

@@ -72,7 +72,7 @@ async function heal(engine: Engine): Promise<string[]> {
 
 /** The put that makes a broken schedule active at the place where it stood, so that it catches up what it missed. */
 function repaired(record: ScheduleRecord, engine: Engine, now: number): SchedulePut | null {
-  const read = readDefinition(record, engine.temporal);
+  const read = readDefinition(record, engine);
   if (read instanceof Error) return null;
   const nextAt = record.nextAt ?? read.timing.next(now);
   const state = nextAt === null ? "ended" : "active";

@@ -74,7 +74,7 @@ class Pass {
   /** Adds a schedule and makes its first decision. */
   take(record: DueSchedule): void {
     try {
-      const read = readDefinition(record, this.#engine.temporal);
+      const read = readDefinition(record, this.#engine);
       if (read instanceof Error) throw read;
       const planner = new Planner(read, record, this.#now);
       const turn = { record, planner, draft: new FiringDraft(record.name, read.definition), touched: false };

@@ -11,7 +11,7 @@ export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 export const FLOORS: readonly string[][] = [
   ["base"],
   ["cron", "storage"],
-  ["sql", "memory", "task"],
+  ["rrule", "sql", "memory", "task"],
   ["engine"],
   ["job"],
   ["schedule", "execution"],

@@ -21,3 +21,9 @@ it("belfry/cron is under 8.5 kB gzip, without any import", async () => {
   expect(outside).toEqual([]);
   expect(Object.values(result.metafile.outputs)[0]!.imports).toEqual([]);
 });
+
+it("belfry itself pulls in nothing of belfry/rrule", async () => {
+  const entry = fileURLToPath(new URL("../../../mod.ts", import.meta.url));
+  const { metafile } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false, metafile: true });
+  expect(Object.keys(metafile.inputs).filter((path) => path.includes("rrule"))).toEqual([]);
+});
