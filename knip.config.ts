@@ -16,6 +16,7 @@ const PROGRAMS = [
   "test/tick/node/ticker.ts",
   "test/scripts/fixtures/*.ts",
   "test/runtimes/worker.ts",
+  "test/docs/run_examples.ts",
 ];
 
 const config: KnipConfig = {

@@ -84,7 +84,7 @@ test("sqlite() says STORAGE_BUSY when another connection keeps the lock, with th
   const other = new DatabaseSync(path);
   other.exec("BEGIN IMMEDIATE");
   let turns = 0;
-  const timer = setInterval(() => turns++, 5);
+  const timer = setInterval(() => turns++, 1);
   await expect(storage.enqueue({ op: "e", now: T0, jobs: [newJob("a")] })).rejects.toMatchObject({
     code: "STORAGE_BUSY",
     message: expect.stringMatching(/app\.db.*raise the option "busyTimeout"/),

@@ -7,6 +7,9 @@
 import { describe, expect, it } from "vitest";
 import { Cron, CronSyntaxError } from "../../src/cron/mod.ts";
 import { plan, Random } from "./generate.ts";
+import { randomCases } from "./long.ts";
+
+const STRINGS = randomCases(1_000_000, 200_000);
 
 const PIECES =
   "* */5 5 0 59 60 1-5 22-2 20-5/3 N/2 7/7 L LW 15W L-3 W MON FRI#2 5L SUN#L JAN MAY-AUG ? , - / # H H/5 H(1-5) @ @daily @every 1h30m 0x1 1e3 +1 -1 1.5 é ５ \t \n 2026 999999999999".split(
@@ -39,13 +42,13 @@ function text(random: Random): string {
 }
 
 describe("the reader", () => {
-  it("takes or refuses 1,000,000 strings, and what it takes it writes and reads again", { timeout: 600_000 }, () => {
+  it(`takes or refuses ${STRINGS} strings, and what it takes it writes and reads again`, { timeout: 600_000 }, () => {
     const random = new Random(1_000_000);
     const after = Date.UTC(2026, 1, 27, 13, 14, 15);
     let taken = 0;
     let slowest = 0;
     let slow = "";
-    for (let i = 0; i < 1_000_000; i++) {
+    for (let i = 0; i < STRINGS; i++) {
       const expression = text(random);
       const seed = i % 2 ? "seed" : undefined;
       const timeZone = i % 3 ? "UTC" : "America/New_York";
@@ -75,7 +78,7 @@ describe("the reader", () => {
         );
       }
     }
-    expect(taken).toBeGreaterThan(200_000);
+    expect(taken).toBeGreaterThan(STRINGS / 5);
     expect(slowest, slow).toBeLessThan(1);
   });
 });
