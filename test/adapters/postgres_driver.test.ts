@@ -2,11 +2,13 @@
  * Does the Postgres driver work on connections as users have them? With changed settings, lost prepared statements, cut
  * connections, and texts that contain quotes.
  */
+import pg from "pg";
 import { expect, inject, test } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
 import { literal } from "../../src/sql/postgres/literal.ts";
 import { newJob, T0 } from "../../src/testing/conformance/rig.ts";
 import { freshSchema } from "../engines/databases.ts";
+import { Network } from "../storage/faults/network.ts";
 
 const url = inject("postgresUrl");
 
@@ -103,5 +105,24 @@ test("a batch whose connection the server cuts is sent again over a new one", as
     expect((await enqueued).jobs).toEqual([{ id: `a${round}`, created: true }]);
   }
   expect(await storage.listJobs({ limit: 9 })).toHaveLength(5);
+  await schema.dispose();
+});
+
+// A pool of one connection was lost for good when the network swallowed the packets with which it was being opened.
+test("a connection that is being opened when the network is deaf does not keep its place in the pool", async () => {
+  const schema = await freshSchema(url);
+  const network = await Network.open(schema.url);
+  const pool = new pg.Pool({ connectionString: network.url, max: 1 });
+  const storage = postgres(pool);
+  const stop = new AbortController();
+  const deaf = network.play([{ trouble: { kind: "swallow" }, direction: "both", some: false, forMs: 300 }]);
+  const stats = storage.stats({ now: T0 }, { signal: stop.signal });
+  await deaf;
+  stop.abort();
+  await expect(stats).rejects.toThrow();
+  expect(await storage.migrate({ now: T0 })).toMatchObject({ from: 0 });
+  expect(pool.totalCount).toBe(1);
+  await pool.end();
+  await network.close();
   await schema.dispose();
 });

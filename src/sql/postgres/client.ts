@@ -15,6 +15,8 @@ export interface PgConnection {
   query(text: string): Promise<unknown>;
   on?(event: string, listener: (...args: never[]) => void): unknown;
   release?(error?: boolean | Error): void;
+  /** False while it is being opened. */
+  readonly _connected?: boolean;
   /** The protocol's connection below the client: its stream is destroyed where an answer never comes. */
   readonly connection?: { readonly stream?: { destroy(): unknown } };
 }
@@ -24,6 +26,8 @@ export interface PgClient extends PgConnection {
   connect?(): Promise<unknown>;
   readonly totalCount?: number;
   readonly options?: { readonly max?: number };
+  /** All clients of a pool, those that are being opened included: its own record, since it has no call for it. */
+  readonly _clients?: readonly PgConnection[];
 }
 
 /** The tag function of postgres.js. */
@@ -123,7 +127,13 @@ async function sendToPostgresJs(client: PostgresJs, text: string, signal: AbortS
 /** The pool's own `query` throws a connection away after any error, and what was prepared on it. */
 async function sendToPool(pool: PgClient, text: string, signal: AbortSignal | undefined): Promise<unknown> {
   guard(pool);
+  // A connection that is being opened while the network swallows its packets would keep its place in the pool for good.
+  const abortOpening = (): void => {
+    for (const client of pool._clients ?? []) if (client._connected === false) destroy(client);
+  };
+  signal?.addEventListener("abort", abortOpening, { once: true });
   const connection = (await pool.connect!()) as PgConnection;
+  signal?.removeEventListener("abort", abortOpening);
   if (signal?.aborted) {
     // It came too late for this call and is as good as new for the next.
     connection.release?.();
