@@ -102,7 +102,7 @@ const isTemporal: Check = (value, name, of) => {
 };
 
 /** Checks of {@link RetentionOptions}. */
-export const RETENTION_CHECKS: Checks<RetentionOptions> = {
+const RETENTION_CHECKS: Checks<RetentionOptions> = {
   finished: duration(),
   failed: duration(),
   occurrences: duration(),

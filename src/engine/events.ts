@@ -101,7 +101,7 @@ const NAMES: Readonly<Record<EventName, true>> = {
 };
 
 /** Names of all events. */
-export const EVENT_NAMES: readonly EventName[] = Object.keys(NAMES) as EventName[];
+const EVENT_NAMES: readonly EventName[] = Object.keys(NAMES) as EventName[];
 
 type Listener = (payload: never) => unknown;
 

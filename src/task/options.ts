@@ -58,7 +58,7 @@ const MAX_TAGS = 32;
 const MAX_PRIORITY = 1_000_000;
 
 /** Checks of {@link LimitOptions}. */
-export const LIMIT_CHECKS: Checks<LimitOptions> = {
+const LIMIT_CHECKS: Checks<LimitOptions> = {
   key: nameOf("limit"),
   concurrency: whole(1, Number.MAX_SAFE_INTEGER),
   // `readRate` checks it.
