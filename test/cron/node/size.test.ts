@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 
-it("belfry/cron is under 8.5 kB gzip, without any import", async () => {
+it("belfry/cron is under 8.75 kB gzip, without any import", async () => {
   const entry = fileURLToPath(new URL("../../../src/cron/mod.ts", import.meta.url));
   const result = await build({
     entryPoints: [entry],
@@ -16,7 +16,7 @@ it("belfry/cron is under 8.5 kB gzip, without any import", async () => {
     metafile: true,
   });
   const [file] = result.outputFiles;
-  expect(gzipSync(file!.contents, { level: 9 }).length).toBeLessThan(8.5 * 1024);
+  expect(gzipSync(file!.contents, { level: 9 }).length).toBeLessThan(8.75 * 1024);
   const outside = Object.keys(result.metafile.inputs).filter((path) => !/src\/(cron\/\w+|base\/error)\.ts$/.test(path));
   expect(outside).toEqual([]);
   expect(Object.values(result.metafile.outputs)[0]!.imports).toEqual([]);
