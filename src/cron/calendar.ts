@@ -1,9 +1,9 @@
 /**
- * How are occurrences asked for?
+ * What can be done with every kind of expression, cron or recurrence rule?
  *
- * Every kind of expression answers two questions in epoch milliseconds: what comes next, and what came before. The rest
- * of the face is made of those here; `Date` appears only in this file. It holds no clock and no timer: an instant that is
- * not given is the present, read in `instant` below and nowhere else in this folder.
+ * A subclass finds the next and the previous occurrence in epoch milliseconds; all other methods are built on these two
+ * here. `Date` appears only in this file. There is no clock and no timer: where no instant is given, `instant` below
+ * reads the present, and no other code in this folder does.
  */
 import type { DstRule } from "./occurrences.ts";
 import type { CronWarning } from "./warnings.ts";
@@ -151,7 +151,7 @@ export interface CalendarOptions {
   readonly temporal?: TemporalLike | undefined;
 }
 
-/** Reads expressions of a kind that is not built in: `rrule` of `belfry/rrule` is one. */
+/** Reads expressions of a kind that the core does not include: `rrule` of `belfry/rrule` is one. */
 export type CalendarReader = (text: string, options?: CalendarOptions) => Calendar;
 
 /** The last instant that a Date can hold. */

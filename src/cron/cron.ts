@@ -1,8 +1,8 @@
 /**
- * A cron expression as an object: the face of `belfry/cron`.
+ * The class `Cron`, which is most of the public API of `belfry/cron`.
  *
- * Text, zone and options are checked when it is made; after that nothing throws but for a wrong argument. How it is asked
- * is in `calendar.ts`.
+ * The constructor checks text, zone and options; after that only a wrong argument throws. The methods that all kinds of
+ * expression share are in `calendar.ts`.
  */
 import { BelfryError, nearest } from "../base/error.ts";
 import { Calendar, type InstantLike, instant, MAX_MS } from "./calendar.ts";

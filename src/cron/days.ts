@@ -1,8 +1,8 @@
 /**
  * Which days of a given month match?
  *
- * A month is a 32-bit mask, bit D for day D. The days of a week are a mask of 7, turned so that its first bit is the
- * weekday of the first. What depends on the month's length (`L`, `LW`, `15W`, `5L`) is set bit by bit. A month is fully
+ * A month is a 32-bit mask, bit D for day D. Weekdays are a mask of 7 bits, rotated so that its first bit is the
+ * weekday of the first day of the month. What depends on the month's length (`L`, `LW`, `15W`, `5L`) is set bit by bit. A month is fully
  * described by its length and the weekday it starts with: 28 kinds.
  */
 import type { CronExpression } from "./expression.ts";

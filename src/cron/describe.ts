@@ -1,9 +1,9 @@
 /**
- * What does an expression say, in plain English?
+ * How is an expression described in plain English?
  *
- * It is told from the values that were read, not from how they were written: two expressions with the same words have
- * the same occurrences. "Every 15 minutes" is said only of a step that goes on evenly into the next hour; where a step
- * begins anew (45 minutes, 14 days), the values are told. A few fixed times are told as times of day.
+ * The description is made from the values that were read, not from the text, so two expressions with the same
+ * description have the same occurrences. "Every 15 minutes" is used only for a step that divides the hour; where a step
+ * starts again in each hour or month (45 minutes, 14 days), the values are listed. Fixed times become times of day.
  */
 import type { CronExpression } from "./expression.ts";
 import { FIELDS, type Field, MONTH_DAY, WEEKDAY } from "./field.ts";

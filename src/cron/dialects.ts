@@ -1,10 +1,10 @@
 /**
  * Which other scheduler's text is this, and how is it written here?
  *
- * Asked only about text that was refused. What surrounds the fields is taken off (a zone, a comment, `cron(...)`), then
+ * This runs only for text that was refused. What surrounds the fields is removed (a zone, a comment, `cron(...)`), then
  * the known orders of fields are tried. Weekdays are renumbered where a dialect counts from 1 = Sunday.
  *
- * A suggestion never occurs more often than what was meant: where that is in doubt there is none.
+ * A suggestion never occurs more often than the author meant; where that is in doubt, nothing is suggested.
  */
 import { FIELDS, MONTH, WEEKDAY } from "./field.ts";
 

@@ -6,12 +6,12 @@
  * `Math.clz32`. If the second found lies past the period's end, the search goes on in the next period; where it lies far
  * past, the periods in between are not looked at.
  *
- * The ways to take a changing clock differ only in what is walked. `"once"` leaves out the part of a period that repeats
- * local times of the one before. Elapsed time walks all. The Vixie rule for fixed times walks like `"once"`, and where
- * a gap swallowed a match, the first instant after it matches.
+ * The rules for clock changes differ only in which part of a period is searched. `"once"` skips the part that repeats
+ * local times of the period before. Elapsed time searches everything. The Vixie rule for fixed times searches like
+ * `"once"`, and where a match falls into a gap, the first instant after the gap matches instead.
  *
- * There is one search, forward. The last occurrence before an instant is found with it: it is what comes next after the
- * latest second after which something still comes next before the instant. So the two can never disagree.
+ * Only the forward search is implemented. The last occurrence before an instant is found by bisection with it, so the two
+ * directions cannot disagree.
  *
  * The search remembers the month and the period of its last answer, so that walking on costs little; that memory changes
  * no answer.

@@ -1,9 +1,9 @@
 /**
  * What may surprise about a schedule?
  *
- * Nights within a year on which clocks change are looked at one by one: does the expression match local times that are
- * skipped, or that come twice? And some expressions are often meant in another way than they are read. Each case has its
- * words and its remedy.
+ * Each change of the clock within a year is checked: does the expression match local times that are skipped, or that
+ * occur twice? Other warnings are about expressions that authors often intend differently from how they are read. Each
+ * message says what happens and what to do.
  */
 import type { CronExpression } from "./expression.ts";
 import { FIELDS, HOUR, MONTH_DAY, WEEKDAY } from "./field.ts";

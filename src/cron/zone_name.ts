@@ -1,5 +1,5 @@
 /**
- * How is a time zone's name spelled, and which zone was meant by a name that there is not?
+ * How is a time zone's name spelled, and which zone was meant by an unknown name?
  *
  * The spelling comes from rules of our own, checked against all names of tzdata: a runtime that is asked for `us/eastern`
  * may name the target of the alias, and two hosts would store two names. The runtime only says whether it knows a zone.

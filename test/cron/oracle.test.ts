@@ -1,5 +1,5 @@
 /**
- * Does the product agree with the clerk of `oracle.ts`, whatever the expression, zone, instant and rule?
+ * Does the product agree with the oracle of `oracle.ts`, whatever the expression, zone, instant and rule?
  *
  * Half of the instants lie within three hours of a change of the clock. Each rule is compared 100,000 times, a million times in a long run:
  * `next` and `previous` from random instants, and walks. The seed is fixed; a failure names everything needed to repeat it.
@@ -15,11 +15,11 @@ const FIRST = Date.UTC(1973, 0) / 1000;
 // tzdata differs between runtimes for some of these zones after that.
 const LAST = Date.UTC(2026, 0) / 1000;
 const COMPARISONS = randomCases(1_000_000, 100_000);
-/** How far the clerk looks; where he finds nothing by then, so must the product. */
+/** How far the oracle searches; where it finds nothing by then, the product must find nothing either. */
 const LIMIT = 400 * 86_400;
 
 const zones = LONG ? ["UTC", "+05:30", ...Intl.supportedValuesOf("timeZone")] : ZONES;
-const clerks = new Map(zones.map((name) => [name, new OracleZone(name)]));
+const oracleZones = new Map(zones.map((name) => [name, new OracleZone(name)]));
 
 /** Changes of the clock in a zone, in seconds. */
 function changes(name: string): number[] {
@@ -37,7 +37,7 @@ const changesOf = new Map(zones.map((name) => [name, changes(name)]));
 
 /**
  * The instants that are asked about, some for each zone, half of them near a change; a new expression meets each again,
- * so that the clerk need not ask `Intl` anew.
+ * so that the oracle need not query `Intl` again.
  */
 const instants = new Map(
   zones.map((name, index): [string, number[]] => {
@@ -69,7 +69,7 @@ describe.each(["once", "vixie"] as const)("under the rule %s", (dst) => {
       const days = random.pick(["or", "or", "and"] as const);
       const planned: Plan = plan(random);
       const cron = new Cron(planned.text, { timeZone: zone, days, dst });
-      const oracle = new Oracle(planned, clerks.get(zone)!, { days, dst });
+      const oracle = new Oracle(planned, oracleZones.get(zone)!, { days, dst });
       for (let i = 0; i < 4; i++) {
         const from = random.pick(instants.get(zone)!);
         if (changesOf.get(zone)!.some((at) => Math.abs(at - from) <= 3 * 3600)) nearby++;

@@ -1,7 +1,7 @@
 /**
- * What would a patient clerk say?
+ * What are the occurrences of an expression, found by brute force?
  *
- * The rules of CRON.md by brute force, sharing no code with the product and none of its ideas: no masks, no periods, no
+ * It follows the rules of CRON.md and shares no code with the product and none of its ideas: no masks, no periods, no
  * arithmetic on months. It walks over instants a minute at a time, asks `Intl` for the offset, builds the local date with
  * `Date`, and checks the fields one by one. A local time is a repeat when some minute of the 26 hours before showed it;
  * it was skipped when the clock jumped over it.
