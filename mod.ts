@@ -65,7 +65,7 @@ export type { QueueInfo, QueueOptions, Queues } from "./src/job/queues.ts";
 export type { Job, JobStep, JobSummary, ListJobsOptions, Unreadable } from "./src/job/view.ts";
 export type { Backfilled, BackfillOptions } from "./src/schedule/backfill.ts";
 export type { PauseOptions, ResumeOptions, Triggered, TriggerOptions } from "./src/schedule/control.ts";
-export type { ScheduleSpec } from "./src/schedule/define.ts";
+export type { ScheduleSpec, TypedScheduleSpec } from "./src/schedule/define.ts";
 export type { ScheduleDefinition } from "./src/schedule/definition.ts";
 export type { Exclusion, ExclusionRange } from "./src/schedule/exclude.ts";
 export type { Explanation } from "./src/schedule/explain.ts";
@@ -91,6 +91,7 @@ export type {
   CatchUpLimits,
   Expression,
   OneInstant,
+  ScheduleArguments,
   ScheduleOptions,
   StoredCatchUp,
 } from "./src/schedule/options.ts";
@@ -118,7 +119,7 @@ export type {
 export type { ChildOptions, Context, JobInfo, StepContext, StepOptions, WaitOptions } from "./src/task/context.ts";
 export type { TaskHandler, TaskOptions } from "./src/task/definition.ts";
 export type { Failure } from "./src/task/failure.ts";
-export type { EnqueueOptions, JobRequest, LimitOptions } from "./src/task/options.ts";
+export type { EnqueueOptions, JobRequest, LimitOptions, TypedJobRequest } from "./src/task/options.ts";
 export type { Rate } from "./src/task/rate.ts";
 export {
   FatalError,
@@ -130,5 +131,5 @@ export {
   type StorableRetry,
 } from "./src/task/retry.ts";
 export type { SchemaInput, SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./src/task/schema.ts";
-export type { Task, TaskReference } from "./src/task/task.ts";
+export type { AnyTask, InputArguments, IsOptional, Known, Task, TaskReference } from "./src/task/task.ts";
 export type { TickReport } from "./src/tick/report.ts";

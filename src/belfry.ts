@@ -15,16 +15,16 @@ import { Jobs } from "./job/jobs.ts";
 import { insertJobs, newJob } from "./job/make.ts";
 import { Queues } from "./job/queues.ts";
 import { type BelfryOptions, readOptions } from "./options.ts";
-import type { ScheduleSpec } from "./schedule/define.ts";
+import type { ScheduleSpec, TypedScheduleSpec } from "./schedule/define.ts";
 import { checkHealth, type HealthOptions, type HealthReport } from "./schedule/health.ts";
-import type { Expression, ScheduleOptions } from "./schedule/options.ts";
+import type { Expression, ScheduleArguments } from "./schedule/options.ts";
 import { type Registered, registerSchedule } from "./schedule/register.ts";
 import { Schedules } from "./schedule/schedules.ts";
 import { type SyncOptions, type SyncReport, syncSchedules } from "./schedule/sync.ts";
 import type { TaskHandler, TaskOptions } from "./task/definition.ts";
-import { type EnqueueOptions, JOB_REQUEST_CHECKS, type JobRequest } from "./task/options.ts";
+import { type EnqueueOptions, JOB_REQUEST_CHECKS, type JobRequest, type TypedJobRequest } from "./task/options.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./task/schema.ts";
-import type { Task, TaskReference } from "./task/task.ts";
+import type { InputArguments, Task, TaskReference } from "./task/task.ts";
 
 export type { RunOptions, TickOptions, TickResult } from "./drive.ts";
 export type { BelfryOptions, RetentionOptions } from "./options.ts";
@@ -115,14 +115,10 @@ export class Belfry {
    * @throws BelfryError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`, `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`,
    * `PAYLOAD_TOO_LARGE`, before anything is written
    */
-  enqueue<Output>(
-    task: Task<undefined, Output>,
-    input?: undefined,
-    options?: EnqueueOptions,
-  ): Promise<JobHandle<Output>>;
-  enqueue<Input, Output>(task: Task<Input, Output>, input: Input, options?: EnqueueOptions): Promise<JobHandle<Output>>;
-  enqueue(task: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle>;
-  async enqueue(task: TaskReference, input?: unknown, options?: EnqueueOptions): Promise<JobHandle> {
+  async enqueue<Output = unknown, Input = unknown>(
+    task: TaskReference<Input, Output>,
+    ...[input, options]: InputArguments<Input, EnqueueOptions>
+  ): Promise<JobHandle<Output>> {
     await this.engine.open();
     const [stored] = await insertJobs(this.engine, [await newJob(this.engine, task, input, options)]);
     return new JobHandle(this.engine, stored!.id, stored!.created);
@@ -133,11 +129,13 @@ export class Belfry {
    *
    * @throws as {@link enqueue}
    */
-  async enqueueMany(jobs: readonly JobRequest[]): Promise<JobHandle[]> {
+  async enqueueMany<Inputs extends readonly unknown[]>(
+    jobs: readonly [...{ [Index in keyof Inputs]: TypedJobRequest<Inputs[Index]> }],
+  ): Promise<JobHandle[]> {
     if (!Array.isArray(jobs)) throw unfit(jobs, "the list", "enqueueMany", "a list of jobs");
     await this.engine.open();
     const rows = [];
-    for (const job of jobs) {
+    for (const job of jobs as readonly JobRequest[]) {
       checkOptions(job, "a job of enqueueMany", JOB_REQUEST_CHECKS);
       rows.push(await newJob(this.engine, job.task, job.input, job.options));
     }
@@ -161,11 +159,11 @@ export class Belfry {
    * @throws BelfryError `CRON_SYNTAX`, `CRON_NEVER`, `ZONE_UNKNOWN`, `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`,
    * `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`, before anything is written
    */
-  async schedule<Input>(
+  async schedule<Input = unknown>(
     name: string,
     expression: Expression,
-    task: Task<Input, unknown> | string,
-    options?: ScheduleOptions<Input>,
+    task: TaskReference<Input>,
+    ...[options]: ScheduleArguments<Input>
   ): Promise<Registered> {
     const registered = await registerSchedule(this.engine, { name, expression, task, options } as Parameters<
       typeof registerSchedule
@@ -179,8 +177,11 @@ export class Belfry {
    *
    * @throws as {@link schedule}, before anything is written
    */
-  async sync(list: readonly ScheduleSpec[], options: SyncOptions): Promise<SyncReport> {
-    const report = await syncSchedules(this.engine, list, options);
+  async sync<Inputs extends readonly unknown[]>(
+    list: readonly [...{ [Index in keyof Inputs]: TypedScheduleSpec<Inputs[Index]> }],
+    options: SyncOptions,
+  ): Promise<SyncReport> {
+    const report = await syncSchedules(this.engine, list as readonly ScheduleSpec[], options);
     if (report.created.length + report.updated.length > 0) this.#drive.scheduler.wake();
     return report;
   }

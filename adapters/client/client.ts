@@ -5,9 +5,15 @@
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Duration } from "../../src/base/duration.ts";
 import { abortSignal, aClock, anything, type Checks, checkOptions, unfit } from "../../src/base/options.ts";
-import type { Expression, ScheduleOptions } from "../../src/schedule/options.ts";
-import { ENQUEUE_CHECKS, type EnqueueOptions, JOB_REQUEST_CHECKS, type JobRequest } from "../../src/task/options.ts";
-import { type Task, type TaskReference, taskName } from "../../src/task/task.ts";
+import type { Expression, ScheduleArguments } from "../../src/schedule/options.ts";
+import {
+  ENQUEUE_CHECKS,
+  type EnqueueOptions,
+  JOB_REQUEST_CHECKS,
+  type JobRequest,
+  type TypedJobRequest,
+} from "../../src/task/options.ts";
+import { type InputArguments, type TaskReference, taskName } from "../../src/task/task.ts";
 import type * as wire from "../hono/wire/mod.ts";
 import { sendable } from "./dates.ts";
 import { ClientJob } from "./job.ts";
@@ -109,14 +115,10 @@ export class Client {
    * @returns a handle to wait for the result
    * @throws RequestError as `belfry.enqueue`; with a `key` the call can be sent again when no answer came
    */
-  enqueue<Output>(
-    task: Task<undefined, Output>,
-    input?: undefined,
-    options?: EnqueueOptions,
-  ): Promise<ClientJob<Output>>;
-  enqueue<Input, Output>(task: Task<Input, Output>, input: Input, options?: EnqueueOptions): Promise<ClientJob<Output>>;
-  enqueue(task: string, input?: unknown, options?: EnqueueOptions): Promise<ClientJob>;
-  async enqueue(task: TaskReference, input?: unknown, options: EnqueueOptions = {}): Promise<ClientJob> {
+  async enqueue<Output = unknown, Input = unknown>(
+    task: TaskReference<Input, Output>,
+    ...[input, options = {}]: InputArguments<Input, EnqueueOptions>
+  ): Promise<ClientJob<Output>> {
     const gives = { id: "text", created: "flag" } as const;
     const json = { ...sendable(options), task: taskName(task), input };
     return this.#handle(await this.#send<wire.EnqueueAnswer>("POST", "/jobs", { json, gives }));
@@ -127,14 +129,16 @@ export class Client {
    *
    * @param jobs at most 500
    */
-  async enqueueMany(jobs: readonly JobRequest[]): Promise<ClientJob[]> {
+  async enqueueMany<Inputs extends readonly unknown[]>(
+    jobs: readonly [...{ [Index in keyof Inputs]: TypedJobRequest<Inputs[Index]> }],
+  ): Promise<ClientJob[]> {
     const read = (job: JobRequest): object => {
       checkOptions(job, "a job of enqueueMany", JOB_REQUEST_CHECKS);
       const { task, input, options = {} } = job;
       checkOptions(options, "a job of enqueueMany", ENQUEUE_CHECKS);
       return { ...sendable(options), task: taskName(task), input };
     };
-    const json = { jobs: jobs.map(read) };
+    const json = { jobs: (jobs as readonly JobRequest[]).map(read) };
     const call = { json, gives: { jobs: "list" } as const };
     return (await this.#send<wire.EnqueueManyAnswer>("POST", "/jobs/enqueue", call)).jobs.map((job) =>
       this.#handle(job),
@@ -153,13 +157,13 @@ export class Client {
    * @param task a task, or its name
    * @throws RequestError as `belfry.schedule`
    */
-  schedule<Input>(
+  schedule<Input = unknown>(
     name: string,
     expression: Expression,
-    task: Task<Input, unknown> | string,
-    options?: ScheduleOptions<Input>,
+    task: TaskReference<Input>,
+    ...[options]: ScheduleArguments<Input>
   ): Promise<wire.RegisteredAnswer> {
-    return this.schedules.put({ name, expression, task, options });
+    return this.schedules.put({ name, expression, task: task as TaskReference, options });
   }
 
   /** Makes one bounded pass at the server. */

@@ -88,7 +88,7 @@ export class ClientSchedules {
    *
    * @throws RequestError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, and as `client.schedule`
    */
-  update(name: string, patch: SchedulePatch): Promise<wire.RegisteredAnswer> {
+  update<Input = unknown>(name: string, patch: SchedulePatch<Input>): Promise<wire.RegisteredAnswer> {
     const { task, input, ...options } = patch;
     const json = {
       ...sendable(options),
@@ -116,7 +116,7 @@ export class ClientSchedules {
   }
 
   /** Makes a job of a schedule now, whatever its state. @throws RequestError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN` */
-  trigger(name: string, options: TriggerOptions = {}): Promise<wire.TriggerAnswer> {
+  trigger<Input = unknown>(name: string, options: TriggerOptions<Input> = {}): Promise<wire.TriggerAnswer> {
     return this.#send("POST", path(name, "/trigger"), { json: options, gives: { jobId: "text?", at: "number" } });
   }
 

@@ -92,7 +92,7 @@ class DurableContext implements Context {
     }) as Promise<void>;
   }
 
-  waitFor<T = unknown>(name: string, options: WaitOptions = {}): Promise<T | undefined> {
+  waitFor<T = unknown>(name: string, options: WaitOptions = {}): Promise<T> {
     return this.#call(name, () => {
       const what = `waitFor ${JSON.stringify(name)}`;
       checkOptions(options, what, WAIT_CHECKS);
@@ -103,7 +103,7 @@ class DurableContext implements Context {
         timeoutMs: timeout === undefined ? null : parseDuration(timeout, `timeout of ${what}`),
         throws: onTimeout === "throw",
       };
-    }) as Promise<T | undefined>;
+    }) as Promise<T>;
   }
 
   invoke<Output>(name: string, task: TaskReference, input?: unknown, options: ChildOptions = {}): Promise<Output> {

@@ -5,7 +5,7 @@ import { BelfryError } from "../base/error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Statement } from "../storage/port.ts";
 import type { EnqueueOptions } from "../task/options.ts";
-import type { TaskReference } from "../task/task.ts";
+import type { InputArguments, TaskReference } from "../task/task.ts";
 import { newJob } from "./make.ts";
 import {
   type CancelManyOptions,
@@ -71,7 +71,10 @@ export class Jobs {
    *
    * @throws BelfryError `OPTION_INVALID` where the storage has no statements, and as `enqueue`
    */
-  async statements(task: TaskReference, input?: unknown, options?: EnqueueOptions): Promise<JobStatements> {
+  async statements<Input = unknown>(
+    task: TaskReference<Input>,
+    ...[input, options]: InputArguments<Input, EnqueueOptions>
+  ): Promise<JobStatements> {
     const { storage, ids, clock } = this.#engine;
     if (!storage.enqueueStatements) {
       throw new BelfryError(

@@ -81,9 +81,9 @@ export async function resumeSchedule(engine: Engine, name: string, options: Resu
 }
 
 /** Options of {@link triggerSchedule}. */
-export interface TriggerOptions {
+export interface TriggerOptions<Input = unknown> {
   /** Another input for this job alone. */
-  readonly input?: unknown;
+  readonly input?: Input;
   /** What to do when a job of the schedule is unfinished. @default the schedule's own policy */
   readonly overlap?: Overlap;
 }

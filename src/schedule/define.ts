@@ -19,7 +19,7 @@ import type { Instant, ScheduleRecord } from "../storage/port.ts";
 import type { TaskDefinition } from "../task/definition.ts";
 import { parseRetry } from "../task/retry.ts";
 import { validate } from "../task/schema.ts";
-import { type TaskReference, taskName } from "../task/task.ts";
+import { type AnyTask, type IsOptional, type Known, type TaskReference, taskName } from "../task/task.ts";
 import { DEFAULTS, type ScheduleDefinition, writeDefinition } from "./definition.ts";
 import { writeExcluded } from "./exclude.ts";
 import { writeLocal } from "./local_time.ts";
@@ -52,6 +52,13 @@ export interface ScheduleSpec<Input = unknown> {
   /** When it was first registered, where it is stored already: the anchor of `@every`. @default now */
   readonly createdAt?: Instant | undefined;
 }
+
+/** A {@link ScheduleSpec} whose input fits its task. */
+export type TypedScheduleSpec<Input> = Omit<ScheduleSpec, "task" | "options"> & {
+  readonly task: TaskReference<Input> | AnyTask<Input>;
+} & (IsOptional<Input> extends true
+    ? { readonly options?: ScheduleOptions<NoInfer<Known<Input>>> | undefined }
+    : { readonly options: ScheduleOptions<NoInfer<Input>> & { readonly input: NoInfer<Input> } });
 
 /** A checked and canonical definition, as {@link defineSchedule} makes it. */
 export class DefinedSchedule {

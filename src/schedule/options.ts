@@ -10,6 +10,7 @@ import { BelfryError } from "../base/error.ts";
 import { type Checks, checkOptions, duration, whole } from "../base/options.ts";
 import type { DstRule } from "../cron/occurrences.ts";
 import type { StorableRetry } from "../task/retry.ts";
+import type { IsOptional, Known } from "../task/task.ts";
 import type { Exclusion } from "./exclude.ts";
 import type { CatchUpRule, Overlap } from "./planner.ts";
 import type { When } from "./when.ts";
@@ -97,6 +98,12 @@ export interface ScheduleOptions<Input = unknown> {
   /** Registers it paused; registering again with the same value does not change its state. @default false */
   readonly paused?: boolean;
 }
+
+/** The last argument of a call that takes a schedule's options: with the input where the task requires one. */
+export type ScheduleArguments<Input> =
+  IsOptional<Input> extends true
+    ? [options?: ScheduleOptions<NoInfer<Known<Input>>>]
+    : [options: ScheduleOptions<NoInfer<Input>> & { readonly input: NoInfer<Input> }];
 
 /** Names of all options, to refuse a misspelt one. */
 export const OPTION_NAMES: ReadonlySet<string> = new Set([

@@ -7,17 +7,17 @@ import { anything, type Checks, checkOptions } from "../base/options.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ScheduleRecord } from "../storage/port.ts";
 import type { RetryPolicy, StorableRetry } from "../task/retry.ts";
-import type { TaskReference } from "../task/task.ts";
+import type { AnyTask, Known, TaskReference } from "../task/task.ts";
 import type { ScheduleSpec } from "./define.ts";
 import { readDefinition, type ScheduleDefinition } from "./definition.ts";
 import { type CatchUp, type Expression, OPTION_NAMES, type ScheduleOptions, type StoredCatchUp } from "./options.ts";
 
 /** Which options to change; null takes an option back to its default. */
-export type SchedulePatch = {
-  readonly [Option in keyof ScheduleOptions]?: ScheduleOptions[Option] | null;
+export type SchedulePatch<Input = unknown> = {
+  readonly [Option in keyof ScheduleOptions]?: ScheduleOptions<NoInfer<Known<Input>>>[Option] | null;
 } & {
   readonly expression?: Expression;
-  readonly task?: TaskReference<never>;
+  readonly task?: TaskReference<Input> | AnyTask<Input>;
 };
 
 const anyOption = Object.fromEntries(

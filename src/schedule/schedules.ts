@@ -14,7 +14,7 @@ import {
   type TriggerOptions,
   triggerSchedule,
 } from "./control.ts";
-import type { ScheduleSpec } from "./define.ts";
+import type { ScheduleSpec, TypedScheduleSpec } from "./define.ts";
 import { type Explanation, explainOccurrence } from "./explain.ts";
 import { type Forecast, type ForecastOptions, forecastSchedule } from "./forecast.ts";
 import type { ScheduleInfo } from "./info.ts";
@@ -68,8 +68,8 @@ export class Schedules {
    *
    * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, and as `belfry.schedule`, before anything is written
    */
-  async update(name: string, patch: SchedulePatch): Promise<Registered> {
-    const registered = await updateSchedule(this.#engine, name, patch);
+  async update<Input = unknown>(name: string, patch: SchedulePatch<Input>): Promise<Registered> {
+    const registered = await updateSchedule(this.#engine, name, patch as SchedulePatch);
     this.#wake.scheduler();
     return registered;
   }
@@ -94,9 +94,11 @@ export class Schedules {
   /**
    * Makes a job of a schedule now, whatever its state.
    *
+   * @typeParam Input what the schedule's task takes, to have another input checked by the compiler
+   *
    * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`, `OPTION_INVALID`, `INPUT_INVALID`, `PAYLOAD_UNSERIALIZABLE`
    */
-  async trigger(name: string, options?: TriggerOptions): Promise<Triggered> {
+  async trigger<Input = unknown>(name: string, options?: TriggerOptions<Input>): Promise<Triggered> {
     const triggered = await triggerSchedule(this.#engine, name, options);
     this.#wake.worker();
     return triggered;
@@ -124,8 +126,11 @@ export class Schedules {
    * @returns fewer than asked for where the schedule ends
    * @throws BelfryError `SCHEDULE_UNKNOWN`, `SCHEDULE_BROKEN`; for a specification as `belfry.schedule`
    */
-  preview(schedule: string | ScheduleSpec, options?: PreviewOptions): Promise<PreviewedOccurrence[]> {
-    return previewSchedule(this.#engine, schedule, options);
+  preview<Input = unknown>(
+    schedule: string | TypedScheduleSpec<Input>,
+    options?: PreviewOptions,
+  ): Promise<PreviewedOccurrence[]> {
+    return previewSchedule(this.#engine, schedule as string | ScheduleSpec, options);
   }
 
   /** Answers "why did it not run at 09:00?". @param at the occurrence, or its minute; local time where it has no offset */
@@ -134,7 +139,7 @@ export class Schedules {
   }
 
   /** Tells what a schedule would do, over outages and nights on which clocks change; stores nothing. */
-  forecast(spec: ScheduleSpec, options: ForecastOptions): Promise<Forecast> {
-    return forecastSchedule(spec, options, this.#engine);
+  forecast<Input = unknown>(spec: TypedScheduleSpec<Input>, options: ForecastOptions): Promise<Forecast> {
+    return forecastSchedule(spec as ScheduleSpec, options, this.#engine);
   }
 }

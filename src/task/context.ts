@@ -11,7 +11,7 @@ import type { Logger } from "../base/log.ts";
 import { anything, type Checks, duration, nameOf, oneOf } from "../base/options.ts";
 import { ENQUEUE_CHECKS, type EnqueueOptions } from "./options.ts";
 import type { Retry } from "./retry.ts";
-import type { Task } from "./task.ts";
+import type { InputArguments, TaskReference } from "./task.ts";
 
 /** The job as its handler sees it. */
 export interface JobInfo {
@@ -118,8 +118,12 @@ export interface Context {
   /**
    * Waits for a signal of this name, sent before or after the wait began; each signal is taken by one wait.
    *
-   * @returns its value; undefined when the timeout came first
+   * @returns its value; undefined when the timeout came first, unless `onTimeout` is `"throw"`
+   * @throws BelfryError `SIGNAL_TIMEOUT` with `onTimeout: "throw"`
    */
+  waitFor<T = unknown>(name: string, options: WaitOptions & { onTimeout: "throw" }): Promise<T>;
+  waitFor<T = unknown>(name: string, options: WaitOptions & { timeout: Duration }): Promise<T | undefined>;
+  waitFor<T = unknown>(name: string, options?: WaitOptions & { timeout?: never }): Promise<T>;
   waitFor<T = unknown>(name: string, options?: WaitOptions): Promise<T | undefined>;
 
   /**
@@ -127,18 +131,22 @@ export interface Context {
    *
    * @throws BelfryError `JOB_FAILED`, `JOB_CANCELLED` or `JOB_EXPIRED`, by how the child ended; `cause` is its error
    */
-  invoke<Output>(name: string, task: Task<undefined, Output>): Promise<Output>;
-  invoke<Input, Output>(name: string, task: Task<Input, Output>, input: Input, options?: ChildOptions): Promise<Output>;
-  invoke<Output = unknown>(name: string, task: string, input?: unknown, options?: ChildOptions): Promise<Output>;
+  invoke<Output = unknown, Input = unknown>(
+    name: string,
+    task: TaskReference<Input, Output>,
+    ...rest: InputArguments<Input, ChildOptions>
+  ): Promise<Output>;
 
   /**
    * Enqueues a job that runs on its own: this job does not wait for it, and its end does not depend on this job's.
    *
    * @returns the id of the new job
    */
-  spawn(name: string, task: Task<undefined, unknown>): Promise<string>;
-  spawn<Input>(name: string, task: Task<Input, unknown>, input: Input, options?: ChildOptions): Promise<string>;
-  spawn(name: string, task: string, input?: unknown, options?: ChildOptions): Promise<string>;
+  spawn<Input = unknown>(
+    name: string,
+    task: TaskReference<Input>,
+    ...rest: InputArguments<Input, ChildOptions>
+  ): Promise<string>;
 
   /** Gives the time, epoch ms; recorded, so that a replay gets the same. */
   now(): number;

@@ -7,7 +7,7 @@ import { checkName } from "../base/names.ts";
 import { anything, type Checks, duration, nameOf, optionsOf, whole } from "../base/options.ts";
 import type { Rate } from "./rate.ts";
 import { parseRetry, type RetryPolicy, type StorableRetry } from "./retry.ts";
-import type { TaskReference } from "./task.ts";
+import type { AnyTask, IsOptional, Known, TaskReference } from "./task.ts";
 
 /** Options that are stored with a job for its worker, as JSON in `NewJob.options`; an absent one is the task's. */
 export interface JobOptions {
@@ -90,6 +90,11 @@ export interface JobRequest {
   /** All else. */
   options?: EnqueueOptions;
 }
+
+/** A {@link JobRequest} whose input fits its task. */
+export type TypedJobRequest<Input> = Omit<JobRequest, "task" | "input"> & {
+  task: TaskReference<Input> | AnyTask<Input>;
+} & (IsOptional<Input> extends true ? { input?: NoInfer<Known<Input>> } : { input: NoInfer<Input> });
 
 /** Checks of {@link JobRequest}: which keys there are; `newJob` checks their values. */
 export const JOB_REQUEST_CHECKS: Checks<JobRequest> = { task: anything, input: anything, options: anything };

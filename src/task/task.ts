@@ -15,6 +15,24 @@ export interface Task<Input = unknown, Output = unknown> {
 export type TaskReference<Input = never, Output = unknown> = Task<Input, Output> | string;
 
 /**
+ * The last arguments of a call that takes a task's input: it may be left out where the task takes `undefined`, and where
+ * the task is given by name or its input is not known.
+ */
+export type InputArguments<Input, Options> =
+  IsOptional<Input> extends true
+    ? [input?: NoInfer<Known<Input>>, options?: Options]
+    : [input: NoInfer<Input>, options?: Options];
+
+/** Whether an input may be left out. */
+export type IsOptional<Input> = [Input] extends [never] ? true : undefined extends Input ? true : false;
+
+/** Any task, where nothing is known of its input. */
+export type AnyTask<Input> = unknown extends Input ? TaskReference : never;
+
+/** An input of an unknown type where the task is any task. */
+export type Known<Input> = [Input] extends [never] ? unknown : Input;
+
+/**
  * Reads the name of a task that is given as an object or by name.
  *
  * @throws BelfryError `NAME_INVALID`

@@ -84,7 +84,7 @@ export const CLIENT: Readonly<Record<string, Row>> = {
       "Client.enqueue(options)": (o, { b }) => client(b).enqueue("known", undefined, o),
     },
   },
-  JobRequest: { valid: {}, places: { "Client.enqueueMany(jobs)": (o, { b }) => client(b).enqueueMany([o]) } },
+  TypedJobRequest: { valid: {}, places: { "Client.enqueueMany(jobs)": (o, { b }) => client(b).enqueueMany([o]) } },
   OneInstant: {
     valid: {},
     places: {

@@ -4,6 +4,8 @@
  * that is added later is found without being listed, and its test is missed.
  */
 import { join } from "node:path";
+import type { Node } from "typescript/unstable/ast";
+import { isMappedTypeNode, isParameterDeclaration } from "typescript/unstable/ast/is";
 import {
   API,
   type Checker,
@@ -83,11 +85,26 @@ class Finder {
     for (const kind of [SignatureKind.Call, SignatureKind.Construct]) {
       for (const signature of this.#checker.getSignaturesOfType(type, kind)) {
         for (const parameter of signature.getParameters()) {
-          this.#taken(this.#checker.getTypeOfSymbol(parameter)!, `${name}(${parameter.name})`, parameter.name);
+          // Arguments that depend on the task have no name of their own.
+          const role = /^__\d|^rest$/.test(parameter.name) ? "options" : parameter.name;
+          const type = this.#elementOf(parameter) ?? this.#checker.getTypeOfSymbol(parameter)!;
+          this.#taken(type, `${name}(${role})`, role);
         }
         this.#given(this.#checker.getReturnTypeOfSignature(signature), name);
       }
     }
+  }
+
+  /** What a list takes whose entries are typed one by one: the type behind `in keyof Inputs`. */
+  #elementOf(parameter: Declared): Type | undefined {
+    const declaration = parameter.valueDeclaration?.resolve(this.#project);
+    let element: Type | undefined;
+    const look = (node: Node): void => {
+      if (isMappedTypeNode(node) && node.type) element ??= this.#checker.getTypeFromTypeNode(node.type);
+      else node.forEachChild(look);
+    };
+    if (declaration && isParameterDeclaration(declaration) && declaration.type) look(declaration.type);
+    return element;
   }
 
   /** Looks into what a call gives back: the methods of a handle. */
@@ -114,9 +131,17 @@ class Finder {
       for (const part of type.getTypes()) this.#taken(part, place, role);
       return;
     }
-    if (this.#checker.isArrayType(type)) {
-      const [element] = this.#checker.getTypeArguments(type as never);
-      if (element) this.#taken(element, place, role);
+    if (this.#checker.isArrayType(type) || this.#checker.isTupleType(type)) {
+      for (const element of this.#checker.getTypeArguments(type as never)) this.#taken(element, place, role);
+      return;
+    }
+    if (type.isConditionalType() || type.isTypeParameter()) {
+      // Arguments that depend on the task: with and without an input.
+      const branches = type.isConditionalType() ? [type.getTrueType(), type.getFalseType()] : [];
+      const constraint = this.#checker.getBaseConstraintOfType(type);
+      for (const branch of branches.length > 0 ? branches : [constraint]) {
+        if (branch && branch.id !== type.id) this.#taken(branch, place, role);
+      }
       return;
     }
     if (this.#checker.getSignaturesOfType(type, SignatureKind.Call).length > 0) {
@@ -174,6 +199,9 @@ class Finder {
   #kinds(type: Type, kinds: Set<ValueKind>): void {
     const { flags } = type;
     if (type.isUnionType()) for (const part of type.getTypes()) this.#kinds(part, kinds);
+    else if (type.isConditionalType())
+      for (const part of [type.getTrueType(), type.getFalseType()]) this.#kinds(part, kinds);
+    else if (flags & TypeFlags.Never) return;
     else if (flags & TypeFlags.StringLike) kinds.add("string");
     else if (flags & TypeFlags.NumberLike) kinds.add("number");
     else if (flags & TypeFlags.BooleanLike) kinds.add("boolean");

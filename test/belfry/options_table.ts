@@ -145,7 +145,7 @@ const LIBRARY: Readonly<Record<string, Row>> = {
     valid: {},
     places: {
       "Belfry.enqueue(options)": (o, { b }) => enqueue(b, o),
-      "JobRequest.options": (o, { b }) => b.enqueueMany([{ task: "known", options: o }]),
+      "TypedJobRequest.options": (o, { b }) => b.enqueueMany([{ task: "known", options: o }]),
       "Jobs.statements(options)": (o) =>
         new Belfry({ storage: sqlite(new DatabaseSync(":memory:")) }).jobs.statements("known", 1, o),
     },
@@ -169,7 +169,10 @@ const LIBRARY: Readonly<Record<string, Row>> = {
     },
   },
   HealthOptions: { valid: {}, places: { "Belfry.health(options)": (o, { b }) => b.health(o) } },
-  JobRequest: { valid: { task: "known" }, places: { "Belfry.enqueueMany(jobs)": (o, { b }) => b.enqueueMany([o]) } },
+  TypedJobRequest: {
+    valid: { task: "known" },
+    places: { "Belfry.enqueueMany(jobs)": (o, { b }) => b.enqueueMany([o]) },
+  },
   LibsqlOptions: { valid: {}, places: { "libsql(options)": (o) => libsql(libsqlLike, o) } },
   LimitOptions: {
     valid: { key: "k", concurrency: 1 },
@@ -197,7 +200,8 @@ const LIBRARY: Readonly<Record<string, Row>> = {
     valid: { at: "2027-01-01" },
     places: {
       "Belfry.schedule(expression)": (o, { b }) => b.schedule("once", o, "known"),
-      "ScheduleSpec.expression": (expression, { b }) => b.schedules.preview({ ...spec, expression }),
+      "TypedScheduleSpec.expression": (expression, { b }) => b.schedules.preview({ ...spec, expression }),
+      "ScheduleSpec.expression": (expression) => forecastSchedule({ ...spec, expression }, range),
       "SchedulePatch.expression": (expression, { b }) => update(b, { expression }),
     },
   },
@@ -259,17 +263,18 @@ const LIBRARY: Readonly<Record<string, Row>> = {
     valid: {},
     places: {
       "Belfry.schedule(options)": (o, { b }) => schedule(b, o),
-      "ScheduleSpec.options": (options, { b }) => b.schedules.preview({ ...spec, options }),
+      "TypedScheduleSpec.options": (options, { b }) => b.schedules.preview({ ...spec, options }),
+      "ScheduleSpec.options": (options) => forecastSchedule({ ...spec, options }, range),
     },
   },
   SchedulePatch: { valid: {}, places: { "Schedules.update(patch)": (o, { b }) => update(b, o) } },
-  ScheduleSpec: {
+  ScheduleSpec: { valid: spec, places: { "forecastSchedule(spec)": (o) => forecastSchedule(o, range) } },
+  TypedScheduleSpec: {
     valid: spec,
     places: {
       "Schedules.preview(schedule)": (o, { b }) => b.schedules.preview(o),
       "Schedules.forecast(spec)": (o, { b }) => b.schedules.forecast(o, range),
       "Belfry.sync(list)": (o, { b }) => b.sync([o], { owner: "me" }),
-      "forecastSchedule(spec)": (o) => forecastSchedule(o, range),
     },
   },
   ServeOptions: {
