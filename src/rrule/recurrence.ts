@@ -6,6 +6,7 @@
  * that come twice: that is `dst: "once"`.
  */
 import { BelfryError } from "../base/error.ts";
+import { anything, type Checks, checkOptions, unfit, text as zoneText } from "../base/options.ts";
 import { Calendar, type CalendarOptions, type InstantLike, instant, MAX_MS } from "../cron/calendar.ts";
 import { type DstRule, walk } from "../cron/occurrences.ts";
 import { type CronWarning, clockWarnings } from "../cron/warnings.ts";
@@ -16,6 +17,26 @@ import { DAILY, HOURLY, type Rule, readRule, writeRule } from "./rule.ts";
 
 /** Options of {@link Recurrence}. */
 export type RecurrenceOptions = CalendarOptions;
+
+/** Takes what the methods of a calendar take as an instant. */
+function isInstant(value: unknown, name: string, of: string): void {
+  try {
+    instant(value as InstantLike);
+  } catch {
+    throw unfit(value, name, of, "a Date, epoch milliseconds or a Temporal.Instant");
+  }
+}
+
+const RECURRENCE_CHECKS: Checks<RecurrenceOptions> = {
+  timeZone: zoneText,
+  dst: anything,
+  start: isInstant,
+  anchor: isInstant,
+  temporal: (value, name, of) => {
+    const { Instant, ZonedDateTime } = Object(value) as { Instant?: unknown; ZonedDateTime?: unknown };
+    if (!Instant || !ZonedDateTime) throw unfit(value, name, of, "a Temporal, with Instant and ZonedDateTime");
+  },
+};
 
 const DAY = 86_400;
 /** How far a search goes over local times that all fall into gaps: years in which the calendar repeats, and some more. */
@@ -62,6 +83,7 @@ export class Recurrence extends Calendar {
    */
   constructor(text: string, options: RecurrenceOptions = {}) {
     super();
+    checkOptions(options, "a recurrence rule", RECURRENCE_CHECKS);
     const { timeZone = "UTC", dst = "once", start, anchor = 0, temporal } = options;
     if (dst !== "once" && dst !== "vixie")
       throw new BelfryError("OPTION_INVALID", `dst is "once" or "vixie": not ${dst}`);

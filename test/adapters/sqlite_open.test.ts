@@ -105,7 +105,7 @@ describe("sqlite()", () => {
   });
 
   it.each([["1abc"], ["a-b"], [""], ["x; DROP TABLE y"]])("refuses the table prefix %j", (prefix) => {
-    expect(() => sqlite(path, { prefix })).toThrow(/table prefix/);
+    expect(() => sqlite(path, { prefix })).toThrow(/prefix/);
   });
 
   it("keeps two sets of tables in one file, beside the user's, under two prefixes", async () => {

