@@ -1,7 +1,7 @@
 /** How long do the suites of the storages run? A few rounds in CI, all of them with BELFRY_LONG=1. */
 
 /** Whether all rounds are asked for. */
-const LONG: boolean = globalThis.process?.env["BELFRY_LONG"] === "1";
+export const LONG: boolean = globalThis.process?.env["BELFRY_LONG"] === "1";
 
 /** Random operations per adapter that are compared with the model. */
 export const DIFFERENTIAL_OPERATIONS: number = 10_000;

@@ -1,9 +1,9 @@
 /** Claims that may have run out: after a step that blocked the event loop, and after a claim that waited for a lock. */
 import { describe, expect, test } from "vitest";
-import { memory } from "../../adapters/memory.ts";
-import { sqlite } from "../../adapters/sqlite.ts";
-import type { Storage } from "../../src/storage/port.ts";
-import { Bench } from "../execution/harness.ts";
+import { memory } from "../../../adapters/memory.ts";
+import { sqlite } from "../../../adapters/sqlite.ts";
+import type { Storage } from "../../../src/storage/port.ts";
+import { Bench } from "../../execution/harness.ts";
 
 const storages: [string, () => Promise<Storage>][] = [
   ["memory", async () => memory()],

@@ -1,10 +1,10 @@
 /** Writes that the storage refuses, whatever is tried, and writes that are larger than a batch. */
 import { describe, expect, test } from "vitest";
-import { memory } from "../../adapters/memory.ts";
-import { sqlite } from "../../adapters/sqlite.ts";
-import { BelfryError } from "../../src/base/error.ts";
-import type { SaveRequest, Storage } from "../../src/storage/port.ts";
-import { Bench } from "../execution/harness.ts";
+import { memory } from "../../../adapters/memory.ts";
+import { sqlite } from "../../../adapters/sqlite.ts";
+import { BelfryError } from "../../../src/base/error.ts";
+import type { SaveRequest, Storage } from "../../../src/storage/port.ts";
+import { Bench } from "../../execution/harness.ts";
 
 /** A memory storage whose saves go through `check` first, which throws to refuse one. */
 function checked(check: (request: SaveRequest) => void, limits: { maxBatchBytes?: number } = {}): Storage {
