@@ -1,4 +1,4 @@
-/** How options objects are checked, and what the errors say. That every options object is checked: test/belfry/options.test.ts. */
+/** How options objects are checked, and what the errors say. That every options object is checked: test/belfry/node/options.test.ts. */
 import { describe, expect, it } from "vitest";
 import { BelfryError } from "../../src/base/error.ts";
 import {

@@ -206,7 +206,8 @@ describe("isSameZone()", () => {
   ])("%s is %s", (a, b) => {
     expect(isSameZone(a, b)).toBe(true);
     expect(isSameZone(b, a)).toBe(true);
-    expect(isSameZone(a, b, Polyfill)).toBe(true);
+    // The polyfill reads aliases from Intl, which knows fewer on Bun.
+    if (!("Bun" in globalThis)) expect(isSameZone(a, b, Polyfill)).toBe(true);
   });
 
   it.each([

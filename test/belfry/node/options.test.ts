@@ -4,8 +4,8 @@
  * and a new place that takes a known one, fail here.
  */
 import { describe, expect, it } from "vitest";
-import { RequestError } from "../../adapters/client.ts";
-import { BelfryError } from "../../mod.ts";
+import { RequestError } from "../../../adapters/client.ts";
+import { BelfryError } from "../../../mod.ts";
 import { type FoundOption, findOptions, type ValueKind } from "./options_finder.ts";
 import { type Row, type Scene, scene } from "./options_scene.ts";
 import { EXEMPT, TABLE } from "./options_table.ts";

@@ -2,9 +2,9 @@
  * The same for the client: it takes the options of the library and sends them. What it does not check itself the server
  * refuses; nothing may be dropped on the way.
  */
-import { Client, createClient, remote } from "../../adapters/client.ts";
-import { createApp } from "../../adapters/hono/mod.ts";
-import type { Belfry } from "../../mod.ts";
+import { Client, createClient, remote } from "../../../adapters/client.ts";
+import { createApp } from "../../../adapters/hono/mod.ts";
+import type { Belfry } from "../../../mod.ts";
 import type { Row } from "./options_scene.ts";
 
 /** A client of an app in this process. */

@@ -3,23 +3,31 @@
  * are they by `options_finder.ts`; each place that takes one stands here.
  */
 import { DatabaseSync } from "node:sqlite";
-import { belfryObject, cloudflare } from "../../adapters/cloudflare.ts";
-import { d1 } from "../../adapters/d1.ts";
-import { serve as serveDeno } from "../../adapters/deno.ts";
-import { durableObject } from "../../adapters/durable_object.ts";
-import { createApp, signTick } from "../../adapters/hono/mod.ts";
-import { libsql } from "../../adapters/libsql.ts";
-import { memory } from "../../adapters/memory.ts";
-import { serve as serveNode } from "../../adapters/node.ts";
-import { postgres } from "../../adapters/postgres.ts";
-import { sqlite } from "../../adapters/sqlite.ts";
-import { aesGcm, Belfry, consoleLogger, copyStorage, forecastSchedule, jsonLogger, silentLogger } from "../../mod.ts";
-import { Cron } from "../../src/cron/mod.ts";
-import { Recurrence, rrule } from "../../src/rrule/mod.ts";
-import type { Context } from "../../src/task/context.ts";
-import { storageConformance, storageDifferential } from "../../src/testing/conformance/mod.ts";
-import { createTestBelfry } from "../../src/testing/mod.ts";
-import { TestEngine } from "../../src/testing/test_belfry.ts";
+import { belfryObject, cloudflare } from "../../../adapters/cloudflare.ts";
+import { d1 } from "../../../adapters/d1.ts";
+import { serve as serveDeno } from "../../../adapters/deno.ts";
+import { durableObject } from "../../../adapters/durable_object.ts";
+import { createApp, signTick } from "../../../adapters/hono/mod.ts";
+import { libsql } from "../../../adapters/libsql.ts";
+import { memory } from "../../../adapters/memory.ts";
+import { serve as serveNode } from "../../../adapters/node.ts";
+import { postgres } from "../../../adapters/postgres.ts";
+import { sqlite } from "../../../adapters/sqlite.ts";
+import {
+  aesGcm,
+  Belfry,
+  consoleLogger,
+  copyStorage,
+  forecastSchedule,
+  jsonLogger,
+  silentLogger,
+} from "../../../mod.ts";
+import { Cron } from "../../../src/cron/mod.ts";
+import { Recurrence, rrule } from "../../../src/rrule/mod.ts";
+import type { Context } from "../../../src/task/context.ts";
+import { storageConformance, storageDifferential } from "../../../src/testing/conformance/mod.ts";
+import { createTestBelfry } from "../../../src/testing/mod.ts";
+import { TestEngine } from "../../../src/testing/test_belfry.ts";
 import { CLIENT } from "./options_client.ts";
 import type { Row, Scene } from "./options_scene.ts";
 

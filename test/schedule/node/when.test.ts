@@ -1,12 +1,12 @@
 /** Dates as users give them: where a day begins and ends, Temporal objects, zones in brackets, and what is refused. */
 import { Temporal } from "temporal-polyfill";
 import { describe, expect, test } from "vitest";
-import { backfillSchedule } from "../../src/schedule/backfill.ts";
-import { forecastSchedule } from "../../src/schedule/forecast.ts";
-import { listOccurrences } from "../../src/schedule/list.ts";
-import type { ScheduleOptions } from "../../src/schedule/options.ts";
-import { readFrom, readSpan, readUntil, type When } from "../../src/schedule/when.ts";
-import { bench, DAY, HOUR, START } from "./kit.ts";
+import { backfillSchedule } from "../../../src/schedule/backfill.ts";
+import { forecastSchedule } from "../../../src/schedule/forecast.ts";
+import { listOccurrences } from "../../../src/schedule/list.ts";
+import type { ScheduleOptions } from "../../../src/schedule/options.ts";
+import { readFrom, readSpan, readUntil, type When } from "../../../src/schedule/when.ts";
+import { bench, DAY, HOUR, START } from "../kit.ts";
 
 const iso = (at: number): string => new Date(at).toISOString();
 

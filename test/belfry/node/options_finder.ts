@@ -16,7 +16,7 @@ import {
   type Type,
   TypeFlags,
 } from "typescript/unstable/sync";
-import { readJson, root } from "../house/source.ts";
+import { readJson, root } from "../../house/source.ts";
 
 /** An options object: where it is taken, and what each of its options may be. */
 export interface FoundOptions {

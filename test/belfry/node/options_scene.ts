@@ -1,6 +1,6 @@
 /** What the options tests call: an engine with a schedule, a job that waits, and the rows of the table of calls. */
-import type { Belfry } from "../../mod.ts";
-import { createTestBelfry, type TestBelfry } from "../../src/testing/mod.ts";
+import type { Belfry } from "../../../mod.ts";
+import { createTestBelfry, type TestBelfry } from "../../../src/testing/mod.ts";
 
 /** What a call is made on. */
 export interface Scene {
